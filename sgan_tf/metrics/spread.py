@@ -1,0 +1,29 @@
+"""How widely generated features spread: the watch on collapse. Pure NumPy functions."""
+
+import numpy as np
+
+
+def spread(h):
+    """Root mean square distance of rows from their mean.
+
+    Args:
+        h: `[N, ...]`.
+
+    Returns:
+        Float, in the units of h.
+    """
+    h = np.asarray(h, np.float64).reshape(len(h), -1)
+    return float(np.sqrt(np.mean(np.sum((h - h.mean(0)) ** 2, axis=1))))
+
+
+def conditional_spread(h):
+    """Root mean square distance of rows from the mean of their own condition.
+
+    Args:
+        h: `[conditions, draws, ...]`: several draws of noise for each condition.
+
+    Returns:
+        Float, in the units of h; 0 when the noise changes nothing.
+    """
+    h = np.asarray(h, np.float64).reshape(*h.shape[:2], -1)
+    return float(np.sqrt(np.mean(np.sum((h - h.mean(1, keepdims=True)) ** 2, axis=2))))
