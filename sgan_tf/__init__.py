@@ -1,0 +1,23 @@
+"""Stacked Generative Adversarial Networks (Huang et al., CVPR 2017) in Keras 3 and TensorFlow.
+
+`sgan_tf.load(run_dir)` gives a trained `StackedGAN`. Names are loaded on first use, so that
+`import sgan_tf` alone does not import TensorFlow.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Config": "config", "ConfigError": "config", "make_config": "config",
+    "ImageDataset": "data", "DataError": "data", "load_dataset": "data",
+    "Encoder": "encoder", "LevelGAN": "level_gan", "StackedGAN": "stacked_gan", "Decomposition": "stacked_gan",
+    "Run": "run", "RunError": "run", "Pipeline": "stages", "build": "stages", "load": "stages",
+}
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"sgan_tf.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'sgan_tf' has no attribute {name!r}")

@@ -1,0 +1,103 @@
+"""What the programs share: one-line errors, exit codes, logging."""
+
+import logging
+import os
+import sys
+
+from absl import app, flags
+
+
+class UsageError(Exception):
+    """Something the user asked for that cannot be; printed in one line."""
+
+
+def run(main):
+    """Parses the flags, runs `main()` and exits; errors that users cause become one line on stderr and exit code 2."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+    def parse(argv):
+        try:
+            rest = flags.FLAGS(argv)
+            if len(rest) > 1:
+                raise flags.Error(f"unexpected argument '{rest[1]}'")
+            return rest
+        except flags.Error as error:
+            _die(str(error).splitlines()[0] + "; --help lists the flags")
+
+    app.run(lambda argv: sys.exit(_guarded(main)), flags_parser=parse)
+
+
+def _guarded(main):
+    from sgan_tf.config import ConfigError
+    from sgan_tf.data import DataError
+    from sgan_tf.run import RunError
+
+    try:
+        return main() or 0
+    except (ConfigError, DataError, RunError, UsageError) as error:
+        _die(str(error))
+    except OSError as error:
+        _die(f"{error.filename or 'input/output'}: {error.strerror or error}")
+
+
+def _die(message):
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def start_log(path):
+    """Sends the package's log to stdout and to a file."""
+    log = logging.getLogger("sgan_tf")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    to_file = logging.FileHandler(path)
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    to_stdout = logging.StreamHandler(sys.stdout)
+    to_stdout.setFormatter(logging.Formatter("%(message)s"))
+    log.handlers = [to_file, to_stdout]
+    return log
+
+
+def strategy(devices, batch_size):
+    """Returns the `tf.distribute` strategy of `--devices`.
+
+    Args:
+        devices: A number of GPUs, `all` (every GPU, the CPU when there is none) or `cpu`.
+        batch_size: The global batch, which the devices must divide.
+
+    Raises:
+        UsageError: when there are not so many devices, or they do not divide the batch.
+    """
+    import tensorflow as tf
+
+    # Logical devices: what a GPU, or a CPU in tests, has been split into counts.
+    gpus = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")]
+    cpus = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("CPU")]
+    if devices == "cpu" or (devices == "all" and not gpus):
+        return tf.distribute.get_strategy() if not gpus else tf.distribute.OneDeviceStrategy(cpus[0])
+    if devices != "all" and not (devices.isdecimal() and int(devices) > 0):
+        raise UsageError(f"--devices: '{devices}' is neither a number, all nor cpu")
+    count = len(gpus) if devices == "all" else int(devices)
+    available, kind = (gpus, "GPUs") if gpus else (cpus, "devices (no GPU was found)")
+    if count > len(available):
+        raise UsageError(f"--devices: {count} asked for, but there are {len(available)} {kind}")
+    if batch_size % count:
+        raise UsageError(f"--devices: {count} devices do not divide the batch size {batch_size}; change --set batch_size")
+    if count == 1:
+        return tf.distribute.get_strategy() if not gpus else tf.distribute.OneDeviceStrategy(gpus[0])
+    across = None if gpus else tf.distribute.ReductionToOneDevice()
+    return tf.distribute.MirroredStrategy(available[:count], cross_device_ops=across)
+
+
+def versions():
+    """Returns the versions that a run's weights depend on."""
+    import platform
+
+    import keras
+    import numpy
+    import tensorflow as tf
+
+    import sgan_tf
+
+    return {"sgan_tf": sgan_tf.__version__, "tensorflow": tf.__version__, "keras": keras.__version__, "numpy": numpy.__version__,
+            "python": platform.python_version(), "machine": platform.machine()}

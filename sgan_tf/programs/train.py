@@ -1,0 +1,106 @@
+"""Train a stacked GAN: the encoder, each level, then all levels jointly. The same command again resumes.
+
+    python train.py                                      # scikit-learn's embedded digits
+    python train.py --dataset svhn --data_dir ~/tensorflow_datasets
+    python train.py --dataset folder --data_dir photos/  # one sub-directory a class
+"""
+
+import os
+import shlex
+import signal
+import sys
+
+from absl import flags
+
+from sgan_tf.config import Config, make_config
+from sgan_tf.programs import common
+
+FLAGS = flags.FLAGS
+
+
+def define_flags():
+    flags.DEFINE_string("dataset", "digits", "digits, mnist, svhn, cifar10 or folder")
+    flags.DEFINE_string("preset", None, "networks and settings; by default the data set's own")
+    flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets; for folder, a directory with one sub-directory a class")
+    flags.DEFINE_bool("download", False, "fetch a TFDS data set that is not prepared")
+    flags.DEFINE_string("run_dir", None, "the run folder; by default runs/<preset>, or runs/folder")
+    flags.DEFINE_list("stages", None, "train these stages alone, as encoder,level0; by default all")
+    flags.DEFINE_string("cuts", None, "layers where the encoder is cut, bottom up, as pool2,fc3; none for one level; by default fc3")
+    flags.DEFINE_integer("epochs", None, "epochs of every stage, in place of the preset's", lower_bound=1)
+    flags.DEFINE_integer("image_size", None, "side of the images in pixels; by default the data set's own, 32 for folder", lower_bound=1)
+    flags.DEFINE_integer("seed", 0, "of weights, noise and the order of images")
+    flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu")
+    flags.DEFINE_integer("sample_every", 5, "epochs between two sample grids", lower_bound=0)
+    flags.DEFINE_float("checkpoint_minutes", 5, "the most work that a killed process loses", lower_bound=0)
+    flags.DEFINE_bool("overwrite", False, "start anew in a run folder that holds a run")
+    flags.DEFINE_bool("dry_run", False, "print the configuration, the networks and the planned steps, then stop")
+    flags.DEFINE_multi_string("set", [], "name=value, any setting that --dry_run lists, as levels.0.lambda_ent=0; repeatable")
+
+
+def train():
+    cuts = None if FLAGS.cuts is None else [] if FLAGS.cuts == "none" else FLAGS.cuts.split(",")
+    config = make_config(FLAGS.dataset, FLAGS.preset, cuts, FLAGS.image_size, FLAGS.epochs, FLAGS.seed, FLAGS["set"].value)
+    unknown = [name for name in FLAGS.stages or [] if name not in config.stages()]
+    if unknown:
+        raise common.UsageError(f"--stages: unknown stage '{unknown[0]}'; choose from {', '.join(config.stages())}")
+
+    import tensorflow as tf
+
+    from sgan_tf.data import load_dataset, steps_per_epoch
+
+    # Resuming bit for bit needs kernels without races; on CPUs this costs nothing measurable.
+    tf.config.experimental.enable_op_determinism()
+    strategy = common.strategy(FLAGS.devices, config.batch_size)
+    dataset = load_dataset(config.dataset, config.image_size, FLAGS.data_dir, FLAGS.download)
+    steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
+    if FLAGS.dry_run:
+        return _dry_run(config, dataset, steps)
+    return _train(config, dataset, strategy)
+
+
+def _dry_run(config: Config, dataset, steps):
+    from sgan_tf.stages import build
+
+    encoder, stack = build(config, dataset.image_shape, dataset.num_classes)
+    print(config.to_json(), end="")
+    print(f"{len(dataset.train_images)} training and {len(dataset.test_images)} test images, {dataset.image_shape}, {dataset.num_classes} classes")
+    print(f"E: {encoder.count_params():,} parameters; h_0 … h_N: {encoder.shapes}")
+    for level in stack.levels:
+        print(f"level {level.index}: G {level.generator.count_params():,}, D and Q {level.discriminator.count_params():,} parameters")
+    for name, epochs in config.stages().items():
+        print(f"{name}: {epochs} epochs of {steps} steps = {epochs * steps:,} steps")
+
+
+def _train(config, dataset, strategy):
+    from sgan_tf.callbacks import Interrupted, TrainingDiverged
+    from sgan_tf.run import Run, RunError
+    from sgan_tf.stages import Pipeline
+
+    run = Run.open(FLAGS.run_dir or f"runs/{config.preset if config.dataset != 'folder' else 'folder'}", config, FLAGS.overwrite)
+    log = common.start_log(run.path / "log.txt")
+    if run.record("data.json", dataset.description()) is not None:
+        raise RunError(f"--run_dir: {run.path} was trained on other images than these (see data.json in it); choose another folder")
+    before = run.record("versions.json", common.versions())
+    if before is not None:
+        log.warning("the run was begun with %s: its weights may differ from an uninterrupted run's", before)
+    signals = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, frame: signals.append(received) if not signals else os._exit(128 + received))
+    pipeline = Pipeline(config, run, dataset, strategy, FLAGS.sample_every, FLAGS.checkpoint_minutes, stop=lambda: bool(signals))
+    try:
+        pipeline.train(FLAGS.stages)
+    except Interrupted as stop:
+        log.info("%s; to resume, run the same command again: %s", stop, shlex.join([sys.executable, *sys.argv]))
+        return 128 + signals[0]
+    except TrainingDiverged as error:
+        log.error("%s", error)
+        print(f"error: {error}", file=sys.stderr)
+        return 3
+    grids = sorted(run.path.glob("fakes_*_[0-9]*.png"), key=lambda path: path.stat().st_mtime)
+    log.info("done: %s%s", run.path, f"; samples, a row a class: {grids[-1]}" if grids else "")
+    return 0
+
+
+def main():
+    define_flags()
+    common.run(train)
