@@ -136,13 +136,14 @@ class Preset:
 
 def _mnist_presets():
     encoder = EncoderConfig(epochs=5)
-    vector = LevelConfig(z_dim=50, g_units=[512, 512], d_family="dense", d_units=[256, 256], d_dense_slope=0.0, q_activation="sigmoid", head_init="glorot_uniform", epochs=200)
-    image = LevelConfig(z_dim=50, noise_units=[128], g_channels=[128, 128, 64, 64], d_family="strided", d_channels=[32, 64, 128], d_units=[256], d_dense_slope=0.0, q_activation="sigmoid", epochs=200)
-    release = Preset(encoder, image, _map_level(epochs=200), vector, JointConfig(epochs=200))
+    release = dict(z_dim=50, q_activation="sigmoid", d_dense_slope=0.0, epochs=200)
+    vector = LevelConfig(g_units=[512, 512], d_family="dense", d_units=[256, 256], head_init="glorot_uniform", **release)
+    image = LevelConfig(noise_units=[128], g_channels=[128, 128, 64, 64], d_family="strided", d_channels=[32, 64, 128], d_units=[256], **release)
+    literal = Preset(encoder, image, _map_level(epochs=200), vector, JointConfig(epochs=200))
     # The release's bottom level ignores z_0: a shorter z_0, batch normalisation in D_0 and a linear Q head mend that.
     image = dataclasses.replace(image, z_dim=16, d_units=[], d_batch_norm=True, q_activation="linear", input_noise=0.05, epochs=20)
     vector = dataclasses.replace(vector, d_dense_slope=0.2, q_activation="linear", epochs=20)
-    return release, Preset(encoder, image, _map_level(epochs=20), vector, JointConfig(epochs=3))
+    return literal, Preset(encoder, image, _map_level(epochs=20), vector, JointConfig(epochs=3))
 
 
 def _colour_preset(width=1.0, epochs=200, joint_epochs=200, **encoder):
@@ -172,7 +173,8 @@ def _digits_preset():
     fast = dict(learning_rate=5e-4, d_batch_norm=True, epochs=120)
     return Preset(
         encoder=EncoderConfig(channels=[32, 64], kernel_size=3, padding="same", units=64, dropout=0.3, epochs=40),
-        image=LevelConfig(z_dim=8, noise_units=[32], g_channels=[64, 64, 32, 32], d_family="strided", d_channels=[32, 64], d_kernel=3, input_noise=0.05, **fast),
+        image=LevelConfig(z_dim=8, noise_units=[32], g_channels=[64, 64, 32, 32], d_family="strided", d_channels=[32, 64], d_kernel=3,
+                          input_noise=0.05, **fast),
         map=_map_level([64, 64], [64, 64], **{**fast, "z_dim": 16}),
         vector=LevelConfig(z_dim=16, g_units=[128, 128], d_family="dense", d_units=[128, 128], **{**fast, "d_batch_norm": False}),
         joint=JointConfig(epochs=30, learning_rate=1e-4),

@@ -86,9 +86,11 @@ class LevelGAN(AdversarialModel):
         The objective is `lambda_adv (L_D + lambda_label L_label) + lambda_ent L_ent`, Eq. (4) and (7).
         """
         level = self.level
+        objective = adversarial = tf.zeros([])
+        if not self.discriminator_variables():
+            return objective, adversarial
         fake = tf.stop_gradient(fake)
         fake_logits, z_estimate = self.discriminator(fake, training=True, logits=level.lambda_adv > 0, posterior=level.lambda_ent > 0)
-        objective = adversarial = tf.zeros([])
         if level.lambda_adv:
             real_logits, _ = self.discriminator(real, training=True, posterior=False)
             adversarial = self._track("d_loss", losses.discriminator_loss(real_logits, fake_logits, level.adversarial))

@@ -85,7 +85,7 @@ class Run:
         raise RunError(f"--run_dir: {self.path} holds another configuration ({'; '.join(differences)}); choose another folder, or --overwrite it")
 
     def _take_lock(self):
-        self._lock = open(self.path / "lock", "w")
+        self._lock = open(self.path / "lock", "w")  # noqa: SIM115 - held until the process ends
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -214,7 +214,7 @@ class Run:
         path = self.checkpoint(stage)
         try:
             with safe_open(path, framework="numpy") as file:
-                metadata, arrays = file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}
+                metadata, arrays = file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
             raise RunError(f"{path} is damaged ({str(error).splitlines()[0]}); remove it to train {stage} again") from error
         if metadata.get("crc32") != _checksum(arrays):
@@ -241,7 +241,7 @@ def _named(state):
 def _checksum(arrays):
     crc = 0
     for key in sorted(arrays):
-        crc = zlib.crc32(np.ascontiguousarray(arrays[key]).view(np.uint8).reshape(-1) if arrays[key].ndim else arrays[key].tobytes(), zlib.crc32(key.encode(), crc))
+        crc = zlib.crc32(arrays[key].tobytes(), zlib.crc32(key.encode(), crc))
     return f"{crc:08x}"
 
 

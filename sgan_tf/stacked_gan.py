@@ -81,10 +81,10 @@ class StackedGAN(AdversarialModel):
         noise = self._draw(seed, tf.shape(labels)[0])
         chain = self.chain(one_hot(labels, self.encoder.num_classes), noise, training=True)
         pairs = [level.discriminator_losses(real, fake, z, labels)
-                 for level, real, (fake, _), z in zip(self.levels, reals, chain, noise) if level.discriminator_variables()]
-        watched = [loss for level, (_, loss) in zip(self.levels, pairs) if level.level.lambda_adv]
+                 for level, real, (fake, _), z in zip(self.levels, reals, chain, noise)]
         # The generators are trained as one, so the one that is most behind sets the number of their steps.
-        return sum(objective for objective, _ in pairs), tf.reduce_min(watched) if watched else tf.ones([])
+        watched = [loss for level, (_, loss) in zip(self.levels, pairs) if level.level.lambda_adv]
+        return sum(objective for objective, _ in pairs), tf.reduce_min(watched or [1.0])
 
     def generator_objective(self, data, seed):
         labels = data[-1]
@@ -190,7 +190,7 @@ class StackedGAN(AdversarialModel):
         labels = np.asarray(labels)
         if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
             raise ValueError(f"labels must be a vector of integers, not {labels.dtype} of shape {labels.shape}")
-        if labels.size and not (0 <= labels.min() and labels.max() < self.encoder.num_classes):
+        if labels.size and (labels.min() < 0 or labels.max() >= self.encoder.num_classes):
             raise ValueError(f"labels must lie in [0, {self.encoder.num_classes}); got {labels.min()} to {labels.max()}")
         return labels
 

@@ -5,6 +5,7 @@ import os
 import sys
 
 from absl import app, flags
+from absl import logging as absl_logging
 
 
 class UsageError(Exception):
@@ -14,6 +15,7 @@ class UsageError(Exception):
 def run(main):
     """Parses the flags, runs `main()` and exits; errors that users cause become one line on stderr and exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS reports every file it opens
 
     def parse(argv):
         try:
