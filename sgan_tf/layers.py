@@ -93,27 +93,40 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """
 
     def __init__(self, momentum=0.9, epsilon=1e-6, **kwargs):
-        kwargs.setdefault("synchronized", keras.backend.backend() == "tensorflow")
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
         context = _replica_context()
-        single = context is not None and context.num_replicas_in_sync == 1
-        if not (training and self.trainable and single and mask is None and keras.backend.standardize_dtype(inputs.dtype) == "float32"):
+        if not (training and self.trainable) or mask is not None or context is None or inputs.dtype != "float32":
             return super().call(inputs, training=training, mask=mask)
+        gamma, beta = ops.convert_to_tensor(self.gamma), ops.convert_to_tensor(self.beta)
+        normalize = self._fused if context.num_replicas_in_sync == 1 else self._synchronized
+        outputs, mean, variance = normalize(inputs, gamma, beta, context)
+        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + batch * (1 - self.momentum))
+        return outputs
+
+    def _fused(self, inputs, gamma, beta, context):
         import tensorflow as tf
 
         channels = inputs.shape[-1]
         images = inputs if len(inputs.shape) == 4 else tf.reshape(inputs, [-1, 1, 1, channels])
         empty = tf.zeros([0])
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=images, scale=ops.convert_to_tensor(self.gamma), offset=ops.convert_to_tensor(self.beta),
-            mean=empty, variance=empty, epsilon=self.epsilon, is_training=True)
+            x=images, scale=gamma, offset=beta, mean=empty, variance=empty, epsilon=self.epsilon, is_training=True)
         count = tf.cast(tf.size(images) // channels, tf.float32)
         variance *= (count - 1) / count  # the kernel reports the unbiased variance
-        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + batch * (1 - self.momentum))
-        return outputs if images is inputs else tf.reshape(outputs, tf.shape(inputs))
+        return tf.reshape(outputs, tf.shape(inputs)), mean, variance
+
+    def _synchronized(self, inputs, gamma, beta, context):
+        import tensorflow as tf
+
+        axes = list(range(len(inputs.shape) - 1))
+        average = tf.distribute.ReduceOp.MEAN  # replicas hold equal shares of the batch
+        # Keras's synchronized variance, E[x^2] - E[x]^2, cancels where activations are small; deviations do not.
+        mean = context.all_reduce(average, tf.reduce_mean(inputs, axes))
+        variance = context.all_reduce(average, tf.reduce_mean(tf.square(inputs - mean), axes))
+        return tf.nn.batch_normalization(inputs, mean, variance, beta, gamma, self.epsilon), mean, variance
 
 
 def scale_gradient(x, weight):

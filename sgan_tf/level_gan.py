@@ -62,7 +62,7 @@ class LevelGAN(AdversarialModel):
 
     def condition(self, upper):
         """Returns the generator's condition: h_{i+1}, or one-hot `[N, K]` of the top level's integer labels."""
-        return one_hot(upper, self.num_classes) if self.is_top else upper
+        return one_hot(upper, self.num_classes) if self.is_top else tf.convert_to_tensor(upper)
 
     def draw_noise(self, seed, count):
         """Returns z_i `[count, z_dim]` for this level out of a step's `seed`; see `adversarial.draw_noise`."""

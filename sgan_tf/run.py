@@ -49,19 +49,30 @@ class Run:
         run = cls(path)
         existing = run._existing_config()
         try:
-            run.path.mkdir(parents=True, exist_ok=True)
-            run._take_lock()
-            if existing is not None and overwrite:
-                run._clear()
-            elif existing is not None and existing != config.to_json():
-                run._refuse(existing, config)
-            if existing is None or overwrite:
-                run.write("config.json", config.to_json())
-            (run.path / "checkpoints").mkdir(exist_ok=True)
-            _remove(run.path.rglob(".partial-*"))
+            run._open(config, existing, overwrite)
         except OSError as error:
             raise RunError(f"--run_dir: cannot write to {run.path}: {error.strerror or error}") from error
+        except RunError:
+            run.close()
+            raise
         return run
+
+    def close(self):
+        """Lets other processes use the folder."""
+        if self._lock is not None:
+            self._lock.close()
+
+    def _open(self, config, existing, overwrite):
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._take_lock()
+        if existing is not None and overwrite:
+            self._clear()
+        elif existing is not None and existing != config.to_json():
+            self._refuse(existing, config)
+        if existing is None or overwrite:
+            self.write("config.json", config.to_json())
+        (self.path / "checkpoints").mkdir(exist_ok=True)
+        _remove(self.path.rglob(".partial-*"))
 
     def _existing_config(self):
         if self.path.exists() and not self.path.is_dir():
@@ -170,7 +181,7 @@ class Run:
         """
         from safetensors.numpy import save
 
-        arrays = {key: np.ascontiguousarray(variable.numpy()) for key, variable in _named(state).items()}
+        arrays = {key: np.asarray(variable.numpy(), order="C") for key, variable in _named(state).items()}
         for key, array in arrays.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise FloatingPointError(f"{key.split('/')[0]} holds a number that is not finite")
