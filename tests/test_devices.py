@@ -19,13 +19,15 @@ def one_step(scope, which, adaptive=False):
         encoder, stack = build(config, (8, 8, 1), 10)
         encoder.trainable = False
         model = stack if which == "joint" else stack.levels[which]
-        model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+        model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01))
     rng = np.random.default_rng(0)
     images, labels = rng.random((12, 8, 8, 1), dtype=np.float32), rng.integers(0, 10, 12).astype(np.int32)
     batch = (images, encoder.features(images)[0].numpy(), labels)
     data = batch if which == "joint" else (batch[which], batch[which + 1], labels)
+    before = [v.numpy() for group in model.networks().values() for v in group if "seed" not in v.name]
     model.fit(tf.data.Dataset.from_tensors(data), verbose=0, steps_per_epoch=1)
     variables = [v for name, group in model.networks().items() for v in group if "seed" not in v.name]
+    assert max(np.abs(v.numpy() - a).max() for v, a in zip(variables, before)) > 1e-3  # a wrong scale would show
     return [v.numpy() for v in variables], {m.name: float(m.result()) for m in model.metrics}
 
 

@@ -90,7 +90,7 @@ def test_without_the_entropy_loss_q_is_not_trained(small_stack, sgd):
     level = stack.levels[0]
     level.compile(*sgd())
     before = values(level.discriminator.posterior.variables)
-    level.train_on_batch(level_data(stack, batch, 0))
+    level.train_on_batch(*level_data(stack, batch, 0))
     assert not any(changed(before, level.discriminator.posterior.variables))
 
 
@@ -137,7 +137,7 @@ def test_a_fixed_number_of_generator_steps(small_stack, sgd):
     _, stack, batch = small_stack(overrides=["levels.0.generator_steps=3"])
     level = stack.levels[0]
     level.compile(*sgd())
-    level.train_on_batch(level_data(stack, batch, 0))
+    level.train_on_batch(*level_data(stack, batch, 0))
     assert (int(level.discriminator_optimizer.iterations), int(level.generator_optimizer.iterations)) == (1, 3)
 
 

@@ -1,0 +1,224 @@
+"""train.py as a user runs it: in a process of its own."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import sgan_tf
+from sgan_tf.run import Run, RunError
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TRAIN = [sys.executable, str(ROOT / "train.py")]
+# Stands in for GPUs, which is all that it changes.
+TWO_DEVICES = [sys.executable, "-c", """
+import tensorflow as tf
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from sgan_tf.programs.train import main
+main()
+"""]
+SHORT = ["--epochs", "2", "--sample_every", "0"]
+STAGES = ["encoder", "level0", "level1", "joint"]
+
+
+def start(arguments, program=TRAIN, **keywords):
+    return subprocess.Popen([*program, *map(str, arguments)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords)
+
+
+def train(arguments, program=TRAIN, code=0):
+    process = start(arguments, program)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
+    return out, err
+
+
+def kill_in(stage, arguments, steps, number=signal.SIGKILL):
+    """Starts train.py, sends a signal once a stage has done some steps, and returns `(code, stdout, steps done)`."""
+    process = start([*arguments, "--checkpoint_minutes", "0"])
+    run = Run(arguments[arguments.index("--run_dir") + 1])
+    deadline = time.monotonic() + 240
+    while run.progress(stage)[0] < steps:
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    return process.returncode, out, run.progress(stage)
+
+
+def checkpoints(run_dir):
+    return {stage: Run(run_dir)._read(stage)[1] for stage in STAGES}
+
+
+def metrics(run_dir):
+    lines = Run(run_dir).read_metrics()
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("runs") / "whole"
+    out, _ = train([*SHORT, "--run_dir", run_dir])
+    return run_dir, out
+
+
+@pytest.mark.slow
+def test_a_run_explains_itself(finished):
+    run_dir, out = finished
+    names = {p.name for p in run_dir.iterdir()}
+    assert names >= {"config.json", "data.json", "versions.json", "metrics.jsonl", "encoder.json", "log.txt", "tensorboard", "checkpoints",
+                     "reals.png", "fakes_init.png", "fakes_level0_0002.png", "fakes_level1_0002.png", "fakes_joint_0002.png"}
+    assert str(run_dir / "fakes_joint_0002.png") in out
+    assert Image.open(run_dir / "fakes_joint_0002.png").size >= (10 * 32, 10 * 32)
+    lines = metrics(run_dir)
+    assert [(line["stage"], line["epoch"], line["step"]) for line in lines] == [(s, e, 29 * e) for s in STAGES for e in (1, 2)]
+    assert {"d_loss_0", "adv_0", "cond_0", "ent_0", "spread_0", "conditional_spread_0"} <= lines[2].keys()
+    assert json.loads((run_dir / "encoder.json").read_text())["test_accuracy"] > 0.5
+    assert list((run_dir / "tensorboard" / "joint").iterdir())
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_every_stage_ends_with_the_very_same_weights(finished, tmp_path):
+    arguments = [*SHORT, "--run_dir", str(tmp_path / "run")]
+    for stage, steps in zip(STAGES, (7, 38, 12, 33)):
+        code, _, (step, done) = kill_in(stage, arguments, steps)
+        assert code == -signal.SIGKILL and not done and step >= steps
+    out, _ = train(arguments)
+    assert "joint resumes at step" in out and "level1 is finished already" in out
+    whole, resumed = checkpoints(finished[0]), checkpoints(tmp_path / "run")
+    for stage in STAGES:
+        assert whole[stage].keys() == resumed[stage].keys()
+        for name, array in whole[stage].items():
+            np.testing.assert_array_equal(array, resumed[stage][name], err_msg=f"{stage} {name}")
+    assert metrics(tmp_path / "run") == metrics(finished[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_cleanly_saying_how_to_resume(tmp_path, number, code):
+    arguments = ["--run_dir", str(tmp_path / "run"), "--stages", "encoder"]
+    got, out, (step, done) = kill_in("encoder", arguments, 5, number)
+    assert got == code and not done and step >= 5
+    assert "to resume, run the same command again" in out and str(tmp_path / "run") in out
+
+
+@pytest.mark.slow
+def test_a_run_begun_on_one_device_resumes_on_two(tmp_path):
+    arguments = [*SHORT, "--run_dir", str(tmp_path / "run")]
+    kill_in("level0", arguments, 10)
+    out, _ = train([*arguments, "--devices", "2"], TWO_DEVICES)
+    assert "level0 resumes at step" in out and Run(tmp_path / "run").progress("joint")[1]
+    train(arguments)  # and the finished run opens on one again
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    arguments = [*SHORT, "--run_dir", tmp_path / "run", "--set", "levels.0.learning_rate=1e30"]
+    _, err = train(arguments, code=3)
+    assert len(err.strip().splitlines()) == 1 and "level0: " in err and "at step" in err
+    assert Run(tmp_path / "run").progress("encoder")[1]
+
+
+@pytest.mark.slow
+def test_a_trained_run_loads(finished):
+    stack = sgan_tf.load(finished[0])
+    assert stack.class_names == [str(d) for d in range(10)]
+    assert stack.sample(np.arange(10), seed=0).shape == (10, 8, 8, 1)
+    joint = Run(finished[0])._read("joint")[1]
+    np.testing.assert_array_equal(joint["generator0/000/kernel"], stack.levels[0].generator.variables[0].numpy())
+
+
+def test_an_untrained_run_does_not_load(tmp_path):
+    with pytest.raises(RunError, match="it has no config.json"):
+        sgan_tf.load(tmp_path)
+
+
+@pytest.mark.slow
+def test_stages_one_by_one_and_what_cannot_be_done_with_a_finished_run(finished, tmp_path):
+    run_dir = tmp_path / "run"
+    arguments = ["--run_dir", run_dir, "--epochs", "1", "--sample_every", "0"]
+    assert "level0 needs encoder" in refused([*arguments, "--stages", "level0"])
+    train([*arguments, "--stages", "encoder"])
+    train([*arguments, "--stages", "level1"], code=2)  # level0 is missing
+    train([*arguments, "--stages", "level0,level1,joint"])
+    assert "encoder.epochs: 1 -> 3" in refused(["--run_dir", run_dir, "--epochs", "3"])
+    path = Run(run_dir).checkpoint("level0")
+    path.write_bytes(path.read_bytes()[:-50])
+    assert f"{path} is damaged" in refused(arguments)
+
+
+def refused(arguments):
+    """Runs train.py with something that cannot be; returns its one line on stderr."""
+    out, err = train(arguments, code=2)
+    assert err.startswith("error: ") and len(err.strip().splitlines()) == 1, err
+    return err
+
+
+@pytest.mark.slow
+def test_bad_input_is_one_line(tmp_path):
+    """The messages themselves are asserted beside the functions that raise them; here, that they come out as one line."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "class").mkdir()
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "thesis.tex").write_text("x")
+    cases = {
+        "unknown data set 'imagenet'": ["--dataset", "imagenet"],
+        "unknown preset": ["--preset", "huge"],
+        "unknown layer": ["--cuts", "fc9"],
+        "unknown stage 'level7'": ["--stages", "level7"],
+        "levels.0.lamda is not a setting": ["--set", "levels.0.lamda=1"],
+        "could not be converted to Float": ["--set", "levels.0.lambda_ent=much"],
+        "unexpected argument 'svhn'": ["svhn"],
+        "Unknown command line flag 'dataste'": ["--dataste", "svhn"],
+        "epochs": ["--epochs", "many"],
+        "mnist is not prepared in": ["--dataset", "mnist", "--data_dir", tmp_path],
+        "0 sub-directories": ["--dataset", "folder", "--data_dir", tmp_path / "photos"],
+        "1 sub-directories": ["--dataset", "folder", "--data_dir", tmp_path / "one"],
+        "cannot produce 10 x 10 pixels": ["--image_size", "10"],
+        "is not a run of sgan_tf": ["--run_dir", tmp_path / "theirs"],
+        "cannot write to": ["--run_dir", "/proc/run"],
+        "asked for, but there are": ["--devices", "64"],
+        "batch_size: 5000 is more than": ["--set", "batch_size=5000"],
+    }
+    for message, arguments in cases.items():
+        if "--run_dir" not in arguments:
+            arguments = [*arguments, "--run_dir", tmp_path / "run"]
+        assert message in refused(arguments)
+    assert not (tmp_path / "run").exists()
+    assert os.listdir(tmp_path / "theirs") == ["thesis.tex"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cuts", ["none", "pool2,fc3"])
+def test_other_cuts_train_to_the_end(tmp_path, cuts):
+    train(["--run_dir", tmp_path / "run", "--cuts", cuts, "--epochs", "1", "--sample_every", "0"])
+    assert sgan_tf.load(tmp_path / "run").sample([3], seed=0).shape == (1, 8, 8, 1)
+
+
+@pytest.mark.slow
+def test_a_folder_of_images_trains_to_the_end_with_its_class_names(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("cats", "dogs"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(25):
+            Image.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(tmp_path / "photos" / name / f"{i}.png")
+    arguments = ["--dataset", "folder", "--data_dir", tmp_path / "photos", "--preset", "digits", "--image_size", "16",
+                 "--set", "batch_size=16", "--run_dir", tmp_path / "run", "--epochs", "1", "--stages", "encoder,level0,level1"]
+    train(arguments)
+    assert sgan_tf.load(tmp_path / "run").class_names == ["cats", "dogs"]
+    (tmp_path / "photos" / "cats" / "0.png").unlink()
+    assert "other images" in refused(arguments)
+
+
+@pytest.mark.slow
+def test_dry_run_writes_nothing(tmp_path):
+    out, _ = train(["--dry_run", "--run_dir", tmp_path / "run"])
+    assert '"lambda_ent": 10.0' in out and "joint: 30 epochs of 29 steps = 870 steps" in out and "parameters" in out
+    assert not (tmp_path / "run").exists()
