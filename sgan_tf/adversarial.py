@@ -13,6 +13,7 @@ class AdversarialModel(keras.Model):
 
     * `discriminator_objective(data, seed)` -> `(objective, loss)`, where `loss` is what the adaptive schedule watches
     * `generator_objective(data, seed)` -> `objective`
+    * `networks()` -> `{group: variables}`, what a checkpoint holds of the model itself
     * `discriminator_variables()`, `generator_variables()`; when the first is empty no discriminator is trained.
 
     Objectives are means over the replica's share of the batch. All noise is a function of (noise_seed, the
@@ -93,14 +94,9 @@ class AdversarialModel(keras.Model):
         return tf.random.experimental.stateless_fold_in(seed, tf.cast(optimizer.iterations, tf.int32))
 
     def state(self):
-        """Returns `{group: variables}`: all that training changes, for checkpoints."""
-        groups = self.networks()
-        for name in ("discriminator_optimizer", "generator_optimizer"):
-            optimizer = getattr(self, name)
-            if optimizer is not None:
-                groups[name] = optimizer.variables
-        groups["metrics"] = [v for metric in self.metrics for v in metric.variables]
-        return groups
+        """Returns `{group: variables}`: all that training changes, for checkpoints of the compiled model."""
+        return {**self.networks(), "discriminator_optimizer": self.discriminator_optimizer.variables,
+                "generator_optimizer": self.generator_optimizer.variables, "metrics": [v for m in self.metrics for v in m.variables]}
 
 
 def optimizer_pair(settings):

@@ -294,6 +294,7 @@ def _validate(config):
             elif isinstance(value, float):
                 require(value >= 0, name, value, "at least 0")
     require(len(config.encoder.channels) == 2, "encoder.channels", config.encoder.channels, "two numbers, for conv1 and conv2")
+    check_image_size(config.encoder, config.image_size)
     for i, (level, target) in enumerate(zip(config.levels, ["image", *config.cuts])):
         families = ("dense",) if target == "fc3" else ("strided", "allconv")
         require(level.d_family in families, f"levels.{i}.d_family", level.d_family, f"one of {', '.join(families)}, for {target}")
@@ -311,6 +312,31 @@ _CHOICES = {
     "head_init": ("normal", "glorot_uniform"),
     "adversarial": ("binary", "class_logits"),
 }
+
+
+def check_image_size(encoder, side):
+    """Raises `ConfigError` when the encoder's maps do not divide evenly, so that no generator could mirror them.
+
+    Args:
+        encoder: An `EncoderConfig`.
+        side: Of the images, in pixels.
+    """
+    def fits(side):
+        for name in MAP_LAYERS:
+            if name.startswith("pool"):
+                if side % 2:
+                    return False
+                side //= 2
+            elif encoder.padding == "valid":
+                side -= encoder.kernel_size - 1
+            if side < 1:
+                return False
+        return True
+
+    if not fits(side):
+        nearest = sorted((s for s in range(1, 2 * side + 65) if fits(s)), key=lambda s: abs(s - side))[:4]
+        raise ConfigError(f"--image_size: the networks cannot produce {side} x {side} pixels; sizes near it that they can: "
+                          f"{', '.join(map(str, sorted(nearest)))}")
 
 
 def _flatten(tree, prefix=""):

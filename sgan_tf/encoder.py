@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from sgan_tf.config import ENCODER_LAYERS, MAP_LAYERS, ConfigError
+from sgan_tf.config import ENCODER_LAYERS, MAP_LAYERS, check_image_size
 from sgan_tf.layers import Dropout, SubtractMean
 
 
@@ -31,7 +31,7 @@ class Encoder(keras.Model):
     def __init__(self, config, image_shape, num_classes, cuts=("fc3",), **kwargs):
         super().__init__(**kwargs)
         self.config, self.image_shape, self.num_classes, self.cuts = config, tuple(image_shape), num_classes, tuple(cuts)
-        map_side(config, MAP_LAYERS, image_shape[0])
+        check_image_size(config, image_shape[0])
         self.center = SubtractMean(name="center") if config.subtract_mean else None
         groups = self._layers_by_name()
         ends = [0, *(ENCODER_LAYERS.index(cut) + 1 for cut in self.cuts), len(groups)]
@@ -90,38 +90,13 @@ class Encoder(keras.Model):
     def metrics(self):
         return [self._loss_tracker, self.accuracy]
 
+    def networks(self):
+        """Returns `{group: variables}` of the network alone."""
+        return {"encoder": [v for stage in self.stages for v in stage.variables]}
+
     def state(self):
-        """Returns `{group: variables}`: all that training changes, for checkpoints."""
-        groups = {"encoder": [v for stage in self.stages for v in stage.variables]}
-        if self.optimizer is not None:
-            groups.update(optimizer=self.optimizer.variables, metrics=[v for m in self.metrics for v in m.variables])
-        return groups
-
-
-def map_side(config, names, side):
-    """Returns the side of a map of `side` pixels after the named layers (of `MAP_LAYERS`).
-
-    Raises:
-        ConfigError: when a layer does not divide it, so that no generator could mirror the layer.
-    """
-    def after(side):
-        for name in names:
-            if name.startswith("pool"):
-                if side % 2:
-                    return 0
-                side //= 2
-            elif config.padding == "valid":
-                side -= config.kernel_size - 1
-            if side < 1:
-                return 0
-        return side
-
-    if not after(side):
-        fitting = [str(s) for s in range(1, 2 * side + 65) if after(s)]
-        nearest = sorted(fitting, key=lambda s: abs(int(s) - side))[:4]
-        raise ConfigError(f"--image_size: the networks cannot produce {side} x {side} pixels; sizes near it that they can: "
-                          f"{', '.join(sorted(nearest, key=int))}")
-    return after(side)
+        """Returns `{group: variables}`: all that training changes, for checkpoints of the compiled model."""
+        return {**self.networks(), "optimizer": self.optimizer.variables, "metrics": [v for m in self.metrics for v in m.variables]}
 
 
 def one_hot(labels, num_classes):

@@ -66,9 +66,9 @@ class Pipeline:
 
     def _train_stage(self, name, epochs):
         with self.strategy.scope():
-            model, network = self._model(name)
+            model = self._model(name)
         step, done = self.run.progress(name)
-        saved = self.run.load(name, model.state() if not done else network(model)) if step else {}
+        saved = self.run.load(name, model.networks() if done else model.state()) if step else {}
         if done:
             log.info("%s is finished already", name)
         else:
@@ -81,7 +81,7 @@ class Pipeline:
             self.stack = model
 
     def _model(self, name):
-        """Returns a stage's compiled model, and the function that gives the networks' part of its state."""
+        """Returns a stage's compiled model."""
         keras.utils.set_random_seed(stage_seed(self.config.seed, name))
         if name == "encoder":
             settings = self.config.encoder
@@ -92,14 +92,14 @@ class Pipeline:
             optimizer.build(self.encoder.trainable_variables)
             if self.encoder.center:
                 self.encoder.center.mean.assign(self.dataset.train_images.mean(0, dtype=np.float64) / 255)
-            return self.encoder, lambda model: {"encoder": model.state()["encoder"]}
+            return self.encoder
         if name == "joint":
             model, settings = joint_stack(self.config, self.stack), self.config.joint
         else:
             index = int(name.removeprefix("level"))
             model, settings = self.stack.levels[index], self.config.levels[index]
         model.compile(*optimizer_pair(settings))
-        return model, lambda model: model.networks()
+        return model
 
     def _fit(self, name, model, epochs, step, saved_metrics):
         self.run.forget_metrics(name, step)
@@ -244,7 +244,7 @@ def load(run_dir):
             raise RunError(f"--run_dir: {run_dir} is not trained: {name} is not finished; run train.py again to resume it")
     data = json.loads((run.path / "data.json").read_text())
     encoder, stack = build(config, tuple(data["image_shape"]), len(data["class_names"]))
-    run.load("encoder", {"encoder": encoder.state()["encoder"]})
+    run.load("encoder", encoder.networks())
     encoder.trainable = False
     for level in stack.levels:
         run.load(level.name, level.networks())

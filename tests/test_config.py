@@ -28,6 +28,7 @@ def test_overrides_are_typed_and_leave_the_presets_alone():
     (dict(cuts=["fc3", "pool2"]), "--cuts: fc3,pool2 is not in bottom-up order"),
     (dict(cuts=["fc3", "fc3"]), "--cuts: fc3,fc3 is not"),
     (dict(seed=-1), "--seed: -1"),
+    (dict(image_size=10), "--image_size: the networks cannot produce 10 x 10 pixels; sizes near it that they can: 4, 8, 12, 16"),
 ] + [(dict(overrides=[text]), message) for text, message in [
     ("levels.0.lamda=1", "levels.0.lamda is not a setting"),
     ("levels.7.z_dim=1", "levels.7.z_dim is not a setting"),

@@ -29,7 +29,8 @@ STAGES = ["encoder", "level0", "level1", "joint"]
 
 
 def start(arguments, program=TRAIN, **keywords):
-    return subprocess.Popen([*program, *map(str, arguments)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords)
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    return subprocess.Popen([*program, *map(str, arguments)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords)
 
 
 def train(arguments, program=TRAIN, code=0):
@@ -170,16 +171,12 @@ def test_bad_input_is_one_line(tmp_path):
     (tmp_path / "theirs" / "thesis.tex").write_text("x")
     cases = {
         "unknown data set 'imagenet'": ["--dataset", "imagenet"],
-        "unknown preset": ["--preset", "huge"],
-        "unknown layer": ["--cuts", "fc9"],
         "unknown stage 'level7'": ["--stages", "level7"],
-        "levels.0.lamda is not a setting": ["--set", "levels.0.lamda=1"],
         "could not be converted to Float": ["--set", "levels.0.lambda_ent=much"],
         "unexpected argument 'svhn'": ["svhn"],
         "Unknown command line flag 'dataste'": ["--dataste", "svhn"],
         "epochs": ["--epochs", "many"],
         "mnist is not prepared in": ["--dataset", "mnist", "--data_dir", tmp_path],
-        "0 sub-directories": ["--dataset", "folder", "--data_dir", tmp_path / "photos"],
         "1 sub-directories": ["--dataset", "folder", "--data_dir", tmp_path / "one"],
         "cannot produce 10 x 10 pixels": ["--image_size", "10"],
         "is not a run of sgan_tf": ["--run_dir", tmp_path / "theirs"],

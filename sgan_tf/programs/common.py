@@ -14,7 +14,6 @@ class UsageError(Exception):
 
 def run(main):
     """Parses the flags, runs `main()` and exits; errors that users cause become one line on stderr and exit code 2."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS reports every file it opens
 
     def parse(argv):
@@ -45,6 +44,30 @@ def _guarded(main):
 def _die(message):
     print(f"error: {message}", file=sys.stderr)
     sys.exit(2)
+
+
+def import_tensorflow():
+    """Imports TensorFlow and returns it, without the C++ lines that it prints on a machine without a GPU.
+
+    They are written before TensorFlow reads its log level. TF_CPP_MIN_LOG_LEVEL=0 in the environment keeps them.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        import tensorflow as tf
+
+        return tf
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()  # looks for GPUs, and prints again
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+    return tf
 
 
 def start_log(path):

@@ -12,7 +12,8 @@ import sys
 
 from absl import flags
 
-from sgan_tf.config import Config, make_config
+from sgan_tf.config import make_config
+from sgan_tf.data import TFDS_NAMES, load_dataset, steps_per_epoch
 from sgan_tf.programs import common
 
 FLAGS = flags.FLAGS
@@ -44,21 +45,20 @@ def train():
     if unknown:
         raise common.UsageError(f"--stages: unknown stage '{unknown[0]}'; choose from {', '.join(config.stages())}")
 
-    import tensorflow as tf
-
-    from sgan_tf.data import load_dataset, steps_per_epoch
-
-    # Resuming bit for bit needs kernels without races; on CPUs this costs nothing measurable.
-    tf.config.experimental.enable_op_determinism()
-    strategy = common.strategy(FLAGS.devices, config.batch_size)
+    # What needs no TensorFlow comes first, so that a mistake shows at once.
+    if config.dataset in TFDS_NAMES:
+        common.import_tensorflow()
     dataset = load_dataset(config.dataset, config.image_size, FLAGS.data_dir, FLAGS.download)
     steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
+    tf = common.import_tensorflow()
+    tf.config.experimental.enable_op_determinism()  # resuming bit for bit needs kernels without races
+    strategy = common.strategy(FLAGS.devices, config.batch_size)
     if FLAGS.dry_run:
         return _dry_run(config, dataset, steps)
     return _train(config, dataset, strategy)
 
 
-def _dry_run(config: Config, dataset, steps):
+def _dry_run(config, dataset, steps):
     from sgan_tf.stages import build
 
     encoder, stack = build(config, dataset.image_shape, dataset.num_classes)
