@@ -146,14 +146,14 @@ def _mnist_presets():
     return literal, Preset(encoder, image, _map_level(epochs=20), vector, JointConfig(epochs=3))
 
 
-def _colour_preset(width=1.0, epochs=200, joint_epochs=200, **encoder):
-    """The release's CIFAR-10 recipe, which the paper gives to SVHN too; `width` scales all hidden layers of the GANs."""
+def _colour_preset(encoder, width=1.0, epochs=200, joint_epochs=200):
+    """The release's CIFAR-10 recipe, which the paper gives to SVHN too; `width` scales the GANs' hidden layers, to multiples of 8."""
     def scaled(*widths):
-        return [max(8, round(width * w)) for w in widths]
+        return [max(8, 8 * round(width * w / 8)) for w in widths]
 
     both = dict(adversarial="class_logits", adaptive_steps=True, d_batch_norm=True, epochs=epochs)
     return Preset(
-        encoder=EncoderConfig(channels=[64, 128], subtract_mean=True, **encoder),
+        encoder=encoder,
         image=LevelConfig(z_dim=16, noise_units=scaled(128, 128), g_channels=scaled(256, 256, 128, 128), d_family="allconv",
                           d_channels=scaled(96, 96, 192, 192, 192, 192), input_noise=0.05, dropout=0.1, joint_dropout=0.3, **both),
         map=_map_level(scaled(256, 128), scaled(192, 192), **both),
@@ -182,14 +182,17 @@ def _digits_preset():
 
 
 _RELEASE, _MNIST = _mnist_presets()
+_SVHN_ENCODER = EncoderConfig(channels=[64, 128], dropout=0.5, subtract_mean=True)
+_SVHN_SMALL_ENCODER = dataclasses.replace(_SVHN_ENCODER, channels=[32, 64])
+_CIFAR10_ENCODER = dataclasses.replace(_SVHN_ENCODER, flip=True, epochs=25)
 PRESETS = {
     "digits": _digits_preset(),
     "mnist": _MNIST,
     "mnist-release": _RELEASE,
-    "svhn": _colour_preset(epochs=200, joint_epochs=200, dropout=0.5),
-    "svhn-small": _colour_preset(width=0.25, epochs=20, joint_epochs=5, dropout=0.5),
-    "cifar10": _colour_preset(epochs=200, joint_epochs=200, dropout=0.5, flip=True),
-    "cifar10-small": _colour_preset(width=0.25, epochs=30, joint_epochs=5, dropout=0.5, flip=True),
+    "svhn": _colour_preset(_SVHN_ENCODER),
+    "svhn-small": _colour_preset(_SVHN_SMALL_ENCODER, width=0.1875, epochs=20, joint_epochs=5),
+    "cifar10": _colour_preset(_CIFAR10_ENCODER),
+    "cifar10-small": _colour_preset(_CIFAR10_ENCODER, width=0.1875, epochs=20, joint_epochs=5),
 }
 DEFAULT_PRESET = {"folder": "cifar10-small"}  # every other data set has a preset of its own name
 NATIVE_SIZE = {"digits": 8, "mnist": 28, "svhn": 32, "cifar10": 32, "folder": 32}  # side in pixels when none is asked for
