@@ -40,3 +40,39 @@ def image_grid(images, columns, row_names=None):
     for row, name in enumerate(row_names):
         draw.text((4, row * (height + margin) + height // 2), name, fill="black", anchor="lm")
     return named
+
+
+def training_curves(metrics):
+    """Plots every loss and spread of a run against the epoch, a panel a stage and kind.
+
+    Args:
+        metrics: The lines of `metrics.jsonl`, as `Run.read_metrics` returns them.
+
+    Returns:
+        A PIL image.
+    """
+    import io
+
+    from matplotlib.figure import Figure
+
+    stages = list(dict.fromkeys(line["stage"] for line in metrics))
+    figure = Figure(figsize=(4.5 * len(stages), 6), layout="constrained")
+    panels = figure.subplots(2, len(stages), squeeze=False)
+    for column, stage in enumerate(stages):
+        lines = [line for line in metrics if line["stage"] == stage]
+        names = sorted({name for line in lines for name in line} - {"stage", "epoch", "step", "seconds"})
+        epochs = [line["epoch"] for line in lines]
+        spreads = [name for name in names if "spread" in name or name == "accuracy"]
+        for panel, chosen in zip(panels[:, column], ([name for name in names if name not in spreads], spreads)):
+            for name in chosen:
+                panel.plot(epochs, [line[name] for line in lines], marker="." if len(epochs) < 30 else None, label=name)
+            panel.set_xlabel("epoch")
+            panel.grid(alpha=0.3)
+            if chosen:
+                panel.legend(fontsize="small")
+            else:
+                panel.set_axis_off()
+        panels[0, column].set_title(stage)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=80)
+    return Image.open(buffer)

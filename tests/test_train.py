@@ -219,3 +219,13 @@ def test_dry_run_writes_nothing(tmp_path):
     out, _ = train(["--dry_run", "--run_dir", tmp_path / "run"])
     assert '"lambda_ent": 10.0' in out and "joint: 30 epochs of 29 steps = 870 steps" in out and "parameters" in out
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_figures_of_a_run(finished, tmp_path):
+    program = [sys.executable, "-m", "sgan_tf.programs.figures"]
+    out, _ = train(["--run_dir", finished[0]], program)
+    for path in out.split():
+        assert Image.open(path).size >= (300, 300)
+    _, err = train(["--run_dir", tmp_path], program, code=2)
+    assert err == f"error: --run_dir: {tmp_path} is not a run of sgan_tf: it has no config.json\n"
