@@ -129,7 +129,6 @@ def _load_folder(data_dir, side):
             try:
                 with Image.open(path) as image:
                     grey = grey and image.mode in ("1", "L", "I;16")
-                    # Box sampling (reducing) keeps the full brightness range; modes such as palettes need RGB first.
                     images.append(np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)))
             except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
                 raise DataError(f"--data_dir: {path} is not a readable image ({type(error).__name__}); repair or remove it") from error
@@ -203,7 +202,7 @@ def batches(arrays, batch_size, seed, start_step=0, flip=False):
 
     def epoch(number):
         indices = tf.data.Dataset.from_tensor_slices(epoch_order(count, seed, number))
-        # Any other seed of the epoch would do: the order's second half is never negative.
+        # Epochs count from 0, so the negative numbers share no seed with any order.
         flips = tf.random.stateless_uniform([count], _epoch_seed(seed, -1 - number)) < 0.5 if flip else tf.zeros([count], tf.bool)
         return tf.data.Dataset.zip(indices, tf.data.Dataset.from_tensor_slices(flips)).batch(batch_size, drop_remainder=True)
 

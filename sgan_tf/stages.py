@@ -109,9 +109,9 @@ class Pipeline:
         steps = steps_per_epoch(len(arrays[0]), size)
         if step:
             log.info("%s resumes at step %d of %d", name, step, steps * epochs)
+        # The checkpoint comes last: what an epoch's end does before it is done again after a kill, never left out.
         callbacks = [*self._watchers(name, model, epochs), EpochLog(self.run, name, steps, epochs), Progress(name, steps, epochs, step),
                      Checkpoint(self.run, name, steps, epochs, step, saved_metrics, self.checkpoint_minutes, self.stop)]
-        # Only the sample grid may be lost by a kill between it and the checkpoint: it is drawn again.
         flip = name == "encoder" and self.config.encoder.flip
 
         def fit(start, first, last, count):
