@@ -8,12 +8,14 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
+from sgan_tf.errors import UserError
+
 ENCODER_LAYERS = ("conv1", "pool1", "conv2", "pool2", "fc3")  # where the encoder may be cut, bottom up
 MAP_LAYERS = ENCODER_LAYERS[:4]
 DATASETS = ("digits", "mnist", "svhn", "cifar10", "folder")
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
     """A setting that cannot be; the message names it and says what would do."""
 
 

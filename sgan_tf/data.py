@@ -8,11 +8,13 @@ import zlib
 
 import numpy as np
 
+from sgan_tf.errors import UserError
+
 TFDS_NAMES = {"mnist": "mnist", "svhn": "svhn_cropped", "cifar10": "cifar10"}
 TEST_PERCENT = 10  # of a folder's files
 
 
-class DataError(ValueError):
+class DataError(UserError):
     """Images that are missing or unusable; the message names them and says what to do."""
 
 

@@ -12,11 +12,12 @@ import zlib
 import numpy as np
 
 from sgan_tf.config import Config, ConfigError
+from sgan_tf.errors import UserError
 
 log = logging.getLogger("sgan_tf")
 
 
-class RunError(ValueError):
+class RunError(UserError):
     """A run folder that cannot be used; the message names it and says what to do."""
 
 
@@ -194,6 +195,11 @@ class Run:
             return 0, False
         metadata, _ = self._read(stage)
         return int(metadata["step"]), metadata["done"] == "1"
+
+    def unfinished(self, config):
+        """Returns `["joint (step 1200)", …]`: the stages of a configuration that are not finished here."""
+        progress = {name: self.progress(name) for name in config.stages()}
+        return [f"{name} (step {step})" for name, (step, done) in progress.items() if not done]
 
     def load(self, stage, state):
         """Assigns a stage's checkpoint to variables.

@@ -153,6 +153,12 @@ class StackedGAN(AdversarialModel):
         condition = np.repeat(condition, n, axis=0)
         return self.decode(condition, self.noise(len(condition), seed), top=0).reshape(len(images), n, *images.shape[1:])
 
+    def decompose(self, images):
+        """Returns a `Decomposition` in tensors of `images`, a float32 tensor `[N, H, W, C]` in [0, 1]."""
+        *features, logits = self.encoder.features(images)
+        noise = [level.discriminator(h, logits=False)[1] for level, h in zip(self.levels, [images, *features])]
+        return Decomposition(features, tf.nn.softmax(logits), [tf.clip_by_value(z, 0, 1) for z in noise])
+
     def infer_noise(self, images):
         """Decomposes real images into the encoder's features and the Q networks' estimates of every z_i.
 
@@ -162,15 +168,7 @@ class StackedGAN(AdversarialModel):
         Returns:
             A `Decomposition`.
         """
-        def infer(images):
-            *features, logits = self.encoder.features(images)
-            lower = [images, *features]
-            noise = [level.discriminator(h, logits=False)[1] for level, h in zip(self.levels, lower)]
-            return (*features, tf.nn.softmax(logits), *[tf.clip_by_value(z, 0, 1) for z in noise])
-
-        outputs = self._in_batches(infer, [as_float(images)], 100)
-        above = len(self.levels) - 1
-        return Decomposition(list(outputs[:above]), outputs[above], list(outputs[above + 1:]))
+        return self._in_batches(self.decompose, [as_float(images)], 100)
 
     def reconstruct(self, images, level=0):
         """Regenerates real images from the encoder's h_{level+1} and the noise inferred for `level` and below.
@@ -196,11 +194,12 @@ class StackedGAN(AdversarialModel):
 
     @staticmethod
     def _in_batches(function, arrays, batch_size):
-        """Applies a function of tensors to slices of arrays and joins what it returns; an empty input is one slice."""
-        starts = range(0, max(len(arrays[0]), 1), batch_size)
-        parts = [function(*(tf.constant(a[start:start + batch_size]) for a in arrays)) for start in starts]
-        joined = tf.nest.map_structure(lambda *p: np.concatenate([x.numpy() for x in p]), *parts)
-        return joined
+        """Applies a function of tensors to slices of arrays and joins what it returns."""
+        count = len(arrays[0])
+        if not count:  # TensorFlow's CPU convolutions fail on no rows, so one goes in and none comes out
+            arrays = [np.zeros((1, *a.shape[1:]), a.dtype) for a in arrays]
+        parts = [function(*(tf.constant(a[start:start + batch_size]) for a in arrays)) for start in range(0, len(arrays[0]), batch_size)]
+        return tf.nest.map_structure(lambda *p: np.concatenate([x.numpy() for x in p])[:count], *parts)
 
 
 def as_float(images):

@@ -237,11 +237,12 @@ def joint_stack(config, stack):
     return StackedGAN(stack.encoder, levels, config.joint, stage_seed(config.seed, "joint"), name="joint_stack")
 
 
-def load(run_dir):
+def load(run_dir, as_is=False):
     """Loads the stack that a run folder holds; neither the images nor the training are needed.
 
     Args:
         run_dir: A folder written by `train.py`, in which at least all levels are trained.
+        as_is: Take stages that are not finished too, as their last checkpoints hold them.
 
     Returns:
         A `StackedGAN`, of the joint stage if that is finished, with an attribute `class_names`.
@@ -252,9 +253,10 @@ def load(run_dir):
     import json
 
     run, config = Run(run_dir), read_config(run_dir)
-    needed = [name for name in config.stages() if name != "joint"]
-    for name in needed:
-        if not run.progress(name)[1]:
+    progress = {name: run.progress(name) for name in config.stages()}
+    usable = {name: done or (as_is and step > 0) for name, (step, done) in progress.items()}
+    for name, good in usable.items():
+        if not good and name != "joint":
             raise RunError(f"--run_dir: {run_dir} is not trained: {name} is not finished; run train.py again to resume it")
     data = json.loads((run.path / "data.json").read_text())
     encoder, stack = build(config, tuple(data["image_shape"]), len(data["class_names"]))
@@ -262,7 +264,7 @@ def load(run_dir):
     encoder.trainable = False
     for level in stack.levels:
         run.load(level.name, level.networks())
-    if "joint" in config.stages() and run.progress("joint")[1]:
+    if usable.get("joint"):
         stack = joint_stack(config, stack)
         run.load("joint", stack.networks())
     stack.class_names = data["class_names"]

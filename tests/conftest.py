@@ -1,4 +1,4 @@
-"""Two logical CPU devices stand in for GPUs, and small models that several tests share."""
+"""Two logical CPU devices stand in for GPUs, and what several tests share: small models, a finished run, an export."""
 
 import os
 
@@ -8,14 +8,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from processes import EXPORT, TRAIN, run
 
 from sgan_tf.config import make_config
 from sgan_tf.stages import build
 
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+SHORT = ["--epochs", "2", "--sample_every", "0"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small_stack():
     """Builds a digits stack for a list of cuts; returns `(config, stack, batch (h_0, …, labels))`."""
 
@@ -35,3 +37,19 @@ def small_stack():
 @pytest.fixture
 def sgd():
     return lambda: (keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A run on digits of two epochs a stage, and what train.py printed: `(run folder, stdout)`."""
+    run_dir = tmp_path_factory.mktemp("runs") / "whole"
+    out, _ = run(TRAIN, [*SHORT, "--run_dir", run_dir])
+    return run_dir, out
+
+
+@pytest.fixture(scope="session")
+def exported(finished, tmp_path_factory):
+    """The export of the finished run, and what export.py printed: `(folder of the version, stdout)`."""
+    folder = tmp_path_factory.mktemp("exports")
+    out, _ = run(EXPORT, ["--run_dir", finished[0], "--export_dir", folder])
+    return folder / "whole" / "1", out

@@ -2,55 +2,36 @@
 
 import json
 import os
-import pathlib
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from conftest import SHORT
 from PIL import Image
+from processes import TRAIN, module, on_two_devices, refused, run, start
 
 import sgan_tf
 from sgan_tf.run import Run, RunError
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-TRAIN = [sys.executable, str(ROOT / "train.py")]
-# Stands in for GPUs, which is all that it changes.
-TWO_DEVICES = [sys.executable, "-c", """
-import tensorflow as tf
-tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-from sgan_tf.programs.train import main
-main()
-"""]
-SHORT = ["--epochs", "2", "--sample_every", "0"]
 STAGES = ["encoder", "level0", "level1", "joint"]
 
 
-def start(arguments, program=TRAIN, **keywords):
-    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-    return subprocess.Popen([*program, *map(str, arguments)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords)
-
-
 def train(arguments, program=TRAIN, code=0):
-    process = start(arguments, program)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
-    return out, err
+    return run(program, arguments, code)
 
 
 def kill_in(stage, arguments, steps, number=signal.SIGKILL):
     """Starts train.py, sends a signal once a stage has done some steps, and returns `(code, stdout, steps done)`."""
-    process = start([*arguments, "--checkpoint_minutes", "0"])
-    run = Run(arguments[arguments.index("--run_dir") + 1])
+    process = start(TRAIN, [*arguments, "--checkpoint_minutes", "0"])
+    folder = Run(arguments[arguments.index("--run_dir") + 1])
     deadline = time.monotonic() + 240
-    while run.progress(stage)[0] < steps:
+    while folder.progress(stage)[0] < steps:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.02)
     process.send_signal(number)
     out, _ = process.communicate(timeout=60)
-    return process.returncode, out, run.progress(stage)
+    return process.returncode, out, folder.progress(stage)
 
 
 def checkpoints(run_dir):
@@ -60,13 +41,6 @@ def checkpoints(run_dir):
 def metrics(run_dir):
     lines = Run(run_dir).read_metrics()
     return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    run_dir = tmp_path_factory.mktemp("runs") / "whole"
-    out, _ = train([*SHORT, "--run_dir", run_dir])
-    return run_dir, out
 
 
 @pytest.mark.slow
@@ -113,7 +87,7 @@ def test_a_signal_ends_cleanly_saying_how_to_resume(tmp_path, number, code):
 def test_a_run_begun_on_one_device_resumes_on_two(tmp_path):
     arguments = [*SHORT, "--run_dir", str(tmp_path / "run")]
     kill_in("level0", arguments, 10)
-    out, _ = train([*arguments, "--devices", "2"], TWO_DEVICES)
+    out, _ = train([*arguments, "--devices", "2"], on_two_devices("train"))
     assert "level0 resumes at step" in out and Run(tmp_path / "run").progress("joint")[1]
     train(arguments)  # and the finished run opens on one again
 
@@ -144,21 +118,14 @@ def test_an_untrained_run_does_not_load(tmp_path):
 def test_stages_one_by_one_and_what_cannot_be_done_with_a_finished_run(finished, tmp_path):
     run_dir = tmp_path / "run"
     arguments = ["--run_dir", run_dir, "--epochs", "1", "--sample_every", "0"]
-    assert "level0 needs encoder" in refused([*arguments, "--stages", "level0"])
+    assert "level0 needs encoder" in refused(TRAIN, [*arguments, "--stages", "level0"])
     train([*arguments, "--stages", "encoder"])
     train([*arguments, "--stages", "level1"], code=2)  # level0 is missing
     train([*arguments, "--stages", "level0,level1,joint"])
-    assert "encoder.epochs: 1 -> 3" in refused(["--run_dir", run_dir, "--epochs", "3"])
+    assert "encoder.epochs: 1 -> 3" in refused(TRAIN, ["--run_dir", run_dir, "--epochs", "3"])
     path = Run(run_dir).checkpoint("level0")
     path.write_bytes(path.read_bytes()[:-50])
-    assert f"{path} is damaged" in refused(arguments)
-
-
-def refused(arguments):
-    """Runs train.py with something that cannot be; returns its one line on stderr."""
-    out, err = train(arguments, code=2)
-    assert err.startswith("error: ") and len(err.strip().splitlines()) == 1, err
-    return err
+    assert f"{path} is damaged" in refused(TRAIN, arguments)
 
 
 @pytest.mark.slow
@@ -187,7 +154,7 @@ def test_bad_input_is_one_line(tmp_path):
     for message, arguments in cases.items():
         if "--run_dir" not in arguments:
             arguments = [*arguments, "--run_dir", tmp_path / "run"]
-        assert message in refused(arguments)
+        assert message in refused(TRAIN, arguments)
     assert not (tmp_path / "run").exists()
     assert os.listdir(tmp_path / "theirs") == ["thesis.tex"]
 
@@ -211,7 +178,7 @@ def test_a_folder_of_images_trains_to_the_end_with_its_class_names(tmp_path):
     train(arguments)
     assert sgan_tf.load(tmp_path / "run").class_names == ["cats", "dogs"]
     (tmp_path / "photos" / "cats" / "0.png").unlink()
-    assert "other images" in refused(arguments)
+    assert "other images" in refused(TRAIN, arguments)
 
 
 @pytest.mark.slow
@@ -223,7 +190,7 @@ def test_dry_run_writes_nothing(tmp_path):
 
 @pytest.mark.slow
 def test_figures_of_a_run(finished, tmp_path):
-    program = [sys.executable, "-m", "sgan_tf.programs.figures"]
+    program = module("figures")
     out, _ = train(["--run_dir", finished[0]], program)
     for path in out.split():
         assert Image.open(path).size >= (300, 300)

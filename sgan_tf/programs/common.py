@@ -7,9 +7,11 @@ import sys
 from absl import app, flags
 from absl import logging as absl_logging
 
+from sgan_tf.errors import UserError
 
-class UsageError(Exception):
-    """Something the user asked for that cannot be; printed in one line."""
+
+class UsageError(UserError):
+    """A flag that cannot be; the message names it."""
 
 
 def run(main):
@@ -29,13 +31,9 @@ def run(main):
 
 
 def _guarded(main):
-    from sgan_tf.config import ConfigError
-    from sgan_tf.data import DataError
-    from sgan_tf.run import RunError
-
     try:
         return main() or 0
-    except (ConfigError, DataError, RunError, UsageError) as error:
+    except UserError as error:
         _die(str(error))
     except OSError as error:
         _die(f"{error.filename or 'input/output'}: {error.strerror or error}")
@@ -83,12 +81,12 @@ def start_log(path):
     return log
 
 
-def strategy(devices, batch_size):
+def strategy(devices, batch_size=0):
     """Returns the `tf.distribute` strategy of `--devices`.
 
     Args:
         devices: A number of GPUs, `all` (every GPU, the CPU when there is none) or `cpu`.
-        batch_size: The global batch, which the devices must divide.
+        batch_size: The global batch, which the devices must divide; 0 where nothing is trained.
 
     Raises:
         UsageError: when there are not so many devices, or they do not divide the batch.

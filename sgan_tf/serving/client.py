@@ -1,0 +1,134 @@
+"""Clients of a served sampler, over REST or gRPC. Neither needs TensorFlow to be imported for REST, nor a model here.
+
+    client = RestClient("http://localhost:8501")
+    labels = look_up(client, ["7", "cat"])
+    pngs = sample(client, labels, seeds=[1, 2])
+"""
+
+import base64
+import json
+
+from sgan_tf.errors import UserError
+
+BATCH = 256  # rows of a request
+ATTEMPTS = 5
+BACKOFF = 0.5  # seconds before the second retry; doubled with each
+
+
+class ClientError(UserError):
+    """A request that failed; the message says what the server, or the network, answered."""
+
+
+class RestClient:
+    """Calls a model's signatures over TF Serving's REST API.
+
+    A server that is not there yet, or that answers 503, is asked again with growing pauses.
+
+    Args:
+        url: Of the server, as `http://localhost:8501`.
+        model: The name under which the sampler is served.
+        timeout: Seconds for one request.
+    """
+
+    def __init__(self, url, model="sgan", timeout=30.0):
+        import requests
+        from urllib3.util import Retry
+
+        self.url, self.timeout = f"{url.rstrip('/')}/v1/models/{model}:predict", timeout
+        retry = Retry(ATTEMPTS - 1, backoff_factor=BACKOFF, status_forcelist=[503], allowed_methods=None, raise_on_status=False)
+        self.session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self.session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
+
+    def call(self, signature, inputs):
+        """Runs a signature with one output.
+
+        Args:
+            signature: Its name.
+            inputs: `{name: list}`.
+
+        Returns:
+            The output's rows as a list; binary ones as bytes.
+
+        Raises:
+            ClientError: when there is no answer, or it is an error.
+        """
+        import requests
+
+        try:
+            answer = self.session.post(self.url, json={"signature_name": signature, "inputs": inputs}, timeout=self.timeout)
+        except requests.Timeout as error:
+            raise ClientError(f"--timeout: {self.url} did not answer within {self.timeout:g} s") from error
+        except requests.RequestException as error:
+            raise ClientError(f"--url: cannot reach {self.url} ({type(error).__name__}); is the server running there?") from error
+        try:
+            body = answer.json()
+        except json.JSONDecodeError:
+            body = {}
+        if answer.status_code == 404:
+            raise ClientError(f"--model: nothing is served at {self.url}; name the model with --model")
+        if not answer.ok or "outputs" not in body:
+            raise ClientError(f"{self.url} answered {answer.status_code}: {_reason(body.get('error', answer.reason))}")
+        return [base64.b64decode(row["b64"]) if isinstance(row, dict) else row for row in body["outputs"]]
+
+
+class GrpcClient:
+    """Calls a model's signatures over gRPC; as `RestClient`, with `address` as `localhost:8500`."""
+
+    def __init__(self, address, model="sgan", timeout=30.0):
+        import grpc
+        from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+        policy = {"maxAttempts": ATTEMPTS, "initialBackoff": f"{BACKOFF}s", "maxBackoff": "8s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}
+        options = [("grpc.service_config", json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": policy}]})),
+                   ("grpc.max_receive_message_length", -1)]
+        self.address, self.model, self.timeout = address, model, timeout
+        self.stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(address, options))
+
+    def call(self, signature, inputs):
+        """See `RestClient.call`."""
+        import grpc
+        import tensorflow as tf
+        from tensorflow_serving.apis import predict_pb2
+
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name, request.model_spec.signature_name = self.model, signature
+        for name, rows in inputs.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(rows, tf.string if isinstance(rows[0], str) else tf.int64))
+        try:
+            answer = self.stub.Predict(request, timeout=self.timeout)
+        except grpc.RpcError as error:
+            if error.code() == grpc.StatusCode.UNAVAILABLE:
+                raise ClientError(f"--grpc: cannot reach {self.address}; is the server running there?") from error
+            if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise ClientError(f"--timeout: {self.address} did not answer within {self.timeout:g} s") from error
+            if error.code() == grpc.StatusCode.NOT_FOUND:
+                raise ClientError(f"--model: {self.address} does not serve '{self.model}'; name the model with --model") from error
+            raise ClientError(f"{self.address} answered {error.code().name}: {_reason(error.details())}") from error
+        (output,) = answer.outputs.values()
+        return tf.make_ndarray(output).tolist()
+
+
+def look_up(client, names):
+    """Returns the integer label of each class name (or number)."""
+    return client.call("lookup", {"names": list(names)})
+
+
+def sample(client, labels, seeds):
+    """Samples an image for each (label, seed).
+
+    Args:
+        client: A `RestClient` or `GrpcClient`.
+        labels, seeds: Lists of integers of one length.
+
+    Returns:
+        A list of bytes, a PNG file each.
+    """
+    return [png for start in range(0, len(labels), BATCH)
+            for png in client.call("sample_png", {"labels": labels[start:start + BATCH], "seeds": seeds[start:start + BATCH]})]
+
+
+def _reason(text):
+    """Takes the sentence out of a failed assertion's report."""
+    head = str(text).strip().splitlines()[0] if str(text).strip() else "no reason given"
+    return head.partition("assertion failed: ")[2] or head

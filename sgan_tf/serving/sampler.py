@@ -1,0 +1,161 @@
+"""`Sampler`: a trained stack as a `tf.Module` of checked signatures, for any program that runs TensorFlow graphs."""
+
+import tensorflow as tf
+
+from sgan_tf.encoder import one_hot
+
+
+class Sampler(tf.Module):
+    """The signatures that a SavedModel of a stack offers.
+
+    Every input is checked inside the graph, so a server answers `InvalidArgument` with a sentence that names the
+    limit: labels in [0, K), images in [0, 1], shapes, equal numbers of rows, and `max_batch` rows at the most.
+
+    Args:
+        stack: A trained `StackedGAN`.
+        class_names: K strings.
+        max_batch: Most rows of one request; it bounds the server's memory.
+
+    Attributes:
+        functions: `{name: concrete function}`, each of named tensors to named tensors.
+    """
+
+    def __init__(self, stack, class_names, max_batch=1024):
+        super().__init__(name="sampler")
+        self._stack = lambda: stack  # a function, or the SavedModel would hold all that Keras tracks in it
+        self.class_names, self.max_batch = list(class_names), max_batch
+        levels, encoder = stack.levels, stack.encoder
+        self.z_dims = [level.level.z_dim for level in levels]
+        # What a SavedModel must hold: each variable once, without D's heads and the optimizers.
+        networks = [*encoder.stages, *(level.generator for level in levels),
+                    *(part for level in levels for part in (level.discriminator.trunk, level.discriminator.posterior))]
+        self.weights = list({id(w): w.value for network in networks for w in network.weights}.values())
+        self._specs = {
+            "labels": tf.TensorSpec([None], tf.int64), "seeds": tf.TensorSpec([None], tf.int64), "names": tf.TensorSpec([None], tf.string),
+            "images": tf.TensorSpec([None, *encoder.image_shape]), "features": tf.TensorSpec([None, *encoder.shapes[1]]),
+            **{f"z{i}": tf.TensorSpec([None, dim]) for i, dim in enumerate(self.z_dims)}}
+        self.functions = {name: self._trace(inputs, function) for name, (inputs, function) in self._table().items()}
+
+    def _table(self):
+        noise = [f"z{i}" for i in range(len(self.z_dims))]
+        table = {
+            "serving_default": (["labels"], self._fresh),
+            "sample_seeded": (["labels", "seeds"], self._seeded),
+            "sample_png": (["labels", "seeds"], self._png),
+            "decode": (["labels", *noise], self.decode),
+            "render": (["features", "z0"], self._render),
+            "encode": (["images"], self._encode),
+            "variations": (["images", "seeds"], self._variations),
+        }
+        if len(self.z_dims) == 1:  # without a cut there is no h_1 to start from
+            del table["render"]
+        return {**{name: (inputs, _never_empty(function)) for name, (inputs, function) in table.items()}, "lookup": (["names"], self._lookup)}
+
+    def _trace(self, names, function):
+        @tf.function(autograph=False)
+        def signature(**inputs):
+            return function(**self._checked(inputs))
+
+        return signature.get_concrete_function(**{name: tf.TensorSpec(self._specs[name].shape, self._specs[name].dtype, name) for name in names})
+
+    # Checks
+
+    def _checked(self, inputs):
+        """Returns the inputs behind assertions: nothing reads them before all have held."""
+        # Hides the static shapes, from which the graph's optimizer would conclude that the checks hold.
+        inputs = {name: tf.raw_ops.PlaceholderWithDefault(input=x, shape=tf.TensorShape(None)) for name, x in inputs.items()}
+        with tf.control_dependencies([self._assert_shape(name, x) for name, x in inputs.items()]):
+            rows = {name: tf.shape(x)[0] for name, x in inputs.items()}
+        checks = []
+        (first, count), *others = rows.items()
+        checks.append(tf.debugging.Assert(count <= self.max_batch, [f"a batch holds at most {self.max_batch} rows; {first} has", count]))
+        checks += [tf.debugging.Assert(count == n, [f"{first} and {name} must have the same number of rows; they have", count, n])
+                   for name, n in others]
+        if "labels" in inputs:
+            classes, labels = len(self.class_names), inputs["labels"]
+            good = tf.reduce_all((labels >= 0) & (labels < classes))
+            checks.append(tf.debugging.Assert(good, [f"labels must lie in [0, {classes}); got", labels]))
+        if "images" in inputs:
+            images = inputs["images"]
+            checks.append(tf.debugging.Assert(tf.reduce_all((images >= 0) & (images <= 1)), ["images must be float32 in [0, 1]"]))
+        with tf.control_dependencies(checks):
+            return {name: tf.ensure_shape(tf.identity(x), self._specs[name].shape) for name, x in inputs.items()}
+
+    def _assert_shape(self, name, x):
+        expected = self._specs[name].shape.as_list()
+        text = f"{name} must have the shape [{', '.join(['N', *map(str, expected[1:])])}]; got"
+        # Ranks are compared first: shapes of different ranks cannot be.
+        ranks = tf.debugging.Assert(tf.equal(tf.rank(x), len(expected)), [text, tf.shape(x)])
+        with tf.control_dependencies([ranks]):
+            return tf.debugging.Assert(tf.reduce_all(tf.equal(tf.shape(x)[1:], expected[1:])), [text, tf.shape(x)], summarize=4)
+
+    # Signatures
+
+    def decode(self, labels, **noise):
+        """Returns `{"images"}`, float32 `[N, H, W, C]` of int64 labels `[N]` and noise `z0`, `z1`, … `[N, z_dim]`."""
+        noise = [noise[f"z{i}"] for i in range(len(self.z_dims))]
+        return {"images": self._chain(one_hot(labels, len(self.class_names)), noise)}
+
+    def _fresh(self, labels):
+        # Other random ops restart the same stream in every process, or race between requests.
+        shape = [tf.shape(labels)[0], sum(self.z_dims)]
+        noise = tf.raw_ops.RandomUniform(shape=shape, dtype=tf.float32, seed=0, seed2=0)
+        return self.decode(labels, **self._split(noise))
+
+    def _seeded(self, labels, seeds):
+        return self.decode(labels, **self._split(self._rows(seeds, sum(self.z_dims))))
+
+    def _png(self, labels, seeds):
+        images = tf.cast(tf.round(self._seeded(labels, seeds)["images"] * 255), tf.uint8)
+        return {"image_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.TensorSpec([], tf.string))}
+
+    def _render(self, features, z0):
+        return {"images": self._chain(features, [z0], top=0)}
+
+    def _encode(self, images):
+        known = self._stack().decompose(images)
+        features = {"features": known.features[0]} if known.features else {}
+        return {**features, "probabilities": known.probabilities, **{f"z{i}": z for i, z in enumerate(known.noise)}}
+
+    def _variations(self, images, seeds):
+        z0 = self._rows(seeds, self.z_dims[0])
+        *features, logits = self._stack().encoder.features(images)
+        if not features:
+            return {"images": self._chain(one_hot(tf.argmax(logits, -1), len(self.class_names)), [z0])}
+        return self._render(features[0], z0)
+
+    def _lookup(self, names):
+        """Labels of class names; a number in [0, K) that is no class's name stands for itself."""
+        classes = len(self.class_names)
+        known = tf.constant([*self.class_names, *map(str, range(classes))])
+        equal = names[:, None] == known
+        good = tf.reduce_all(tf.reduce_any(equal, -1))
+        unknown = tf.boolean_mask(names, ~tf.reduce_any(equal, -1))
+        shown = ", ".join(self.class_names[:50]) + (", …" if classes > 50 else "")
+        check = tf.debugging.Assert(good, ["unknown class", unknown, f"; the classes are: {shown}"])
+        with tf.control_dependencies([check]):
+            return {"labels": tf.argmax(equal, -1) % classes}
+
+    def _chain(self, condition, noise, top=None):
+        return self._stack().chain(condition, noise, top)[0][0]
+
+    def _split(self, noise):
+        return {f"z{i}": z for i, z in enumerate(tf.split(noise, self.z_dims, axis=1))}
+
+    @staticmethod
+    def _rows(seeds, columns):
+        """Draws a row of U[0, 1) for each seed, from that seed alone: no library op does so for a batch at once."""
+        def row(seed):
+            return tf.random.stateless_uniform([columns], tf.stack([seed, tf.zeros_like(seed)]), alg="philox")
+
+        return tf.map_fn(row, seeds, fn_output_signature=tf.TensorSpec([columns]))
+
+
+def _never_empty(function):
+    """Gives an empty batch a row and takes it away again: TensorFlow's CPU convolutions fail on none."""
+    def guarded(**inputs):
+        count = tf.shape(next(iter(inputs.values())))[0]
+        padded = {name: tf.pad(x, [[0, tf.maximum(1 - count, 0)]] + [[0, 0]] * (x.shape.rank - 1)) for name, x in inputs.items()}
+        return {name: x[:count] for name, x in function(**padded).items()}
+
+    return guarded

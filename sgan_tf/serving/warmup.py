@@ -1,0 +1,34 @@
+"""Warm-up requests: a server runs each of them before it answers the first client."""
+
+import tensorflow as tf
+
+
+def warmup_inputs(sampler):
+    """Returns `{signature: {input: tensor}}`, one request of one row for every signature."""
+    def value(name, spec):
+        shape = [1, *spec.shape[1:]]
+        return tf.constant(sampler.class_names[:1]) if name == "names" else tf.zeros(shape, spec.dtype)
+
+    return {signature: {name: value(name, spec) for name, spec in function.structured_input_signature[1].items()}
+            for signature, function in sampler.functions.items()}
+
+
+def write_warmup(sampler, model_name, path):
+    """Writes `tf_serving_warmup_requests`: TFRecords of `PredictionLog`, as TF Serving reads them.
+
+    Args:
+        sampler: A `Sampler`.
+        model_name: The name it is served under.
+        path: `pathlib.Path` of the file; its folder is made.
+    """
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, inputs in warmup_inputs(sampler).items():
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name, request.model_spec.signature_name = model_name, signature
+            for name, tensor in inputs.items():
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(tensor))
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            writer.write(log.SerializeToString())

@@ -1,0 +1,119 @@
+"""The signatures' mathematics and checks, on untrained stacks."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from sgan_tf.serving.sampler import Sampler
+
+NAMES = [f"class {i}" for i in range(10)]
+MOST = 64
+
+
+@pytest.fixture(scope="module", params=[[], ["fc3"], ["pool2", "fc3"]], ids=["one level", "two levels", "three levels"])
+def sampler(request, small_stack):
+    _, stack, batch = small_stack(request.param)
+    for level in stack.levels:  # far from the initial 0.02, so that the noise shows
+        for variable in level.generator.trainable_variables:
+            variable.assign(np.random.default_rng(0).normal(0, 0.3, variable.shape))
+    return Sampler(stack, NAMES, MOST), stack, batch
+
+
+def ints(*values):
+    return tf.constant(values, tf.int64)
+
+
+def test_decode_and_render_are_the_stacks_chain(sampler):
+    sampler, stack, batch = sampler
+    noise = stack.noise(8, seed=1)
+    inputs = {f"z{i}": tf.constant(z) for i, z in enumerate(noise)}
+    images = sampler.functions["decode"](labels=tf.cast(batch[-1], tf.int64), **inputs)["images"]
+    np.testing.assert_allclose(images, stack.decode(batch[-1], noise), atol=1e-6)
+    if len(noise) > 1:
+        images = sampler.functions["render"](features=batch[1], z0=inputs["z0"])["images"]
+        np.testing.assert_allclose(images, stack.decode(batch[1], noise, top=0), atol=1e-6)
+    else:
+        assert "render" not in sampler.functions
+
+
+def test_encode_is_what_the_stack_knows_of_an_image(sampler):
+    sampler, stack, batch = sampler
+    known, outputs = stack.infer_noise(batch[0]), sampler.functions["encode"](images=batch[0])
+    np.testing.assert_allclose(outputs["probabilities"], known.probabilities, atol=1e-6)
+    for i, z in enumerate(known.noise):
+        np.testing.assert_allclose(outputs[f"z{i}"], z, atol=1e-6)
+    if known.features:
+        np.testing.assert_allclose(outputs["features"], known.features[0], atol=1e-6)
+
+
+def test_a_seeded_row_depends_on_its_own_label_and_seed_alone(sampler):
+    sampler, _, batch = sampler
+    labels, seeds = tf.range(20, dtype=tf.int64) % 10, ints(*range(-5, 15)) * 10**17
+    whole = sampler.functions["sample_seeded"](labels=labels, seeds=seeds)["images"].numpy()
+    order = np.random.default_rng(0).permutation(20)
+    parts = [sampler.functions["sample_seeded"](labels=tf.gather(labels, p), seeds=tf.gather(seeds, p))["images"].numpy() for p in np.split(order, [1, 8])]
+    np.testing.assert_allclose(np.concatenate(parts), whole[order], atol=1e-5)
+    others = sampler.functions["sample_seeded"](labels=labels, seeds=seeds + 1)["images"].numpy()
+    assert (np.abs(others - whole).reshape(20, -1).max(1) > 1e-4).all()
+    images = tf.repeat(batch[0][:1], 20, axis=0)
+    varied = sampler.functions["variations"](images=images, seeds=seeds)["images"].numpy()
+    alone = sampler.functions["variations"](images=images[:1], seeds=seeds[7:8])["images"].numpy()
+    np.testing.assert_allclose(varied[7:8], alone, atol=1e-5)
+    assert len(np.unique(varied.reshape(20, -1).round(4), axis=0)) == 20
+
+
+def test_variations_share_the_images_h_1(small_stack):
+    _, stack, batch = small_stack()
+    sampler = Sampler(stack, NAMES, MOST)
+    seeds = ints(*range(8))
+    images = sampler.functions["variations"](images=batch[0], seeds=seeds)["images"]
+    z0 = sampler._rows(seeds, sampler.z_dims[0])
+    expected = sampler.functions["render"](features=batch[1], z0=z0)["images"]
+    np.testing.assert_allclose(images, expected, atol=1e-5)
+    assert z0.numpy().min() >= 0 and z0.numpy().max() < 1 and 0.3 < z0.numpy().mean() < 0.7
+
+
+def test_png_holds_the_seeded_images(sampler):
+    sampler, _, _ = sampler
+    inputs = {"labels": ints(3, 4), "seeds": ints(1, 2)}
+    images, pngs = sampler.functions["sample_seeded"](**inputs)["images"].numpy(), sampler.functions["sample_png"](**inputs)["image_bytes"].numpy()
+    for image, png in zip(images, pngs):
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png))), np.round(image[..., 0] * 255))
+
+
+def test_lookup_takes_names_and_numbers(small_stack):
+    lookup = Sampler(small_stack()[1], [str(9 - i) for i in range(9)] + ["cat"], MOST).functions["lookup"]
+    assert lookup(names=tf.constant(["cat", "9", "1", "0"]))["labels"].numpy().tolist() == [9, 0, 8, 0]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"unknown class\] \[dog\].*the classes are: 9, 8, .*cat"):
+        lookup(names=tf.constant(["cat", "dog"]))
+
+
+def test_what_no_signature_takes(sampler):
+    sampler, _, batch = sampler
+    zeros = {f"z{i}": tf.zeros([2, d]) for i, d in enumerate(sampler.z_dims)}
+    image = tf.zeros([1, 8, 8, 1])
+    cases = [
+        (r"labels must lie in \[0, 10\)", "serving_default", {"labels": ints(1, 10)}),
+        (r"labels must lie in \[0, 10\)", "sample_png", {"labels": ints(-1), "seeds": ints(0)}),
+        (r"at most 64 rows", "serving_default", {"labels": tf.zeros([65], tf.int64)}),
+        (r"at most 64 rows", "variations", {"images": tf.zeros([65, 8, 8, 1]), "seeds": tf.zeros([65], tf.int64)}),
+        (r"the same number of rows", "sample_seeded", {"labels": ints(1, 2), "seeds": ints(1)}),
+        (r"the same number of rows", "decode", {"labels": ints(1, 2, 3), **zeros}),
+        (r"images must be float32 in \[0, 1\]", "encode", {"images": image + 1.01}),
+        (r"images must be float32 in \[0, 1\]", "encode", {"images": image - 0.01}),
+        (r"images must be float32 in \[0, 1\]", "encode", {"images": image + np.nan}),
+    ]
+    for message, signature, inputs in cases:
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            sampler.functions[signature](**inputs)
+
+
+def test_an_empty_batch_gives_an_empty_result(sampler):
+    sampler, _, _ = sampler
+    for function in sampler.functions.values():
+        inputs = {name: tf.zeros([0, *spec.shape[1:]], spec.dtype) for name, spec in function.structured_input_signature[1].items()}
+        for name, output in function(**inputs).items():
+            assert output.shape == (0, *function.structured_outputs[name].shape[1:])
