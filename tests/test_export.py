@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from processes import EXPORT, ROOT, on_two_devices, refused, run, start
 from serving_double import Model
 
@@ -64,7 +65,7 @@ def test_what_travels_with_it(finished, exported):
     assert (path / "assets" / "class_names.txt").read_text().split() == [str(d) for d in range(10)]
     card = (path / "assets" / "README.md").read_text()
     assert "CC BY 4.0" in card and "## Intended use and limits" in card and "`sample_png`" in card
-    assert str(path) in out
+    assert str(path) in out and Image.open(path / "assets" / "samples.png").size >= (320, 320)
 
 
 def test_weights_are_there_once(exported):
@@ -122,7 +123,7 @@ def run_c(program, path, model, signature, inputs, tmp_path):
     for name, array in inputs.items():
         array.tofile(tmp_path / name)
         kind = "i" if array.dtype == np.int64 else "f"
-        arguments += [definition.inputs[name].name.split(":")[0], kind, array.shape[-1], tmp_path / name]
+        arguments += [definition.inputs[name].name.split(":")[0], kind, str(array.shape[-1]), tmp_path / name]
     done = subprocess.run(arguments, capture_output=True, text=True)
     return done.returncode, done.stderr, np.fromfile(tmp_path / "out", np.float32).reshape(-1, 8, 8, 1) if done.returncode == 0 else None
 
@@ -188,9 +189,8 @@ def test_versions(finished, exported, tmp_path):
     shutil.copytree(exported[0].parent, folder / "whole")
     arguments = ["--run_dir", finished[0], "--export_dir", folder]
     assert "exists already" in refused(EXPORT, [*arguments, "--version", "1"])
-    run(EXPORT, arguments)
     run(EXPORT, [*arguments, "--version", "7"])
-    assert sorted(p.name for p in (folder / "whole").iterdir() if p.name != ".lock") == ["1", "2", "7"]
+    assert sorted(p.name for p in (folder / "whole").iterdir() if p.name != ".lock") == ["1", "7"]
 
 
 def test_killed_at_any_moment_it_leaves_no_broken_version(finished, tmp_path):

@@ -46,3 +46,7 @@ def client():
 def main():
     define_flags()
     common.run(client)
+
+
+if __name__ == "__main__":
+    main()

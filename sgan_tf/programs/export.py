@@ -7,7 +7,7 @@
 from absl import flags
 
 from sgan_tf.programs import common
-from sgan_tf.serving.export import FORMATS
+from sgan_tf.serving import export as serving
 
 FLAGS = flags.FLAGS
 
@@ -18,23 +18,23 @@ def define_flags():
     flags.DEFINE_string("name", None, "of the model; by default the run folder's name")
     flags.DEFINE_integer("version", None, "number of the version; by default the next")
     flags.DEFINE_integer("max_batch", 1024, "most rows of a request: it bounds the server's memory")
-    flags.DEFINE_enum("format", "savedmodel", FORMATS, "savedmodel, or onnx or litert for decode alone (extras of those names)")
+    flags.DEFINE_enum("format", "savedmodel", serving.FORMATS, "savedmodel, or onnx or litert for decode alone (extras of those names)")
     flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu: where the weights are put while exporting")
 
 
 def export():
+    request = (FLAGS.run_dir, FLAGS.export_dir, FLAGS.name, FLAGS.version, FLAGS.max_batch, FLAGS.format)
+    serving.check(*request)  # a mistake shows before TensorFlow is imported
     common.import_tensorflow()
-    from sgan_tf.serving import export as serving
-
     with common.strategy(FLAGS.devices).scope():
-        path, facts = serving.export(FLAGS.run_dir, FLAGS.export_dir, FLAGS.name, FLAGS.version, FLAGS.max_batch, FLAGS.format)
+        path, facts = serving.export(*request)
     if FLAGS.format != "savedmodel":
         print(f"{path}: differs from TensorFlow's images by {facts['parity']:.1e} at the most")
         return
-    print(f"{path}: loaded and sampled from in a process of its own. Try it:\n\n"
+    print(f"{path}: loaded in a process of its own, whose samples are {path}/assets/samples.png. Try it:\n\n"
           f"saved_model_cli show --dir {path} --tag_set serve --signature_def sample_seeded\n"
           f"saved_model_cli run --dir {path} --tag_set serve --signature_def sample_seeded "
-          "--input_exprs 'labels=np.array([0,1]);seeds=np.array([7,8])'\n\n"
+          "--input_exprs 'labels=[0,1];seeds=[7,8]'\n\n"
           f"and, served as `sgan` (see deploy/):\n\n"
           """curl -d '{"signature_name": "sample_seeded", "inputs": {"labels": [0, 1], "seeds": [7, 8]}}' """
           "http://localhost:8501/v1/models/sgan:predict")

@@ -60,6 +60,7 @@ def model_card(facts):
     scores = facts["metrics"].get("evaluation", {}).get("samples", {})
     measured = "\n".join(f"| `{name}` | {value:.4g} |" for name, value in scores.items())
     scores = f"\nScores of its samples, by `evaluate.py`:\n\n| score | value |\n|---|---|\n{measured}\n" if measured else ""
+    picture = "![Samples, a row a class](samples.png)\n\n" if facts["format"] == "savedmodel" else ""
     commit = f" (commit {facts['commit'][:12]})" if facts["commit"] else ""
     return f"""# {facts['name']}, version {facts['version']}
 
@@ -67,7 +68,7 @@ A label-conditioned sampler of images: a stacked GAN (Huang et al., *Stacked Gen
 by sgan_tf {facts['versions']['sgan_tf']}{commit}. It generates {height} x {width} images with {channels} channel(s)
 in {len(data['class_names'])} classes: {', '.join(data['class_names'])}.
 
-## Data
+{picture}## Data
 
 {about[0].upper() + about[1:]}; {data['train_images']:,} images were trained on, {data['test_images']:,} kept for testing. Licence of the data: {licence}.
 

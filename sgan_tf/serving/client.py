@@ -35,7 +35,8 @@ class RestClient:
         from urllib3.util import Retry
 
         self.url, self.timeout = f"{url.rstrip('/')}/v1/models/{model}:predict", timeout
-        retry = Retry(ATTEMPTS - 1, backoff_factor=BACKOFF, status_forcelist=[503], allowed_methods=None, raise_on_status=False)
+        # A request that timed out is not sent again: the server may be at work on it.
+        retry = Retry(ATTEMPTS - 1, read=False, backoff_factor=BACKOFF, status_forcelist=[503], allowed_methods=None, raise_on_status=False)
         self.session = requests.Session()
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
@@ -130,5 +131,5 @@ def sample(client, labels, seeds):
 
 def _reason(text):
     """Takes the sentence out of a failed assertion's report."""
-    head = str(text).strip().splitlines()[0] if str(text).strip() else "no reason given"
-    return head.partition("assertion failed: ")[2] or head
+    lines = (str(text).rpartition("assertion failed: ")[2].strip() or "no reason given").splitlines()
+    return lines[0].strip()

@@ -11,20 +11,26 @@ import subprocess
 import sys
 import tempfile
 
+import numpy as np
+
 from sgan_tf.errors import UserError
+from sgan_tf.figures import image_grid
 from sgan_tf.run import Run, read_config
 
 PREFIX = ".partial-"  # of the folder in which a version is built; servers pass over names that are no numbers
+GRID_COLUMNS = 10  # of samples.png
 FORMATS = ("savedmodel", "onnx", "litert")
 
 # Run on what was written: plain TensorFlow, as in a program that has neither Keras nor this package.
 _SAMPLE = """
 import sys
 sys.modules["keras"] = sys.modules["sgan_tf"] = None
-import tensorflow as tf
-loaded = tf.saved_model.load(sys.argv[1])
-images = loaded.signatures["sample_seeded"](labels=tf.range(int(sys.argv[2]), dtype=tf.int64), seeds=tf.range(int(sys.argv[2]), dtype=tf.int64))["images"]
-assert bool(tf.reduce_all((images >= 0) & (images <= 1))), "an image lies outside [0, 1]"
+import numpy as np, tensorflow as tf
+model, rows, columns, out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+labels, seeds = np.divmod(np.arange(rows * columns), columns)
+images = tf.saved_model.load(model).signatures["sample_seeded"](labels=tf.constant(labels), seeds=tf.constant(seeds))["images"].numpy()
+assert ((images >= 0) & (images <= 1)).all(), "an image lies outside [0, 1]"
+np.save(out, images)
 """
 
 
@@ -53,6 +59,26 @@ def export(run_dir, export_dir="exports", name=None, version=None, max_batch=102
         RunError: when the run folder is none, is not finished or is damaged.
         ExportError: when the version exists, the folder cannot be written, or what was written does not work.
     """
+    config, target = check(run_dir, export_dir, name, version, max_batch, form)
+    try:
+        with _sole_writer(target), _aside(target) as partial:
+            final = target / str(version or _next_version(target))
+            facts = _write(run_dir, config, target.name, int(final.name), max_batch, form, partial)
+            os.rename(partial, final)
+    except OSError as error:
+        raise ExportError(f"--export_dir: cannot write to {target}: {error.strerror or error}") from error
+    return final, facts
+
+
+def check(run_dir, export_dir="exports", name=None, version=None, max_batch=1024, form="savedmodel"):
+    """Raises what `export` would, as far as that shows without TensorFlow.
+
+    Args:
+        See `export`.
+
+    Returns:
+        `(config, target)`: the run's `Config`, and the folder of the versions.
+    """
     config = read_config(run_dir)
     unfinished = Run(run_dir).unfinished(config)
     if unfinished:
@@ -63,14 +89,11 @@ def export(run_dir, export_dir="exports", name=None, version=None, max_batch=102
     if max_batch < 1:
         raise ExportError(f"--max_batch: {max_batch} is not above 0")
     target = pathlib.Path(export_dir) / (name if form == "savedmodel" else f"{name}-{form}")
-    try:
-        with _sole_writer(target), _aside(target) as partial:
-            final = target / str(_next_version(target) if version is None else _free(target, version))
-            facts = _write(run_dir, config, name, int(final.name), max_batch, form, partial)
-            os.rename(partial, final)
-    except OSError as error:
-        raise ExportError(f"--export_dir: cannot write to {target}: {error.strerror or error}") from error
-    return final, facts
+    if version is not None and version < 1:
+        raise ExportError(f"--version: {version} is not above 0")
+    if version is not None and (target / str(version)).exists():
+        raise ExportError(f"--version: {target / str(version)} exists already; choose another number, or leave --version out for the next")
+    return config, target
 
 
 def _write(run_dir, config, name, version, max_batch, form, path):
@@ -102,9 +125,14 @@ def _write_saved_model(sampler, name, path):
 
     tf.saved_model.save(sampler, str(path), signatures=sampler.functions)
     write_warmup(sampler, name, path / "assets.extra" / "tf_serving_warmup_requests")
-    child = subprocess.run([sys.executable, "-c", _SAMPLE, str(path), str(len(sampler.class_names))], capture_output=True, text=True)
-    if child.returncode:
-        raise ExportError(f"{path} does not load in a fresh process, so it was not kept: {child.stderr.strip().splitlines()[-1]}")
+    columns = min(GRID_COLUMNS, sampler.max_batch)
+    rows = min(len(sampler.class_names), sampler.max_batch // columns)
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "images.npy")
+        child = subprocess.run([sys.executable, "-c", _SAMPLE, str(path), str(rows), str(columns), out], capture_output=True, text=True)
+        if child.returncode:
+            raise ExportError(f"{path} does not load in a fresh process, so it was not kept: {child.stderr.strip().splitlines()[-1]}")
+        image_grid(np.load(out), columns, sampler.class_names[:rows]).save(path / "assets" / "samples.png")
     return {"max_batch": sampler.max_batch}
 
 
@@ -135,10 +163,3 @@ def _aside(target):
 def _next_version(target):
     return max((int(p.name) for p in target.iterdir() if p.name.isdecimal()), default=0) + 1
 
-
-def _free(target, version):
-    if version < 1:
-        raise ExportError(f"--version: {version} is not above 0")
-    if (target / str(version)).exists():
-        raise ExportError(f"--version: {target / str(version)} exists already; choose another number, or leave --version out for the next")
-    return version
