@@ -127,11 +127,9 @@ class Run:
 
     def save_png(self, name, picture):
         """Writes a PIL image."""
-        import io
+        from sgan_tf.figures import png
 
-        buffer = io.BytesIO()
-        picture.save(buffer, format="png")
-        self.write(name, buffer.getvalue())
+        self.write(name, png(picture))
 
     def record(self, name, facts):
         """Writes `name` (JSON) once; returns what an earlier process wrote there instead, if it differs, else None."""

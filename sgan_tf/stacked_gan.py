@@ -141,6 +141,25 @@ class StackedGAN(AdversarialModel):
         labels = self._labels(labels)
         return self.decode(labels, self.noise(len(labels), seed))
 
+    def features(self, labels, noise, level):
+        """Generates h_level for given noise.
+
+        Args:
+            labels: Integers in [0, K), `[N]`.
+            noise: `[z_0, …, z_{N-1}]`; those below `level` are not used.
+            level: i of the h_i wanted; 0 for images.
+
+        Returns:
+            float32 array `[N, ...]`.
+        """
+        def generate(condition, *noise):
+            for upper, z in zip(reversed(self.levels[level:]), reversed(noise)):
+                condition = upper.generator([condition, z], training=False)
+            return condition
+
+        condition = one_hot(self._labels(labels), self.encoder.num_classes)
+        return self._in_batches(generate, [np.asarray(condition), *noise[level:]], 100)
+
     def variations(self, images, n, seed=None):
         """Generates `n` images for each one given: the same h_1, new z_0.
 

@@ -27,3 +27,19 @@ def conditional_spread(h):
     """
     h = np.asarray(h, np.float64).reshape(*h.shape[:2], -1)
     return float(np.sqrt(np.mean(np.sum((h - h.mean(1, keepdims=True)) ** 2, axis=2))))
+
+
+def class_spread(h, labels):
+    """Root mean square distance of rows from the mean of their own class.
+
+    Args:
+        h: `[N, ...]`.
+        labels: Integers `[N]`; a class of fewer than two rows is left out.
+
+    Returns:
+        Float, in the units of h.
+    """
+    h = np.asarray(h, np.float64).reshape(len(h), -1)
+    groups = [h[labels == c] for c in np.unique(labels)]
+    groups = [g for g in groups if len(g) > 1]
+    return float(np.sqrt(np.mean(np.concatenate([np.sum((g - g.mean(0)) ** 2, axis=1) for g in groups]))))

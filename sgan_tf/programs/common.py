@@ -124,3 +124,10 @@ def versions():
 
     return {"sgan_tf": sgan_tf.__version__, "tensorflow": tf.__version__, "keras": keras.__version__, "numpy": numpy.__version__,
             "python": platform.python_version(), "machine": platform.machine()}
+
+
+def progress(what):
+    """Returns a wrapper of iterables that shows on a terminal how far `what` is."""
+    from tqdm import tqdm
+
+    return lambda blocks: tqdm(blocks, desc=what, leave=False, disable=not sys.stderr.isatty())

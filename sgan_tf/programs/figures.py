@@ -1,6 +1,8 @@
-"""Draw a trained run: samples.png, variations.png and curves.png in its folder.
+"""Draw a trained run: samples.png, variations.png, factors.png and curves.png in its folder.
 
     python -m sgan_tf.programs.figures --run_dir runs/mnist
+
+samples: a row a class. variations: one generated h_1 a row. factors: y alone, then each level's noise alone varies.
 """
 
 from absl import flags
@@ -8,7 +10,6 @@ from absl import flags
 from sgan_tf.programs import common
 
 FLAGS = flags.FLAGS
-COLUMNS = 10
 
 
 def define_flags():
@@ -19,22 +20,16 @@ def define_flags():
 def figures():
     common.import_tensorflow()
 
-    import numpy as np
-
-    from sgan_tf.figures import image_grid, training_curves
+    from sgan_tf import figures as drawing
     from sgan_tf.run import Run
     from sgan_tf.stages import load
 
     stack, run = load(FLAGS.run_dir), Run(FLAGS.run_dir)
-    classes = np.arange(len(stack.class_names))
-    labels, noise = classes.repeat(COLUMNS), stack.noise(len(classes) * COLUMNS, FLAGS.seed)
-    run.save_png("samples.png", image_grid(stack.decode(labels, noise), COLUMNS, stack.class_names))
-    # The paper's panel (c): one h_1 a row, that is, one draw of every level's noise but the lowest's.
-    fixed = [noise[0], *(z[::COLUMNS].repeat(COLUMNS, axis=0) for z in noise[1:])]
-    run.save_png("variations.png", image_grid(stack.decode(labels, fixed), COLUMNS, stack.class_names))
-    run.save_png("curves.png", training_curves(run.read_metrics()))
-    for name in ("samples.png", "variations.png", "curves.png"):
-        print(run.path / name)
+    for draw in (drawing.samples, drawing.variations, drawing.factors):
+        run.save_png(f"{draw.__name__}.png", draw(stack, FLAGS.seed))
+        print(run.path / f"{draw.__name__}.png")
+    run.save_png("curves.png", drawing.training_curves(run.read_metrics()))
+    print(run.path / "curves.png")
 
 
 def main():

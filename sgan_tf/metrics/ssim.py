@@ -1,0 +1,30 @@
+"""How alike the images of a class are: mean pairwise MS-SSIM (Odena et al., 2017)."""
+
+import numpy as np
+import tensorflow as tf
+
+MS_SSIM_SIDE = 176  # least side for the five scales of MS-SSIM with its window of 11 pixels
+WINDOW = 11
+
+
+def mean_pairwise_ssim(images, pairs=200, seed=0):
+    """Mean similarity of random pairs of images; near 1 when a class has collapsed.
+
+    Args:
+        images: uint8 `[N, H, W, C]`, at least two.
+        pairs: Number of pairs.
+        seed: Of their choice.
+
+    Returns:
+        Float: MS-SSIM (Wang et al., 2003) for images of at least 176 pixels; plain SSIM for smaller ones, with a window
+        as wide as fits.
+    """
+    rng = np.random.default_rng(seed)
+    first = rng.integers(0, len(images), pairs)
+    second = (first + rng.integers(1, len(images), pairs)) % len(images)  # never the same image
+    side = min(images.shape[1:3])
+    if side >= MS_SSIM_SIDE:
+        values = [tf.image.ssim_multiscale(images[i], images[j], 255).numpy() for i, j in zip(first, second)]
+    else:
+        values = tf.image.ssim(tf.constant(images[first]), tf.constant(images[second]), 255, filter_size=min(WINDOW, side)).numpy()
+    return float(np.mean(values, dtype=np.float64))
