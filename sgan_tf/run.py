@@ -164,6 +164,23 @@ class Run:
         if lines:
             self.write("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
 
+    def adopt(self, other, stages):
+        """Takes over finished stages of another run: what of the stages' settings decides their weights must be the same.
+
+        Args:
+            other: A `Run`.
+            stages: Their names; those that are finished here are left alone.
+        """
+        for stage in stages:
+            if not self.progress(stage)[1]:
+                self.forget_metrics(stage, 0)
+                for line in other.read_metrics():
+                    if line["stage"] == stage:
+                        self.append_metrics(line)
+                if stage == "encoder":
+                    self.write("encoder.json", (other.path / "encoder.json").read_bytes())
+                self.write(f"checkpoints/{stage}.safetensors", other.checkpoint(stage).read_bytes())
+
     # Checkpoints
 
     def checkpoint(self, stage):
@@ -246,6 +263,20 @@ def read_config(path):
         return Config.from_json(file.read_text())
     except ConfigError as error:
         raise RunError(f"--run_dir: {file} is {error}") from error
+
+
+def versions():
+    """Returns the versions that a run's weights depend on."""
+    import platform
+
+    import keras
+    import numpy
+    import tensorflow as tf
+
+    import sgan_tf
+
+    return {"sgan_tf": sgan_tf.__version__, "tensorflow": tf.__version__, "keras": keras.__version__, "numpy": numpy.__version__,
+            "python": platform.python_version(), "machine": platform.machine()}
 
 
 def _named(state):

@@ -16,7 +16,7 @@ from sgan_tf.encoder import Encoder
 from sgan_tf.figures import image_grid
 from sgan_tf.level_gan import LevelGAN
 from sgan_tf.metrics.spread import spread
-from sgan_tf.run import Run, RunError, read_config
+from sgan_tf.run import Run, RunError, read_config, versions
 from sgan_tf.stacked_gan import StackedGAN, as_float
 
 log = logging.getLogger("sgan_tf")
@@ -207,6 +207,19 @@ class Pipeline:
                     for level, function, c in zip(levels, functions, conditions)]
 
         return generate
+
+
+def record_facts(run, dataset):
+    """Records a run's data set and versions in its folder; warns when other versions began it.
+
+    Raises:
+        RunError: when the run was begun on other images.
+    """
+    if run.record("data.json", dataset.description()) is not None:
+        raise RunError(f"--run_dir: {run.path} was trained on other images than these (see data.json in it); choose another folder")
+    before = run.record("versions.json", versions())
+    if before is not None:
+        log.warning("the run was begun with %s: its weights may differ from an uninterrupted run's", before)
 
 
 def build(config, image_shape, num_classes):

@@ -1,13 +1,17 @@
 """Measures a trained stack: samples, the judge's view of them, and every score of the report."""
 
+import dataclasses
+import json
+
 import numpy as np
 
-from sgan_tf.metrics.judge import accuracy, judged
+from sgan_tf.metrics.judge import LEAST_ACCURACY, accuracy, judged
 from sgan_tf.metrics.manifold import nearest_ratio, precision_recall
 from sgan_tf.metrics.reference import EvaluationError, small_classifier_accuracy
 from sgan_tf.metrics.scores import SPLITS, classifier_score, frechet_distance, kernel_distance
 from sgan_tf.metrics.spread import class_spread, conditional_spread, spread
 from sgan_tf.metrics.ssim import mean_pairwise_ssim
+from sgan_tf.run import versions
 from sgan_tf.stacked_gan import as_float
 
 BLOCK = 1000  # samples generated at a time
@@ -103,6 +107,27 @@ def evaluate(stack, reference, data, samples=50_000, seed=0, inception=None, tra
             scores.update(_scores("is", inception_logits, samples))
             scores[f"fid{short(samples)}_train"] = frechet_distance(train, pool)
     return {"samples": fake_scores, "real": real_scores}
+
+
+def evaluate_run(run, config, stack, reference, samples=50_000, seed=0, inception=None, train_images=None, progress=lambda what: lambda blocks: blocks):
+    """Measures a run and says under which conditions; what `evaluation/metrics.json` holds.
+
+    Args:
+        run, config: The `Run` and its `Config`.
+        stack: What the run folder holds, as `sgan_tf.load(..., as_is=True)` gives it.
+        reference, samples, seed, inception, train_images, progress: As in `evaluate`.
+
+    Returns:
+        A dictionary for JSON, with the scores under `samples` and `real`.
+    """
+    data = json.loads((run.path / "data.json").read_text())
+    scores = evaluate(stack, reference, data, samples, seed, inception, train_images, progress)
+    warnings = [f"{name} is not finished; it was measured as it is" for name in run.unfinished(config)]
+    least = LEAST_ACCURACY.get(config.dataset, 0)
+    if reference.judge_accuracy < least:
+        warnings.append(f"the judge's test accuracy {reference.judge_accuracy:.4f} is under {least}: read its scores with care")
+    return {"run": str(run.path), "settings": {"samples": samples, "seed": seed}, "data": data, "warnings": warnings,
+            "judge": {"test_accuracy": reference.judge_accuracy}, **scores, "versions": versions(), "config": dataclasses.asdict(config)}
 
 
 def _scores(prefix, logits, samples):

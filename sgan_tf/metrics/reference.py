@@ -11,7 +11,7 @@ import numpy as np
 from sgan_tf.errors import UserError
 from sgan_tf.metrics.judge import accuracy, build_judge, judged, train_judge
 
-SMALL_WIDTH, SMALL_STEPS = 0.5, 1500  # of the small classifier of `train_on_fake_accuracy`
+SMALL_WIDTH, SMALL_STEPS = 0.5, 1000  # of the small classifier of `train_on_fake_accuracy`
 VERSION = 1  # of the judge and of the file; another makes every reference anew
 
 

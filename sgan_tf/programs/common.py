@@ -2,6 +2,8 @@
 
 import logging
 import os
+import shlex
+import signal
 import sys
 
 from absl import app, flags
@@ -112,18 +114,31 @@ def strategy(devices, batch_size=0):
     return tf.distribute.MirroredStrategy(available[:count], cross_device_ops=across)
 
 
-def versions():
-    """Returns the versions that a run's weights depend on."""
-    import platform
+def stop_signals():
+    """Catches Ctrl-C and SIGTERM; returns the list to which the first is added. A second one ends the process at once."""
+    received = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda got, frame: received.append(got) if not received else os._exit(128 + got))
+    return received
 
-    import keras
-    import numpy
-    import tensorflow as tf
 
-    import sgan_tf
+def train_guarded(log, signals, train):
+    """Runs `train()`; returns the program's exit code.
 
-    return {"sgan_tf": sgan_tf.__version__, "tensorflow": tf.__version__, "keras": keras.__version__, "numpy": numpy.__version__,
-            "python": platform.python_version(), "machine": platform.machine()}
+    128 and the signal's number when a signal stopped it, 3 when it diverged.
+    """
+    from sgan_tf.callbacks import Interrupted, TrainingDiverged
+
+    try:
+        train()
+    except Interrupted as stop:
+        log.info("%s; to resume, run the same command again: %s", stop, shlex.join([sys.executable, *sys.argv]))
+        return 128 + signals[0]
+    except TrainingDiverged as error:
+        log.error("%s", error)
+        print(f"error: {error}", file=sys.stderr)
+        return 3
+    return 0
 
 
 def progress(what):

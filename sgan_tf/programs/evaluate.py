@@ -55,11 +55,8 @@ def evaluate():
 
 def _measure(config, run, data, stack, other):
     """Returns the facts of the evaluation and the report's pictures, `{caption: PNG}`."""
-    import dataclasses
-
     from sgan_tf.metrics import inception as published
-    from sgan_tf.metrics.evaluation import evaluate as score
-    from sgan_tf.metrics.judge import LEAST_ACCURACY
+    from sgan_tf.metrics.evaluation import evaluate_run
     from sgan_tf.metrics.reference import default_cache, load_reference, make_reference
 
     cache = FLAGS.cache_dir or default_cache()
@@ -69,13 +66,7 @@ def _measure(config, run, data, stack, other):
     reference = load_reference(cache, data)
     dataset = _dataset(config, data, needed=reference is None or inception is not None)
     reference = reference or make_reference(cache, dataset, common.progress)
-    scores = score(stack, reference, data, FLAGS.samples, FLAGS.seed, inception, dataset and dataset.train_images, common.progress)
-    warnings = [f"{name} is not finished; it was measured as it is" for name in run.unfinished(config)]
-    least = LEAST_ACCURACY.get(config.dataset, 0)
-    if reference.judge_accuracy < least:
-        warnings.append(f"the judge's test accuracy {reference.judge_accuracy:.4f} is under {least}: read its scores with care")
-    facts = {"run": str(run.path), "settings": {"samples": FLAGS.samples, "seed": FLAGS.seed}, "data": data, "warnings": warnings,
-             "judge": {"test_accuracy": reference.judge_accuracy}, **scores, "versions": common.versions(), "config": dataclasses.asdict(config)}
+    facts = evaluate_run(run, config, stack, reference, FLAGS.samples, FLAGS.seed, inception, dataset and dataset.train_images, common.progress)
     return facts, _figures(run, stack, other, reference, dataset)
 
 

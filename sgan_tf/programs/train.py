@@ -5,11 +5,6 @@
     python train.py --dataset folder --data_dir photos/  # one sub-directory a class
 """
 
-import os
-import shlex
-import signal
-import sys
-
 from absl import flags
 
 from sgan_tf.config import make_config
@@ -72,30 +67,17 @@ def _dry_run(config, dataset, steps):
 
 
 def _train(config, dataset, strategy):
-    from sgan_tf.callbacks import Interrupted, TrainingDiverged
-    from sgan_tf.run import Run, RunError
-    from sgan_tf.stages import Pipeline
+    from sgan_tf.run import Run
+    from sgan_tf.stages import Pipeline, record_facts
 
     run = Run.open(FLAGS.run_dir or f"runs/{config.preset if config.dataset != 'folder' else 'folder'}", config, FLAGS.overwrite)
     log = common.start_log(run.path / "log.txt")
-    if run.record("data.json", dataset.description()) is not None:
-        raise RunError(f"--run_dir: {run.path} was trained on other images than these (see data.json in it); choose another folder")
-    before = run.record("versions.json", common.versions())
-    if before is not None:
-        log.warning("the run was begun with %s: its weights may differ from an uninterrupted run's", before)
-    signals = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, frame: signals.append(received) if not signals else os._exit(128 + received))
+    record_facts(run, dataset)
+    signals = common.stop_signals()
     pipeline = Pipeline(config, run, dataset, strategy, FLAGS.sample_every, FLAGS.checkpoint_minutes, stop=lambda: bool(signals))
-    try:
-        pipeline.train(FLAGS.stages)
-    except Interrupted as stop:
-        log.info("%s; to resume, run the same command again: %s", stop, shlex.join([sys.executable, *sys.argv]))
-        return 128 + signals[0]
-    except TrainingDiverged as error:
-        log.error("%s", error)
-        print(f"error: {error}", file=sys.stderr)
-        return 3
+    code = common.train_guarded(log, signals, lambda: pipeline.train(FLAGS.stages))
+    if code:
+        return code
     grids = sorted(run.path.glob("fakes_*_[0-9]*.png"), key=lambda path: path.stat().st_mtime)
     log.info("done: %s%s", run.path, f"; samples, a row a class: {grids[-1]}" if grids else "")
     return 0
