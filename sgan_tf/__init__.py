@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Config": "config", "ConfigError": "config", "make_config": "config",
     "ImageDataset": "data", "DataError": "data", "load_dataset": "data",
-    "Encoder": "encoder", "LevelGAN": "level_gan", "StackedGAN": "stacked_gan", "Decomposition": "stacked_gan",
+    "Encoder": "encoder", "EntropyLoss": "entropy", "LevelGAN": "level_gan", "StackedGAN": "stacked_gan", "Decomposition": "stacked_gan",
     "Run": "run", "RunError": "run", "Pipeline": "stages", "build": "stages", "load": "stages",
 }
 __all__ = ["__version__", *_HOMES]

@@ -3,16 +3,15 @@
 import fcntl
 import json
 import logging
-import os
 import pathlib
 import shutil
-import tempfile
 import zlib
 
 import numpy as np
 
 from sgan_tf.config import Config, ConfigError
 from sgan_tf.errors import UserError
+from sgan_tf.files import PARTIAL, write_whole
 
 log = logging.getLogger("sgan_tf")
 
@@ -73,7 +72,7 @@ class Run:
         if existing is None or overwrite:
             self.write("config.json", config.to_json())
         (self.path / "checkpoints").mkdir(exist_ok=True)
-        _remove(self.path.rglob(".partial-*"))
+        _remove(self.path.rglob(f"{PARTIAL}*"))
 
     def _existing_config(self):
         if self.path.exists() and not self.path.is_dir():
@@ -82,7 +81,7 @@ class Run:
             if (self.path / "config.json").exists():
                 return (self.path / "config.json").read_text()
             # A process that was killed before it wrote config.json leaves no more than these.
-            others = [p.name for p in self.path.iterdir() if p.name != "lock" and not p.name.startswith(".partial-")] if self.path.exists() else []
+            others = [p.name for p in self.path.iterdir() if p.name != "lock" and not p.name.startswith(PARTIAL)] if self.path.exists() else []
         except OSError as error:
             raise RunError(f"--run_dir: cannot read {self.path}: {error.strerror or error}") from error
         if others:
@@ -113,17 +112,7 @@ class Run:
 
     def write(self, name, content):
         """Writes a file of the folder (bytes or text) whole or not at all."""
-        path = self.path / name
-        handle, partial = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        except BaseException:
-            os.unlink(partial)
-            raise
+        write_whole(self.path / name, content)
 
     def save_png(self, name, picture):
         """Writes a PIL image."""

@@ -7,7 +7,8 @@ import numpy as np
 
 from sgan_tf.metrics.judge import LEAST_ACCURACY, accuracy, judged
 from sgan_tf.metrics.manifold import nearest_ratio, precision_recall
-from sgan_tf.metrics.reference import EvaluationError, small_classifier_accuracy
+from sgan_tf.metrics.protocol import check_samples, short
+from sgan_tf.metrics.reference import small_classifier_accuracy
 from sgan_tf.metrics.scores import SPLITS, classifier_score, frechet_distance, kernel_distance
 from sgan_tf.metrics.spread import class_spread, conditional_spread, spread
 from sgan_tf.metrics.ssim import mean_pairwise_ssim
@@ -17,19 +18,6 @@ from sgan_tf.stacked_gan import as_float
 BLOCK = 1000  # samples generated at a time
 CONDITIONS, DRAWS = 100, 10  # of the conditional spreads
 MOST_NEIGHBOURS = 10_000  # samples of `nn_ratio` and `class_spread`
-LEAST_SAMPLES = 40  # a tenth of them must have a distribution, and each needs three neighbours
-
-
-def short(count):
-    """Returns a count as the names of the scores have it: 50000 is `50k`, 1234 is `1234`."""
-    return f"{count // 1000}k" if count % 1000 == 0 else str(count)
-
-
-def check_samples(samples, num_classes):
-    """Raises `EvaluationError` when so few samples cannot be measured."""
-    least = max(LEAST_SAMPLES, num_classes)
-    if samples < least:
-        raise EvaluationError(f"--samples: {samples} are too few for {num_classes} classes; at least {least} are needed")
 
 
 def draw_samples(stack, train_labels, samples, seed, progress=lambda blocks: blocks):

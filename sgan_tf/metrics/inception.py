@@ -7,7 +7,8 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.metrics.reference import EvaluationError
+from sgan_tf.files import PARTIAL
+from sgan_tf.metrics.protocol import EvaluationError
 from sgan_tf.stacked_gan import as_float
 
 URL = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1?tf-hub-format=compressed"
@@ -71,7 +72,7 @@ def download(folder, url=URL):
         answer = requests.get(url, timeout=60)
         answer.raise_for_status()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as partial:
+        with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=path.parent) as partial:
             archive = pathlib.Path(partial) / "module.tar.gz"
             archive.write_bytes(answer.content)
             with tarfile.open(archive) as file:

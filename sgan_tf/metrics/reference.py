@@ -1,22 +1,19 @@
 """What a data set's runs are measured against: the judge, and its view of the real images. Cached, once a data set."""
 
 import dataclasses
+import io
 import os
 import pathlib
-import tempfile
 import zipfile
 
 import numpy as np
 
-from sgan_tf.errors import UserError
-from sgan_tf.metrics.judge import accuracy, build_judge, judged, train_judge
+from sgan_tf.files import write_whole
+from sgan_tf.metrics.judge import BATCH, accuracy, build_judge, judged, train_judge
+from sgan_tf.metrics.protocol import EvaluationError
 
-SMALL_WIDTH, SMALL_STEPS = 0.5, 1000  # of the small classifier of `train_on_fake_accuracy`
+SMALL_WIDTH, SMALL_EPOCHS, SMALL_STEPS = 0.5, 20, 1000  # of the small classifier of `train_on_fake_accuracy`: epochs, but no more than so many steps
 VERSION = 1  # of the judge and of the file; another makes every reference anew
-
-
-class EvaluationError(UserError):
-    """A run that cannot be measured; the message says why."""
 
 
 @dataclasses.dataclass
@@ -95,22 +92,18 @@ def make_reference(cache, dataset, progress):
 
 def small_classifier_accuracy(images, labels, test_images, test_labels, num_classes, dataset, progress):
     """Trains a small classifier on some images and returns its accuracy on others (Ravuri and Vinyals, 2019)."""
-    small = train_judge(images, labels, num_classes, dataset, width=SMALL_WIDTH, steps=SMALL_STEPS, progress=progress)
+    steps = min(SMALL_STEPS, SMALL_EPOCHS * max(1, len(images) // BATCH))
+    small = train_judge(images, labels, num_classes, dataset, width=SMALL_WIDTH, steps=steps, progress=progress)
     return accuracy(judged(small, test_images)[0], test_labels)
 
 
 def _write(path, reference):
     arrays = {field.name: getattr(reference, field.name) for field in dataclasses.fields(reference) if field.name != "judge"}
     arrays.update({f"weight{i:03d}": w for i, w in enumerate(reference.judge.get_weights())})
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, **arrays)
-            os.replace(partial, path)
-        except BaseException:
-            os.unlink(partial)
-            raise
+        write_whole(path, buffer.getvalue())
     except OSError as error:
         raise EvaluationError(f"--cache_dir: cannot write {path}: {error.strerror or error}") from error

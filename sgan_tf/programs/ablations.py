@@ -21,6 +21,7 @@ FLAGS = flags.FLAGS
 def define_flags():
     flags.DEFINE_string("preset", "digits", "networks and settings; it names the data set too")
     flags.DEFINE_string("out", "runs/ablations", "folder of the runs and the table")
+    flags.DEFINE_list("rows", None, f"of {', '.join(row.folder for row in ROWS)}; by default all")
     flags.DEFINE_integer("seeds", 1, "runs of each row, with seeds 0, 1, …", lower_bound=1)
     flags.DEFINE_integer("epochs", None, "epochs of every stage, in place of the preset's", lower_bound=1)
     flags.DEFINE_multi_string("set", [], "name=value, as for train.py; what a row lacks is left out there")
@@ -32,13 +33,16 @@ def define_flags():
 
 
 def ablations():
-    from sgan_tf.metrics.evaluation import check_samples
+    from sgan_tf.metrics.protocol import check_samples
 
     if FLAGS.preset not in PRESETS:
         raise common.UsageError(f"--preset: unknown preset '{FLAGS.preset}'; choose from {', '.join(PRESETS)}")
     name = FLAGS.preset.split("-")[0]
+    unknown = set(FLAGS.rows or []) - {row.folder for row in ROWS}
+    if unknown:
+        raise common.UsageError(f"--rows: unknown row '{min(unknown)}'; choose from {', '.join(row.folder for row in ROWS)}")
     configs = {(row, seed): row_config(row, name, FLAGS.preset, seed, FLAGS["set"].value, FLAGS.epochs)
-               for seed in range(FLAGS.seeds) for row in ROWS}
+               for seed in range(FLAGS.seeds) for row in ROWS if FLAGS.rows is None or row.folder in FLAGS.rows}
     tf = common.import_tensorflow()
     dataset = load_dataset(name, None, FLAGS.data_dir, FLAGS.download)
     check_samples(FLAGS.samples, dataset.num_classes)

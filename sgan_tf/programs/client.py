@@ -30,6 +30,7 @@ def client():
     from PIL import Image
 
     from sgan_tf.figures import image_grid, png
+    from sgan_tf.files import write_whole
     from sgan_tf.serving.client import GrpcClient, RestClient, look_up, sample
 
     server = GrpcClient(FLAGS.grpc, FLAGS.model, FLAGS.timeout) if FLAGS.grpc else RestClient(FLAGS.url, FLAGS.model, FLAGS.timeout)
@@ -37,7 +38,7 @@ def client():
     pngs = sample(server, [label for label in labels for _ in range(FLAGS.count)], [FLAGS.seed + i for _ in labels for i in range(FLAGS.count)])
     images = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in pngs])
     picture = image_grid(images.reshape(*images.shape[:3], -1), FLAGS.count, FLAGS.label)
-    pathlib.Path(FLAGS.out).write_bytes(png(picture))
+    write_whole(pathlib.Path(FLAGS.out), png(picture))
     print(f"{FLAGS.out}: {len(pngs)} images of {', '.join(FLAGS.label)}")
 
 

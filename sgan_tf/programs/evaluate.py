@@ -27,7 +27,7 @@ def define_flags():
 def evaluate():
     import json
 
-    from sgan_tf.metrics.evaluation import check_samples
+    from sgan_tf.metrics.protocol import check_samples
     from sgan_tf.run import Run, RunError, read_config
 
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)

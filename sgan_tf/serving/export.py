@@ -15,9 +15,9 @@ import numpy as np
 
 from sgan_tf.errors import UserError
 from sgan_tf.figures import image_grid
+from sgan_tf.files import PARTIAL
 from sgan_tf.run import Run, read_config
 
-PREFIX = ".partial-"  # of the folder in which a version is built; servers pass over names that are no numbers
 GRID_COLUMNS = 10  # of samples.png
 FORMATS = ("savedmodel", "onnx", "litert")
 
@@ -145,14 +145,15 @@ def _sole_writer(target):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ExportError(f"--export_dir: another export writes to {target}; wait for it") from error
-        for leftover in target.glob(f"{PREFIX}*"):  # of processes that were killed
+        for leftover in target.glob(f"{PARTIAL}*"):  # of processes that were killed
             shutil.rmtree(leftover)
         yield
 
 
 @contextlib.contextmanager
 def _aside(target):
-    partial = pathlib.Path(tempfile.mkdtemp(prefix=PREFIX, dir=target))
+    # Servers pass over names that are no numbers.
+    partial = pathlib.Path(tempfile.mkdtemp(prefix=PARTIAL, dir=target))
     partial.chmod(0o755)  # the server may be another user
     try:
         yield partial
