@@ -1,6 +1,55 @@
+import types
+
 import numpy as np
 
-from sgan_tf.figures import image_grid, training_curves
+from sgan_tf.figures import factors, image_grid, nearest_images, panels, training_curves, variations
+
+SIDE = 32
+
+
+class Labelled:
+    """A stack double that writes into each image what made it: its label, z_1 and z_0 in the three channels."""
+
+    class_names = [f"c{i}" for i in range(10)]
+    levels = [types.SimpleNamespace(index=i) for i in range(2)]
+
+    def noise(self, count, seed):
+        return [np.random.default_rng([seed, i]).random((count, 1)) for i in range(2)]
+
+    def decode(self, labels, noise):
+        return np.stack([np.broadcast_to([label / 10, z_1[0], z_0[0]], (SIDE, SIDE, 3)) for label, z_0, z_1 in zip(labels, *noise)])
+
+
+def tiles(picture, rows, columns=10):
+    """Returns the middle pixel of each tile, `[rows, columns, 3]`."""
+    sheet = np.asarray(picture)
+    left, top = sheet.shape[1] - columns * (SIDE + 1), sheet.shape[0] - rows * (SIDE + 1)
+    return sheet[top + SIDE // 2::SIDE + 1, left + SIDE // 2::SIDE + 1].astype(int)
+
+
+def test_variations_fix_all_but_the_lowest_noise():
+    grid = tiles(variations(Labelled()), 10)
+    label, z_1, z_0 = np.moveaxis(grid, -1, 0)
+    assert (np.ptp(label, 1) == 0).all() and (np.ptp(z_1, 1) == 0).all() and (np.ptp(z_0, 1) > 50).all()
+    assert len(np.unique(z_1[:, 0])) > 7
+
+
+def test_factors_vary_one_thing_a_row():
+    grid = tiles(factors(Labelled()), 9)
+    spread = np.ptp(grid, axis=1) > 50
+    np.testing.assert_array_equal(spread, np.tile(np.eye(3, dtype=bool), (3, 1)))  # y, then z_1, then z_0, of three bases
+
+
+def test_a_copied_training_image_is_its_own_nearest():
+    train = (255 * Labelled().decode(np.arange(10).repeat(10), Labelled().noise(100, 0))).round().astype(np.uint8)
+    grid = tiles(nearest_images(Labelled(), lambda images: images[:, 0, 0], train, train[:, 0, 0]), 20)
+    np.testing.assert_array_equal(grid[::2], grid[1::2])
+
+
+def test_panels_are_titled_and_three_a_row():
+    sheet = panels({f"title {i}": image_grid(np.full((1, SIDE, SIDE, 1), 30 * i, np.uint8), 1) for i in range(4)})
+    one = panels({"title": image_grid(np.zeros((1, SIDE, SIDE, 1), np.uint8), 1)})
+    assert sheet.width == 3 * one.width and sheet.height == 2 * one.height
 
 
 def test_a_grid_holds_every_image_in_its_place():

@@ -47,7 +47,7 @@ def evaluate():
     (run.path / "evaluation").mkdir(exist_ok=True)
     run.write("evaluation/metrics.json", json.dumps(facts, indent=2) + "\n")
     run.write("evaluation/report.html", page)
-    print(report.table(facts))
+    print(f"judge: test accuracy {facts['judge']['test_accuracy']:.4f}\n\n{report.table(facts)}\n")
     for warning in facts["warnings"]:
         print(f"warning: {warning}")
     print(f"{run.path}/evaluation/report.html")
