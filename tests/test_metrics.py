@@ -1,5 +1,7 @@
 """Every statistic against NumPy and SciPy in float64, and on closed forms."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -83,6 +85,15 @@ def test_results_do_not_depend_on_the_block(monkeypatch):
     monkeypatch.setattr(manifold, "BLOCK", 17)
     assert precision_recall(real, fake) == whole[0]
     np.testing.assert_array_equal(nearest(fake, real)[1], whole[1])
+
+
+def test_memory_is_bounded_by_the_block():
+    rows = RNG.normal(size=(6000, 2))
+    tracemalloc.start()
+    precision_recall(rows, rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * manifold.BLOCK * len(rows) * 8  # a few blocks of distances, never all: 288 MB
 
 
 def test_class_spread():

@@ -64,8 +64,10 @@ def nearest_ratio(fake, train, test, progress=lambda blocks: blocks):
 
 def _radii(rows, k, progress):
     """Squared distance of each row to its k-th nearest other row; rounding must not push a row out of its own ball."""
-    radii = [np.partition(_squared_distances(rows[i:i + BLOCK], rows), k, axis=1)[:, k] for i in progress(range(0, len(rows), BLOCK))]
-    return np.concatenate(radii) * (1 + 1e-9)
+    radii = np.empty(len(rows))  # filled in place: a column of each block, kept as a view, would keep the block
+    for i in progress(range(0, len(rows), BLOCK)):
+        radii[i:i + BLOCK] = np.partition(_squared_distances(rows[i:i + BLOCK], rows), k, axis=1)[:, k]
+    return radii * (1 + 1e-9)
 
 
 def _squared_distances(a, b):
