@@ -32,7 +32,7 @@ COLUMNS = {  # a prefix of the scores' names, and the column's title
 }
 
 
-def row_config(row, dataset, preset, seed, overrides=(), epochs=None, image_size=None):
+def row_config(row, dataset, preset, seed, overrides=(), epochs=None):
     """Builds a row's configuration.
 
     The budget is the bottom generator's: a baseline's only level trains for as many epochs as level 0 and the joint stage
@@ -40,13 +40,13 @@ def row_config(row, dataset, preset, seed, overrides=(), epochs=None, image_size
 
     Args:
         row: A `Row`.
-        dataset, preset, seed, overrides, epochs, image_size: As in `make_config`; overrides of levels that a row lacks are left out.
+        dataset, preset, seed, overrides, epochs: As in `make_config`; overrides of levels that a row lacks are left out.
 
     Returns:
         A `Config`.
     """
     fitting = [o for o in overrides if not o.startswith("levels.") or o.split(".")[1] in map(str, range(len(row.cuts) + 1))]
-    config = make_config(dataset, preset, row.cuts, image_size, epochs, seed, [*fitting, *row.overrides])
+    config = make_config(dataset, preset, row.cuts, epochs=epochs, seed=seed, overrides=[*fitting, *row.overrides])
     if not row.cuts:
         config.levels[0].epochs += config.joint.epochs
     return config

@@ -118,6 +118,12 @@ def evaluate_run(run, config, stack, reference, samples=50_000, seed=0, inceptio
             "judge": {"test_accuracy": reference.judge_accuracy}, **scores, "versions": versions(), "config": dataclasses.asdict(config)}
 
 
+def save_facts(run, facts):
+    """Writes what `evaluate_run` returned to `evaluation/metrics.json` in the run's folder."""
+    (run.path / "evaluation").mkdir(exist_ok=True)
+    run.write("evaluation/metrics.json", json.dumps(facts, indent=2) + "\n")
+
+
 def _scores(prefix, logits, samples):
     mean, deviation = classifier_score(logits)
     name = f"{prefix}{short(samples)}_{SPLITS}x{short(samples // SPLITS)}"

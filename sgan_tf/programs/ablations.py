@@ -97,7 +97,7 @@ def _train(config, run, dataset, strategy, finished, signals):
 
 def _score(config, run, reference):
     """Returns the facts of the run's evaluation, from its folder when they are there."""
-    from sgan_tf.metrics.evaluation import evaluate_run
+    from sgan_tf.metrics.evaluation import evaluate_run, save_facts
     from sgan_tf.stages import load
 
     path = run.path / "evaluation" / "metrics.json"
@@ -106,8 +106,7 @@ def _score(config, run, reference):
         if facts["settings"] == {"samples": FLAGS.samples, "seed": 0} and not facts["warnings"]:
             return facts
     facts = evaluate_run(run, config, load(run.path), reference, FLAGS.samples, progress=common.progress)
-    path.parent.mkdir(exist_ok=True)
-    run.write("evaluation/metrics.json", json.dumps(facts, indent=2) + "\n")
+    save_facts(run, facts)
     return facts
 
 

@@ -42,10 +42,10 @@ def evaluate():
     other = load(FLAGS.without_entropy) if FLAGS.without_entropy else None
     facts, figures = _measure(config, run, data, stack, other)
     from sgan_tf.metrics import report
+    from sgan_tf.metrics.evaluation import save_facts
 
     page = report.html(facts, figures)
-    (run.path / "evaluation").mkdir(exist_ok=True)
-    run.write("evaluation/metrics.json", json.dumps(facts, indent=2) + "\n")
+    save_facts(run, facts)
     run.write("evaluation/report.html", page)
     print(f"judge: test accuracy {facts['judge']['test_accuracy']:.4f}\n\n{report.table(facts)}\n")
     for warning in facts["warnings"]:

@@ -22,8 +22,7 @@ def write(sampler, form, path):
     Raises:
         ExportError: when the converter is not installed or its result differs by more than `TOLERANCE`.
     """
-    names = list(sampler.functions["decode"].structured_input_signature[1])
-    specs = {name: sampler.functions["decode"].structured_input_signature[1][name] for name in sorted(names)}
+    specs = dict(sorted(sampler.functions["decode"].structured_input_signature[1].items()))  # labels, z0, z1, …
 
     @tf.function(autograph=False, input_signature=list(specs.values()))
     def decode(labels, *noise):

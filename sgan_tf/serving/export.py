@@ -104,12 +104,12 @@ def _write(run_dir, config, name, version, max_batch, form, path):
     stack = load(run_dir)
     sampler = Sampler(stack, stack.class_names, max_batch)
     if form == "savedmodel":
-        sizes = _write_saved_model(sampler, name, path)
+        measured = _write_saved_model(sampler, name, path)
     else:
         from sgan_tf.serving import convert
 
-        sizes = {"parity": convert.write(sampler, form, path)}
-    facts = {**metadata(run_dir, config, name, version, form, sampler), **sizes}
+        measured = {"parity": convert.write(sampler, form, path)}
+    facts = {**metadata(run_dir, config, name, version, form, sampler), **measured}
     assets = path / "assets" if form == "savedmodel" else path
     assets.mkdir(exist_ok=True)
     (assets / "class_names.txt").write_text("".join(f"{c}\n" for c in stack.class_names))
