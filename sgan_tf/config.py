@@ -29,6 +29,7 @@ class EncoderConfig:
     units: int = 256  # of fc3
     dropout: float = 0.0  # on fc3, while training
     flip: bool = False  # random horizontal flips, while training
+    shift: int = 0  # random shifts of each batch by up to so many pixels, while training
     subtract_mean: bool = False  # subtract the training set's per-pixel mean image (in D_0 too)
     epochs: int = 5
     learning_rate: float = 1e-3  # of Adam, decayed to 0 by a cosine
@@ -186,7 +187,7 @@ def _digits_preset():
 _RELEASE, _MNIST = _mnist_presets()
 _SVHN_ENCODER = EncoderConfig(channels=[64, 128], dropout=0.5, subtract_mean=True)
 _SVHN_SMALL_ENCODER = dataclasses.replace(_SVHN_ENCODER, channels=[32, 64])
-_CIFAR10_ENCODER = dataclasses.replace(_SVHN_ENCODER, flip=True, epochs=25)
+_CIFAR10_ENCODER = dataclasses.replace(_SVHN_ENCODER, dropout=0.2, flip=True, shift=2, epochs=30)
 # Narrow nets, and a tenth of the release's epochs, want larger steps.
 _SMALL = dict(width=0.1875, epochs=20, joint_epochs=5, learning_rate=4e-4, joint_learning_rate=2e-4)
 PRESETS = {
@@ -298,7 +299,7 @@ def _validate(config):
                 require(0 <= value < 1, name, value, "in [0, 1)")
             elif key in ("z_dim", "d_kernel", "generator_steps", "units", "kernel_size", "learning_rate"):
                 require(value > 0, name, value, "above 0")
-            elif isinstance(value, float):
+            elif isinstance(value, float) or key == "shift":
                 require(value >= 0, name, value, "at least 0")
     require(len(config.encoder.channels) == 2, "encoder.channels", config.encoder.channels, "two numbers, for conv1 and conv2")
     check_image_size(config.encoder, config.image_size)

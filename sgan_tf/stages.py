@@ -112,10 +112,9 @@ class Pipeline:
         # The checkpoint comes last: what an epoch's end does before it is done again after a kill, never left out.
         callbacks = [*self._watchers(name, model, epochs), EpochLog(self.run, name, steps, epochs), Progress(name, steps, epochs, step),
                      Checkpoint(self.run, name, steps, epochs, step, saved_metrics, self.checkpoint_minutes, self.stop)]
-        flip = name == "encoder" and self.config.encoder.flip
 
         def fit(start, first, last, count):
-            model.fit(batches(arrays, size, seed, start, flip), initial_epoch=first, epochs=last, steps_per_epoch=count,
+            model.fit(batches(arrays, size, seed, start, **self._augmentation(name)), initial_epoch=first, epochs=last, steps_per_epoch=count,
                       callbacks=callbacks, verbose=0, shuffle=False)
 
         epoch, begun = divmod(step, steps)
@@ -131,12 +130,15 @@ class Pipeline:
         for name in self.config.stages():
             with self.strategy.scope():
                 model = self._model(name)
-            data = batches(self._arrays(name), self.config.batch_size, 0, flip=name == "encoder" and self.config.encoder.flip)
+            data = batches(self._arrays(name), self.config.batch_size, 0, **self._augmentation(name))
             model.fit(data, steps_per_epoch=warm_up, verbose=0, shuffle=False)
             started = time.perf_counter()
             model.fit(data, steps_per_epoch=steps, verbose=0, shuffle=False)
             measured.append((time.perf_counter() - started) / steps)
         return measured
+
+    def _augmentation(self, name):
+        return {"flip": self.config.encoder.flip, "shift": self.config.encoder.shift} if name == "encoder" else {}
 
     def _arrays(self, name):
         """Returns what a stage trains on: `(images, labels)`, `(h_i, h_{i+1}, labels)` or `(h_0, …, labels)`."""

@@ -43,6 +43,25 @@ def test_batches_from_any_step_on_are_those_of_an_uninterrupted_run(flip):
         assert 0.25 < np.mean(flipped) < 0.75
 
 
+def test_a_shifted_batch_moves_alike_and_black_comes_in():
+    images = np.random.default_rng(0).integers(1, 256, (20, 6, 5, 1), dtype=np.uint8)
+
+    def moved(array, down, right):
+        framed = np.pad(array, [[0, 0], [2, 2], [2, 2], [0, 0]])
+        return framed[:, 2 - down:8 - down, 2 - right:7 - right]
+
+    whole = [batch for batch, in batches([images], 10, seed=1, shift=2).take(40).as_numpy_iterator()]
+    seen = set()
+    for step, batch in enumerate(whole):
+        original = images[epoch_order(20, 1, step // 2).numpy()[step % 2 * 10:][:10]].astype(np.float32) / 255
+        fits = [(down, right) for down in range(-2, 3) for right in range(-2, 3) if np.allclose(batch, moved(original, down, right))]
+        assert len(fits) == 1
+        seen.update(fits)
+    assert len(seen) > 12
+    for expected, (got,) in zip(whole[7:], batches([images], 10, seed=1, start_step=7, shift=2).as_numpy_iterator()):
+        np.testing.assert_array_equal(expected, got)
+
+
 def test_fewer_images_than_a_batch():
     with pytest.raises(DataError, match="--set batch_size="):
         batches([np.zeros((3, 2))], 5, seed=0)

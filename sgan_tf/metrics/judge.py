@@ -65,20 +65,11 @@ def train_judge(images, labels, num_classes, dataset="folder", width=1.0, steps=
     classifier = keras.Model(judge.input, judge.output[0])
     optimizer = keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(3e-3, steps), weight_decay=1e-2)
     classifier.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
-    data = batches([images, np.asarray(labels, np.int32)], size, SEED, flip=dataset in FLIPPED).enumerate().map(_shifted)
+    data = batches([images, np.asarray(labels, np.int32)], size, SEED, flip=dataset in FLIPPED, shift=max(1, images.shape[1] // 8))
     tenths = iter(progress(range(10)))
     shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: next(tenths, None))
     classifier.fit(data, steps_per_epoch=-(-steps // 10), epochs=10, verbose=0, shuffle=False, callbacks=[shown])
     return judge
-
-
-def _shifted(step, batch):
-    """Moves a batch by up to an eighth of its side, all of it alike, which costs nothing."""
-    images, labels = batch
-    side = images.shape[1]
-    pad = max(1, side // 8)
-    top, left = tf.unstack(tf.random.stateless_uniform([2], [SEED, step], 0, 2 * pad + 1, tf.int32))
-    return tf.pad(images, [[0, 0], [pad, pad], [pad, pad], [0, 0]])[:, top:top + side, left:left + side], labels
 
 
 def judged(judge, images, batch_size=500, progress=lambda blocks: blocks):
