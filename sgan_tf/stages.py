@@ -224,18 +224,28 @@ def record_facts(run, dataset):
         log.warning("the run was begun with %s: its weights may differ from an uninterrupted run's", before)
 
 
-def build(config, image_shape, num_classes):
+def build(config, image_shape, num_classes, seeded=True):
     """Builds the encoder and the stack of levels of a configuration, untrained.
+
+    Args:
+        config: A `Config`.
+        image_shape: `(H, W, C)`.
+        num_classes: K.
+        seeded: Seed the global random generators, for the initial weights of that configuration.
 
     Returns:
         `(Encoder, StackedGAN)`.
     """
-    keras.utils.set_random_seed(stage_seed(config.seed, "encoder"))
+    def set_seed(seed):
+        if seeded:
+            keras.utils.set_random_seed(seed)
+
+    set_seed(stage_seed(config.seed, "encoder"))
     encoder = Encoder(config.encoder, image_shape, num_classes, config.cuts, name="encoder")
     levels = []
     for i, settings in enumerate(config.levels):
         seed = stage_seed(config.seed, f"level{i}")
-        keras.utils.set_random_seed(seed)
+        set_seed(seed)
         levels.append(LevelGAN(settings, encoder, i, noise_seed=seed, name=f"level{i}"))
     return encoder, StackedGAN(encoder, levels, config.joint, name="stack")
 
@@ -274,7 +284,7 @@ def load(run_dir, as_is=False):
         if not good and name != "joint":
             raise RunError(f"--run_dir: {run_dir} is not trained: {name} is not finished; run train.py again to resume it")
     data = json.loads((run.path / "data.json").read_text())
-    encoder, stack = build(config, tuple(data["image_shape"]), len(data["class_names"]))
+    encoder, stack = build(config, tuple(data["image_shape"]), len(data["class_names"]), seeded=False)
     run.load("encoder", encoder.networks())
     encoder.trainable = False
     for level in stack.levels:
