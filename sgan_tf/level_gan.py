@@ -83,7 +83,7 @@ class LevelGAN(AdversarialModel):
     def discriminator_losses(self, real, fake, z, labels):
         """Returns D's and Q's objective, and the adversarial loss alone (0 without one).
 
-        The objective is `lambda_adv (L_D + lambda_label L_label) + lambda_ent L_ent`, Eq. (4) and (7).
+        The objective is `lambda_adv (L_D + lambda_label L_label) + posterior_weight lambda_ent L_ent`, Eq. (4) and (7).
         """
         level = self.level
         objective = adversarial = tf.zeros([])
@@ -99,7 +99,7 @@ class LevelGAN(AdversarialModel):
                 label = self._track("label", losses.label_loss(real_logits, labels))
                 objective += level.lambda_adv * level.lambda_label * label
         if level.lambda_ent:
-            objective += level.lambda_ent * losses.entropy_loss(z_estimate, z)
+            objective += level.posterior_weight * level.lambda_ent * losses.entropy_loss(z_estimate, z)
         return objective, adversarial
 
     def generator_losses(self, fake, condition, z, labels):

@@ -35,6 +35,7 @@ def test_overrides_are_typed_and_leave_the_presets_alone():
     ("levels.0.lambda_ent=x", "'x' of type 'str' could not be converted to Float"),
     ("levels.0.z_dim=1.5", "'1.5' of type 'str' could not be converted to Integer"),
     ("levels.0.z_dim=0", "levels.0.z_dim: 0 is not above 0"),
+    ("levels.0.posterior_weight=0", "levels.0.posterior_weight: 0.0 is not above 0"),
     ("encoder.shift=-1", "encoder.shift: -1 is not at least 0"),
     ("levels.0.d_channels=7", "levels.0.d_channels is not a setting, or"),
     ("levels.0.d_family=dense", "levels.0.d_family: dense is not one of strided, allconv"),

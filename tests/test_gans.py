@@ -85,6 +85,16 @@ def test_lambda_0_removes_the_terms_cost(small_stack):
     assert count("levels.0.lambda_adv=0", "levels.0.lambda_ent=0") < min(without)
 
 
+def test_the_posterior_weight_scales_the_entropy_loss_of_d_and_not_of_g(small_stack):
+    def objectives(weight):
+        _, stack, batch = small_stack(overrides=["levels.0.lambda_adv=0", f"levels.0.posterior_weight={weight}"])
+        level, data = stack.levels[0], level_data(stack, batch, 0)
+        return float(level.discriminator_objective(data, SEED)[0]), float(level.generator_objective(data, SEED))
+
+    (d, g), (d_tenth, g_tenth) = objectives(1.0), objectives(0.1)
+    assert d_tenth == pytest.approx(0.1 * d, rel=1e-5) and g_tenth == pytest.approx(g, rel=1e-5)
+
+
 def test_without_the_entropy_loss_q_is_not_trained(small_stack, sgd):
     _, stack, batch = small_stack(overrides=["levels.0.lambda_ent=0"])
     level = stack.levels[0]
