@@ -171,10 +171,10 @@ def _small_preset(encoder):
     row = _colour_preset(encoder, width=0.1875)
 
     # While Q knows nothing of z, L_ent at its full weight is noise that keeps a narrow trunk from learning the classes.
-    def level(template, learning_rate, posterior_weight=0.1, **changes):
-        return dataclasses.replace(template, epochs=20, learning_rate=learning_rate, posterior_weight=posterior_weight, **changes)
+    def level(template, learning_rate, **changes):
+        return dataclasses.replace(template, epochs=20, learning_rate=learning_rate, posterior_weight=0.1, **changes)
 
-    return dataclasses.replace(row, image=level(row.image, 1e-3, 0.3), map=level(row.map, 4e-4), vector=level(row.vector, 4e-4, z_dim=16),
+    return dataclasses.replace(row, image=level(row.image, 1e-3), map=level(row.map, 4e-4), vector=level(row.vector, 4e-4, z_dim=16),
                                joint=dataclasses.replace(row.joint, epochs=5, learning_rate=4e-4))
 
 
