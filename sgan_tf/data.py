@@ -171,10 +171,10 @@ def epoch_order(count, seed, epoch):
     """
     import tensorflow as tf
 
-    return tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), _pair(seed, epoch))
+    return tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), _stateless_seed(seed, epoch))
 
 
-def _pair(seed, number):
+def _stateless_seed(seed, number):
     """The seed of a stateless random operation, from the run's seed and the number of an epoch or a step."""
     import tensorflow as tf
 
@@ -207,7 +207,7 @@ def batches(arrays, batch_size, seed, start_step=0, flip=False, shift=0):
     def epoch(number):
         indices = tf.data.Dataset.from_tensor_slices(epoch_order(count, seed, number))
         # Epochs count from 0, so the negative numbers share no seed with any order.
-        flips = tf.random.stateless_uniform([count], _pair(seed, -1 - number)) < 0.5 if flip else tf.zeros([count], tf.bool)
+        flips = tf.random.stateless_uniform([count], _stateless_seed(seed, -1 - number)) < 0.5 if flip else tf.zeros([count], tf.bool)
         return tf.data.Dataset.zip(indices, tf.data.Dataset.from_tensor_slices(flips)).batch(batch_size, drop_remainder=True)
 
     def gather(step, indices_and_flips):
@@ -218,7 +218,7 @@ def batches(arrays, batch_size, seed, start_step=0, flip=False, shift=0):
             parts[0] = tf.where(flips[:, None, None, None], parts[0][:, :, ::-1], parts[0])
         if shift:
             height, width = parts[0].shape[1:3]
-            top, left = tf.unstack(tf.random.stateless_uniform([2], _pair(seed, step), 0, 2 * shift + 1, tf.int32))
+            top, left = tf.unstack(tf.random.stateless_uniform([2], _stateless_seed(seed, step), 0, 2 * shift + 1, tf.int32))
             padded = tf.pad(parts[0], [[0, 0], [shift, shift], [shift, shift], [0, 0]])
             parts[0] = padded[:, top:top + height, left:left + width]
         return tuple(parts)

@@ -138,6 +138,7 @@ class Pipeline:
         return measured
 
     def _augmentation(self, name):
+        """Returns the options of `batches` that change a stage's images: only E learns from changed ones."""
         return {"flip": self.config.encoder.flip, "shift": self.config.encoder.shift} if name == "encoder" else {}
 
     def _arrays(self, name):
