@@ -53,6 +53,7 @@ class LevelConfig:
     d_dense_slope: float = 0.2  # of LeakyReLU after dense layers; 0 is ReLU (after convolutions it is 0.2)
     q_activation: str = "linear"  # of Q_i's head: linear or sigmoid
     head_init: str = "normal"  # of both heads: normal (0.02) or glorot_uniform
+    q_prior_init: bool = False  # Q_i's head starts near z_i's mean, 0.5, whatever h_i is, in place of head_init
     input_noise: float = 0.0  # sigma of the Gaussian noise on D_i's input
     hidden_noise: float = 0.0  # sigma before each further layer of a dense D_i
     dropout: float = 0.0  # in an allconv D_i
@@ -144,8 +145,10 @@ def _mnist_presets():
     vector = LevelConfig(g_units=[512, 512], d_family="dense", d_units=[256, 256], head_init="glorot_uniform", **release)
     image = LevelConfig(noise_units=[128], g_channels=[128, 128, 64, 64], d_family="strided", d_channels=[32, 64, 128], d_units=[256], **release)
     literal = Preset(encoder, image, _map_level(epochs=200), vector, JointConfig(epochs=200))
-    # The release's bottom level ignores z_0: a shorter z_0, batch normalisation in D_0 and a linear Q head mend that.
-    image = dataclasses.replace(image, z_dim=16, d_units=[], d_batch_norm=True, q_activation="linear", input_noise=0.05, epochs=20)
+    # The release's bottom level ignores z_0: a shorter z_0, batch normalisation in D_0 and a linear Q head mend that. Starting Q at
+    # the prior keeps its first errors from swamping G, so L_ent can weigh twice as much.
+    image = dataclasses.replace(image, z_dim=16, d_units=[], d_batch_norm=True, q_activation="linear", q_prior_init=True, lambda_ent=20.0,
+                                input_noise=0.05, epochs=20)
     vector = dataclasses.replace(vector, d_dense_slope=0.2, q_activation="linear", epochs=20)
     return literal, Preset(encoder, image, _map_level(epochs=20), vector, JointConfig(epochs=3))
 

@@ -6,6 +6,7 @@ from keras import layers
 from sgan_tf.layers import BatchNormalization, Dropout, GaussianNoise
 
 LEAKY_SLOPE = 0.2  # after convolutions
+PRIOR_STDDEV = 0.005  # of the weights of a Q head that starts at the prior
 
 
 class Discriminator(keras.Model):
@@ -28,21 +29,30 @@ class Discriminator(keras.Model):
         self.trunk = keras.Sequential([keras.Input(target_shape), *before, *build(level)], name="trunk")
         shape = self.trunk.output_shape[1:]
 
-        def head(units, activation, reduce, name):
-            initializer = _normal() if level.head_init == "normal" else level.head_init
-            dense = layers.Dense(units, activation=activation, kernel_initializer=initializer, name="dense")
+        def head(dense, reduce, name):
             return keras.Sequential([keras.Input(shape), *([reduce] if len(shape) == 3 else []), dense], name=name)
 
         # As in the release, the all-convolutional D averages over places, while Q sees each of them.
         reduce = layers.GlobalAveragePooling2D() if level.d_family == "allconv" else layers.Flatten()
-        self.logits = head(num_classes if level.adversarial == "class_logits" else 1, None, reduce, "logits")
-        self.posterior = head(level.z_dim, level.q_activation, layers.Flatten(), "posterior")
+        initializer = {"normal": _normal, "glorot_uniform": keras.initializers.GlorotUniform}[level.head_init]
+        num_logits = num_classes if level.adversarial == "class_logits" else 1
+        self.logits = head(layers.Dense(num_logits, kernel_initializer=initializer(), name="dense"), reduce, "logits")
+        self.posterior = head(_posterior_layer(level, initializer), layers.Flatten(), "posterior")
         self.built = True
 
     def call(self, h, training=False, logits=True, posterior=True):
         """Returns `(logits, z_estimate)` for `h` `[N, *target_shape]`; None in place of what is not asked for."""
         shared = self.trunk(h, training=training)
         return self.logits(shared) if logits else None, self.posterior(shared) if posterior else None
+
+
+def _posterior_layer(level, initializer):
+    """The last layer of Q_i. Estimates that start far from z_i's mean are wrong by more than z_i varies, and G_i follows the error."""
+    start = {"kernel_initializer": initializer()}
+    if level.q_prior_init:
+        mean = 0.5 if level.q_activation == "linear" else 0.0  # before the activation
+        start = {"kernel_initializer": _normal(PRIOR_STDDEV), "bias_initializer": keras.initializers.Constant(mean)}
+    return layers.Dense(level.z_dim, activation=level.q_activation, name="dense", **start)
 
 
 def _dense_trunk(level):
@@ -91,5 +101,5 @@ def _noise(stddev, name):
     return [GaussianNoise(stddev, name=name)] if stddev else []
 
 
-def _normal():
-    return keras.initializers.RandomNormal(stddev=0.02)
+def _normal(stddev=0.02):
+    return keras.initializers.RandomNormal(stddev=stddev)
