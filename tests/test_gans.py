@@ -95,6 +95,16 @@ def test_the_posterior_weight_scales_the_entropy_loss_of_d_and_not_of_g(small_st
     assert d_tenth == pytest.approx(0.1 * d, rel=1e-5) and g_tenth == pytest.approx(g, rel=1e-5)
 
 
+@pytest.mark.parametrize("activation", ["linear", "sigmoid"])
+def test_a_posterior_that_starts_at_the_prior_begins_as_one_that_knows_nothing(small_stack, activation):
+    _, stack, _ = small_stack(overrides=["levels.0.q_prior_init=true", f"levels.0.q_activation={activation}"])
+    images = np.random.default_rng(0).random((500, 8, 8, 1), np.float32)
+    z = stack.levels[0].draw_noise(SEED, len(images))
+    _, estimate = stack.levels[0].discriminator(images, training=True, logits=False)
+    assert float(losses.entropy_loss(estimate, z)) == pytest.approx(1 / 12, abs=0.01)
+    assert np.ptp(estimate.numpy()) > 0  # yet it hears the trunk, from which its gradients reach G
+
+
 def test_without_the_entropy_loss_q_is_not_trained(small_stack, sgd):
     _, stack, batch = small_stack(overrides=["levels.0.lambda_ent=0"])
     level = stack.levels[0]
