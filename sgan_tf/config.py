@@ -53,7 +53,7 @@ class LevelConfig:
     d_dense_slope: float = 0.2  # of LeakyReLU after dense layers; 0 is ReLU (after convolutions it is 0.2)
     q_activation: str = "linear"  # of Q_i's head: linear or sigmoid
     head_init: str = "normal"  # of both heads: normal (0.02) or glorot_uniform
-    q_prior_init: bool = False  # Q_i's head starts near z_i's mean, 0.5, whatever h_i is, in place of head_init
+    q_prior_init: bool = False  # Q_i's estimates start near z_i's mean, 0.5, in place of head_init
     input_noise: float = 0.0  # sigma of the Gaussian noise on D_i's input
     hidden_noise: float = 0.0  # sigma before each further layer of a dense D_i
     dropout: float = 0.0  # in an allconv D_i

@@ -47,7 +47,7 @@ class Discriminator(keras.Model):
 
 
 def _posterior_layer(level, initializer):
-    """The last layer of Q_i. Estimates that start far from z_i's mean are wrong by more than z_i varies, and G_i follows the error."""
+    """The last layer of Q_i; with `q_prior_init` its estimates start near z_i's mean, as G_i follows the error of wild ones."""
     start = {"kernel_initializer": initializer()}
     if level.q_prior_init:
         mean = 0.5 if level.q_activation == "linear" else 0.0  # before the activation
