@@ -16,11 +16,11 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 
 bench: .venv/installed
-	$(BIN)/python -m sgan_tf.programs.bench
+	$(BIN)/python benchmarks/stages.py
 
 bench-serving: .venv/installed
 	$(BIN)/python train.py --dataset digits --run_dir runs/demo --sample_every 0
-	$(BIN)/python -m sgan_tf.programs.bench_serving --run_dir runs/demo
+	$(BIN)/python benchmarks/sampling.py --run_dir runs/demo
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -1,4 +1,4 @@
-from sgan_tf.programs.evaluate import main
+from sgan_tf.cli.evaluate import main
 
 if __name__ == "__main__":
     main()

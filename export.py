@@ -1,4 +1,4 @@
-from sgan_tf.programs.export import main
+from sgan_tf.cli.export import main
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-from sgan_tf.programs.train import main
+from sgan_tf.cli.train import main
 
 if __name__ == "__main__":
     main()

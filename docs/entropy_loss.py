@@ -14,8 +14,9 @@ import tensorflow as tf
 from keras import layers
 
 from sgan_tf import EntropyLoss, load_dataset
-from sgan_tf.figures import image_grid, panels
-from sgan_tf.metrics.spread import class_spread
+from sgan_tf.evaluation.figures import panels
+from sgan_tf.images import image_grid
+from sgan_tf.spread import class_spread
 
 Z_DIM, CLASSES, SIDE, BATCH, STEPS = 8, 10, 8, 64, 2500
 

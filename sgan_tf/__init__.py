@@ -10,9 +10,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Config": "config", "ConfigError": "config", "make_config": "config",
-    "ImageDataset": "data", "DataError": "data", "load_dataset": "data",
-    "Encoder": "encoder", "EntropyLoss": "entropy", "LevelGAN": "level_gan", "StackedGAN": "stacked_gan", "Decomposition": "stacked_gan",
-    "Run": "run", "RunError": "run", "Pipeline": "stages", "build": "stages", "load": "stages",
+    "ImageDataset": "datasets", "DataError": "errors", "load_dataset": "datasets",
+    "Encoder": "models.encoder", "EntropyLoss": "models.entropy", "LevelGAN": "models.level_gan", "StackedGAN": "models.stacked_gan",
+    "Decomposition": "models.stacked_gan",
+    "Run": "run", "RunError": "run", "Pipeline": "training.pipeline", "build": "training.pipeline", "load": "training.pipeline",
 }
 __all__ = ["__version__", *_HOMES]
 

@@ -6,3 +6,7 @@ class UserError(ValueError):
 
     The programs print it and exit with code 2.
     """
+
+
+class DataError(UserError):
+    """Images that are missing or unusable; the message names them and says what to do."""

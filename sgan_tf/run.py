@@ -116,7 +116,7 @@ class Run:
 
     def save_png(self, name, picture):
         """Writes a PIL image."""
-        from sgan_tf.figures import png
+        from sgan_tf.images import png
 
         self.write(name, png(picture))
 

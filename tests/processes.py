@@ -10,7 +10,7 @@ TRAIN, EXPORT, EVALUATE = ([sys.executable, str(ROOT / name)] for name in ("trai
 
 
 def module(name):
-    return [sys.executable, "-m", f"sgan_tf.programs.{name}"]
+    return [sys.executable, "-m", f"sgan_tf.cli.{name}"]
 
 
 def on_two_devices(name):
@@ -18,7 +18,7 @@ def on_two_devices(name):
     return [sys.executable, "-c", f"""
 import tensorflow as tf
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-from sgan_tf.programs.{name} import main
+from sgan_tf.cli.{name} import main
 main()
 """]
 

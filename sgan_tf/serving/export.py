@@ -14,8 +14,8 @@ import tempfile
 import numpy as np
 
 from sgan_tf.errors import UserError
-from sgan_tf.figures import image_grid
 from sgan_tf.files import PARTIAL
+from sgan_tf.images import image_grid
 from sgan_tf.run import Run, read_config
 
 GRID_COLUMNS = 10  # of samples.png
@@ -99,7 +99,7 @@ def check(run_dir, export_dir="exports", name=None, version=None, max_batch=1024
 def _write(run_dir, config, name, version, max_batch, form, path):
     from sgan_tf.serving.card import metadata, model_card
     from sgan_tf.serving.sampler import Sampler
-    from sgan_tf.stages import load
+    from sgan_tf.training.pipeline import load
 
     stack = load(run_dir)
     sampler = Sampler(stack, stack.class_names, max_batch)

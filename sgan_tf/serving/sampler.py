@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from sgan_tf.encoder import one_hot
+from sgan_tf.models.encoder import one_hot
 
 
 class Sampler(tf.Module):

@@ -1,0 +1,90 @@
+"""Compare the ways to sample a trained run: latency at batch 1, and images a second, from one interleaved run.
+
+    python benchmarks/sampling.py --run_dir runs/mnist
+
+The ways are the exported SavedModel's `serving_default`, `StackedGAN.sample` in process, and `keras.Model.predict` on the
+chained generators, as a user of plain Keras would write it. All three draw new noise and return NumPy arrays.
+"""
+
+import tempfile
+import time
+
+from absl import flags
+
+from sgan_tf.cli import app
+
+FLAGS = flags.FLAGS
+BATCHES = (1, 16, 100, 1000)
+IMAGES = 4000  # most that a round generates at a batch size
+
+
+def define_flags():
+    flags.DEFINE_string("run_dir", None, "a finished run folder", required=True)
+    flags.DEFINE_integer("rounds", 7, "times that each way is measured, in turn", lower_bound=1)
+
+
+def bench():
+    tf = app.import_tensorflow()
+    import keras
+    import numpy as np
+
+    from sgan_tf.serving.export import export
+    from sgan_tf.training.pipeline import load
+
+    stack = load(FLAGS.run_dir)
+    with tempfile.TemporaryDirectory() as folder:
+        path, _ = export(FLAGS.run_dir, folder, "bench")
+        exported = tf.saved_model.load(str(path)).signatures["serving_default"]
+    classes = len(stack.class_names)
+    plain = _plain_model(keras, stack)
+
+    def predict(labels):
+        noise = [np.random.random_sample((len(labels), level.level.z_dim)).astype("float32") for level in stack.levels]
+        return plain.predict([keras.utils.to_categorical(labels, classes), *noise], batch_size=len(labels), verbose=0)
+
+    ways = {"SavedModel": lambda labels: exported(labels=tf.constant(labels, tf.int64))["images"].numpy(),
+            "model.sample": stack.sample, "keras predict": predict}
+    seconds = _measure(ways, classes)
+    print(f"| batch | {' | '.join(ways)} | SavedModel over the best other |\n|---|{'---|' * len(ways)}---|")
+    for batch in BATCHES:
+        medians = {way: float(np.median(seconds[way, batch])) for way in ways}
+        rates = {way: batch / s for way, s in medians.items()}
+        best = max(rate for way, rate in rates.items() if way != "SavedModel")
+        print(f"| {batch}, images a second | {' | '.join(f'{rate:,.0f}' for rate in rates.values())} | {rates['SavedModel'] / best:.2f} |")
+        if batch == 1:
+            cells = [" / ".join(f"{1000 * np.percentile(seconds[way, 1], q):.1f}" for q in (50, 99)) for way in ways]
+            print(f"| 1, ms p50 / p99 | {' | '.join(cells)} | |")
+
+
+def _plain_model(keras, stack):
+    inputs = [keras.Input((len(stack.class_names),)), *(keras.Input((level.level.z_dim,)) for level in stack.levels)]
+    condition = inputs[0]
+    for level in reversed(stack.levels):
+        condition = level.generator([condition, inputs[1 + level.index]])
+    return keras.Model(inputs, condition)
+
+
+def _measure(ways, classes):
+    """Returns `{(way, batch): seconds of each call}`; the ways take turns call by call, so that all meet the same machine."""
+    import numpy as np
+
+    seconds = {}
+    for batch in BATCHES:
+        labels = np.arange(batch) % classes
+        for way in ways.values():  # traces and warms up
+            way(labels)
+        for _ in range(FLAGS.rounds * max(2, min(30, IMAGES // batch // len(ways)))):
+            for name, way in ways.items():
+                started = time.perf_counter()
+                way(labels)
+                seconds.setdefault((name, batch), []).append(time.perf_counter() - started)
+    return seconds
+
+
+def main():
+    define_flags()
+    app.run(bench)
+
+
+if __name__ == "__main__":
+    main()

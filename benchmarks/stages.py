@@ -1,0 +1,62 @@
+"""Measure how long an epoch of each preset's stages takes here: a Markdown table, a row a preset.
+
+    python benchmarks/stages.py --presets mnist,svhn-small --steps 10
+
+Random images of the data set's shape and number stand in for it, and a few steps for an epoch.
+"""
+
+from absl import flags
+
+from sgan_tf.cli import app
+from sgan_tf.config import PRESETS, make_config
+
+FLAGS = flags.FLAGS
+IMAGES = {"digits": (1497, 1), "mnist": (60000, 1), "svhn": (73257, 3), "cifar10": (50000, 3)}  # training images, channels
+
+
+def define_flags():
+    flags.DEFINE_list("presets", list(PRESETS), "presets to measure")
+    flags.DEFINE_integer("steps", 10, "steps to time, after two that are not", lower_bound=1)
+
+
+def bench():
+    unknown = [name for name in FLAGS.presets if name not in PRESETS]
+    if unknown:
+        raise app.UsageError(f"--presets: unknown preset '{unknown[0]}'; choose from {', '.join(PRESETS)}")
+    tf = app.import_tensorflow()
+    tf.config.experimental.enable_op_determinism()
+    print("| preset | step, E / levels / joint | images a second, the same | epoch, the same |\n|---|---|---|---|")
+    for name in FLAGS.presets:
+        print(_row(name), flush=True)
+
+
+def _row(name):
+    import numpy as np
+
+    from sgan_tf.datasets import ImageDataset
+    from sgan_tf.training.pipeline import Pipeline
+
+    config = make_config(name.split("-")[0], name)
+    count, channels = IMAGES[config.dataset]
+    rng = np.random.default_rng(0)
+    # A few batches will do: the steps take them again and again.
+    images = rng.integers(0, 256, (4 * config.batch_size, config.image_size, config.image_size, channels), dtype=np.uint8)
+    labels = rng.integers(0, 10, len(images)).astype(np.int32)
+    dataset = ImageDataset(config.dataset, [str(c) for c in range(10)], images, labels, images[:1], labels[:1])
+    seconds = Pipeline(config, run=None, dataset=dataset).seconds_per_step(FLAGS.steps)
+    steps = count // config.batch_size
+    return (f"| `{name}` | {' / '.join(f'{1000 * s:.0f} ms' for s in seconds)} | {' / '.join(f'{config.batch_size / s:,.0f}' for s in seconds)} "
+            f"| {' / '.join(_duration(s * steps) for s in seconds)} |")
+
+
+def _duration(seconds):
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
+
+
+def main():
+    define_flags()
+    app.run(bench)
+
+
+if __name__ == "__main__":
+    main()

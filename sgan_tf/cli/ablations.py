@@ -1,0 +1,119 @@
+"""Train and score the six rows of the paper's Table 1: SGAN, SGAN-no-joint and four DCGANs.
+
+    sgan-ablations --preset digits --out runs/ablations --seeds 3
+
+Rows share data, seed and encoder; the same command again resumes. Writes table.md, table.json and figure5.png.
+"""
+
+import json
+import pathlib
+
+from absl import flags
+
+from sgan_tf.cli import app
+from sgan_tf.config import PRESETS
+from sgan_tf.datasets import load_dataset
+from sgan_tf.evaluation.ablations import ROWS, markdown, row_config, shared_stages, summarize
+
+FLAGS = flags.FLAGS
+
+
+def define_flags():
+    flags.DEFINE_string("preset", "digits", "networks and settings; it names the data set too")
+    flags.DEFINE_string("out", "runs/ablations", "folder of the runs and the table")
+    flags.DEFINE_list("rows", None, f"of {', '.join(row.folder for row in ROWS)}; by default all")
+    flags.DEFINE_integer("seeds", 1, "runs of each row, with seeds 0, 1, …", lower_bound=1)
+    flags.DEFINE_integer("epochs", None, "epochs of every stage, in place of the preset's", lower_bound=1)
+    flags.DEFINE_multi_string("set", [], "name=value, as for train.py; what a row lacks is left out there")
+    flags.DEFINE_integer("samples", 10_000, "samples to score", lower_bound=1)
+    flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
+    flags.DEFINE_bool("download", False, "fetch a TFDS data set that is not prepared")
+    flags.DEFINE_string("cache_dir", None, "where judges are cached; by default SGAN_TF_CACHE, else ~/.cache/sgan_tf")
+    flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu")
+
+
+def ablations():
+    from sgan_tf.evaluation.protocol import check_samples
+
+    if FLAGS.preset not in PRESETS:
+        raise app.UsageError(f"--preset: unknown preset '{FLAGS.preset}'; choose from {', '.join(PRESETS)}")
+    name = FLAGS.preset.split("-")[0]
+    unknown = set(FLAGS.rows or []) - {row.folder for row in ROWS}
+    if unknown:
+        raise app.UsageError(f"--rows: unknown row '{min(unknown)}'; choose from {', '.join(row.folder for row in ROWS)}")
+    configs = {(row, seed): row_config(row, name, FLAGS.preset, seed, FLAGS["set"].value, FLAGS.epochs)
+               for seed in range(FLAGS.seeds) for row in ROWS if FLAGS.rows is None or row.folder in FLAGS.rows}
+    tf = app.import_tensorflow()
+    dataset = load_dataset(name, None, FLAGS.data_dir, FLAGS.download)
+    check_samples(FLAGS.samples, dataset.num_classes)
+    tf.config.experimental.enable_op_determinism()
+    strategy = app.strategy(FLAGS.devices, next(iter(configs.values())).batch_size)
+    out = pathlib.Path(FLAGS.out)
+    out.mkdir(parents=True, exist_ok=True)
+    log = app.start_log(out / "log.txt")
+    signals = app.stop_signals()
+    return app.train_guarded(log, signals, lambda: _train_and_score(configs, dataset, strategy, out, log, signals))
+
+
+def _train_and_score(configs, dataset, strategy, out, log, signals):
+    from sgan_tf.evaluation import figures
+    from sgan_tf.evaluation.reference import default_cache, load_reference, make_reference
+    from sgan_tf.run import Run
+    from sgan_tf.training.pipeline import load
+
+    cache, data = FLAGS.cache_dir or default_cache(), dataset.description()
+    reference = load_reference(cache, data) or make_reference(cache, dataset, app.progress)
+    log.info("judge: test accuracy %.4f", reference.judge_accuracy)
+    results, pictures = {}, {}
+    for (row, seed), config in configs.items():
+        run = Run.open(out / f"{row.folder}-seed{seed}", config)
+        log.info("%s, seed %d: %s", row.name, seed, run.path)
+        finished = [(other, Run(out / f"{before.folder}-seed{number}")) for (before, number), other in configs.items()
+                    if number == seed and ROWS.index(before) < ROWS.index(row)]
+        _train(config, run, dataset, strategy, finished, signals)
+        results.setdefault(row.name, []).append(_score(config, run, reference))
+        if seed == 0:
+            pictures[row.name] = figures.samples(load(run.path))
+        run.close()
+    table = summarize(results)
+    facts = {"command": {"preset": FLAGS.preset, "seeds": FLAGS.seeds, "epochs": FLAGS.epochs, "set": FLAGS["set"].value, "samples": FLAGS.samples},
+             "table": {name: {title: {"mean": m, "std": s} for title, (m, s) in values.items()} for name, values in table.items()},
+             "runs": {name: [{"samples": facts["samples"], "run": facts["run"]} for facts in seeds] for name, seeds in results.items()}}
+    folder = Run(out)  # for its atomic writes
+    folder.write("table.json", json.dumps(facts, indent=2) + "\n")
+    folder.write("table.md", markdown(table, FLAGS.seeds))
+    folder.save_png("figure5.png", figures.panels(pictures))
+    print(markdown(table, FLAGS.seeds) + f"{out}/table.md, table.json, figure5.png")
+
+
+def _train(config, run, dataset, strategy, finished, signals):
+    from sgan_tf.training.pipeline import Pipeline, record_facts
+
+    record_facts(run, dataset)
+    for other, source in finished:
+        run.adopt(source, [stage for stage in shared_stages(config, other) if stage in config.stages()])
+    Pipeline(config, run, dataset, strategy, sample_every=0, stop=lambda: bool(signals)).train()
+
+
+def _score(config, run, reference):
+    """Returns the facts of the run's evaluation, from its folder when they are there."""
+    from sgan_tf.evaluation.evaluate import evaluate_run, save_facts
+    from sgan_tf.training.pipeline import load
+
+    path = run.path / "evaluation" / "metrics.json"
+    if path.exists():
+        facts = json.loads(path.read_text())
+        if facts["settings"] == {"samples": FLAGS.samples, "seed": 0} and not facts["warnings"]:
+            return facts
+    facts = evaluate_run(run, config, load(run.path), reference, FLAGS.samples, progress=app.progress)
+    save_facts(run, facts)
+    return facts
+
+
+def main():
+    define_flags()
+    app.run(ablations)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Sample images from a served model into a PNG grid, a row a label.
+
+    sgan-client --url http://localhost:8501 --label 7 --count 16 --seed 1 --out grid.png
+    sgan-client --grpc localhost:8500 --label cat --label dog
+"""
+
+import io
+import pathlib
+
+from absl import flags
+
+from sgan_tf.cli import app
+
+FLAGS = flags.FLAGS
+
+
+def define_flags():
+    flags.DEFINE_string("url", "http://localhost:8501", "of the server's REST API")
+    flags.DEFINE_string("grpc", None, "host:port of the server's gRPC API, in place of --url (extra: serving)")
+    flags.DEFINE_string("model", "sgan", "name under which the sampler is served")
+    flags.DEFINE_multi_string("label", None, "class name or number; repeatable", required=True)
+    flags.DEFINE_integer("count", 16, "images of each label", lower_bound=1)
+    flags.DEFINE_integer("seed", 0, "of the first image; the next has the next seed")
+    flags.DEFINE_string("out", "grid.png", "file to write")
+    flags.DEFINE_float("timeout", 30, "seconds for one request", lower_bound=0.001)
+
+
+def client():
+    import numpy as np
+    from PIL import Image
+
+    from sgan_tf.files import write_whole
+    from sgan_tf.images import image_grid, png
+    from sgan_tf.serving.client import GrpcClient, RestClient, look_up, sample
+
+    server = GrpcClient(FLAGS.grpc, FLAGS.model, FLAGS.timeout) if FLAGS.grpc else RestClient(FLAGS.url, FLAGS.model, FLAGS.timeout)
+    labels = look_up(server, FLAGS.label)
+    pngs = sample(server, [label for label in labels for _ in range(FLAGS.count)], [FLAGS.seed + i for _ in labels for i in range(FLAGS.count)])
+    images = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in pngs])
+    picture = image_grid(images.reshape(*images.shape[:3], -1), FLAGS.count, FLAGS.label)
+    write_whole(pathlib.Path(FLAGS.out), png(picture))
+    print(f"{FLAGS.out}: {len(pngs)} images of {', '.join(FLAGS.label)}")
+
+
+def main():
+    define_flags()
+    app.run(client)
+
+
+if __name__ == "__main__":
+    main()

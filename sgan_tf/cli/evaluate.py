@@ -1,0 +1,112 @@
+"""Measure a trained run: scores of its samples beside those of the real test set, and a report with pictures.
+
+    python evaluate.py --run_dir runs/mnist              # writes runs/mnist/evaluation/metrics.json and report.html
+
+The first evaluation of a data set trains its judge and caches what it sees; later ones need no images.
+"""
+
+from absl import flags
+
+from sgan_tf.cli import app
+from sgan_tf.errors import UserError
+
+FLAGS = flags.FLAGS
+
+
+def define_flags():
+    flags.DEFINE_string("run_dir", None, "a run folder whose levels are trained", required=True)
+    flags.DEFINE_integer("samples", 50_000, "samples to draw; it is part of the scores' names", lower_bound=1)
+    flags.DEFINE_integer("seed", 0, "of the samples")
+    flags.DEFINE_string("data_dir", None, "where the data set is, as for train.py; needed when its judge is not cached")
+    flags.DEFINE_bool("download", False, "fetch a TFDS data set that is not prepared")
+    flags.DEFINE_string("cache_dir", None, "where judges are cached; by default SGAN_TF_CACHE, else ~/.cache/sgan_tf")
+    flags.DEFINE_string("inception", None, "path of TF-GAN's Inception module for the published scale, or download")
+    flags.DEFINE_string("without_entropy", None, "a run without the entropy loss, drawn beside this one (the paper's panel d)")
+
+
+def evaluate():
+    import json
+
+    from sgan_tf.evaluation.protocol import check_samples
+    from sgan_tf.run import Run, RunError, read_config
+
+    config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
+    if not (run.path / "data.json").exists():
+        raise RunError(f"--run_dir: {run.path} is not trained: encoder is not finished; run train.py again to resume it")
+    data = json.loads((run.path / "data.json").read_text())
+    check_samples(FLAGS.samples, len(data["class_names"]))
+    app.import_tensorflow()
+    from sgan_tf.training.pipeline import load
+
+    stack = load(FLAGS.run_dir, as_is=True)
+    other = load(FLAGS.without_entropy) if FLAGS.without_entropy else None
+    facts, figures = _measure(config, run, data, stack, other)
+    from sgan_tf.evaluation import report
+    from sgan_tf.evaluation.evaluate import save_facts
+
+    page = report.html(facts, figures)
+    save_facts(run, facts)
+    run.write("evaluation/report.html", page)
+    print(f"judge: test accuracy {facts['judge']['test_accuracy']:.4f}\n\n{report.table(facts)}\n")
+    for warning in facts["warnings"]:
+        print(f"warning: {warning}")
+    print(f"{run.path}/evaluation/report.html")
+
+
+def _measure(config, run, data, stack, other):
+    """Returns the facts of the evaluation and the report's pictures, `{caption: PNG}`."""
+    from sgan_tf.evaluation import inception as published
+    from sgan_tf.evaluation.evaluate import evaluate_run
+    from sgan_tf.evaluation.reference import default_cache, load_reference, make_reference
+
+    cache = FLAGS.cache_dir or default_cache()
+    inception = None
+    if FLAGS.inception:
+        inception = published.Inception(published.download(cache) if FLAGS.inception == "download" else FLAGS.inception)
+    reference = load_reference(cache, data)
+    dataset = _dataset(config, data, needed=reference is None or inception is not None)
+    reference = reference or make_reference(cache, dataset, app.progress)
+    facts = evaluate_run(run, config, stack, reference, FLAGS.samples, FLAGS.seed, inception, dataset and dataset.train_images, app.progress)
+    return facts, _figures(run, stack, other, reference, dataset)
+
+
+def _dataset(config, data, needed):
+    """Returns the run's `ImageDataset`; None when it is not there and not needed."""
+    from sgan_tf.datasets import load_dataset
+    from sgan_tf.errors import DataError
+
+    try:
+        dataset = load_dataset(config.dataset, config.image_size, FLAGS.data_dir, FLAGS.download)
+        if dataset.description() != data:
+            raise DataError(f"--data_dir: these are other images than the run was trained on (see {FLAGS.run_dir}/data.json)")
+        return dataset
+    except UserError:
+        if needed:
+            raise
+        return None
+
+
+def _figures(run, stack, other, reference, dataset):
+    from sgan_tf.evaluation import figures
+    from sgan_tf.evaluation.judge import judged
+
+    pictures = {"(a) Samples, a row a class": figures.samples(stack, FLAGS.seed)}
+    if dataset:
+        def features(images):
+            return judged(reference.judge, images)[1]
+
+        pictures["(b) Samples, and under each its nearest training image by the judge's features"] = figures.nearest_images(
+            stack, features, dataset.train_images, reference.train_features, FLAGS.seed)
+    pictures["(c) One generated h_1 a row: its images differ by z_0 alone"] = figures.variations(stack, FLAGS.seed)
+    if other:
+        pictures[f"(d) The same from {FLAGS.without_entropy}, without the entropy loss"] = figures.variations(other, FLAGS.seed)
+    pictures["What each level holds: y alone varies, then each level's noise alone"] = figures.factors(stack, FLAGS.seed)
+    metrics = run.read_metrics()
+    if metrics:
+        pictures["Losses and spreads of each stage"] = figures.training_curves(metrics)
+    return {caption: figures.png(picture) for caption, picture in pictures.items()}
+
+
+def main():
+    define_flags()
+    app.run(evaluate)

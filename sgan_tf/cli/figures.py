@@ -1,0 +1,41 @@
+"""Draw a trained run: samples.png, variations.png, factors.png and curves.png in its folder.
+
+    sgan-figures --run_dir runs/mnist
+
+samples: a row a class. variations: one generated h_1 a row. factors: y alone, then each level's noise alone varies.
+"""
+
+from absl import flags
+
+from sgan_tf.cli import app
+
+FLAGS = flags.FLAGS
+
+
+def define_flags():
+    flags.DEFINE_string("run_dir", None, "a run folder whose levels are trained", required=True)
+    flags.DEFINE_integer("seed", 0, "of the noise")
+
+
+def figures():
+    app.import_tensorflow()
+
+    from sgan_tf.evaluation import figures as drawing
+    from sgan_tf.run import Run
+    from sgan_tf.training.pipeline import load
+
+    stack, run = load(FLAGS.run_dir), Run(FLAGS.run_dir)
+    for draw in (drawing.samples, drawing.variations, drawing.factors):
+        run.save_png(f"{draw.__name__}.png", draw(stack, FLAGS.seed))
+        print(run.path / f"{draw.__name__}.png")
+    run.save_png("curves.png", drawing.training_curves(run.read_metrics()))
+    print(run.path / "curves.png")
+
+
+def main():
+    define_flags()
+    app.run(figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""The published scale: Inception 2015-12-05, TF-GAN's own module, for scores that compare with papers."""
+
+import pathlib
+import tarfile
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from sgan_tf.evaluation.protocol import EvaluationError
+from sgan_tf.files import PARTIAL
+from sgan_tf.images import as_float
+
+URL = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1?tf-hub-format=compressed"
+SIDE = 299  # of the images that it takes
+OUTPUTS = {"logits": 1008, "pool_3": 2048}
+
+
+class Inception:
+    """Inception 2015-12-05 as the SavedModel that TF-GAN publishes.
+
+    Args:
+        path: The folder of the SavedModel: a callable of float32 images `[N, 299, 299, 3]` in [-1, 1] that returns
+            `{"logits": [N, 1008], "pool_3": [N, 2048]}`.
+
+    Raises:
+        EvaluationError: when the folder holds no such module.
+    """
+
+    def __init__(self, path):
+        try:
+            self.module = tf.saved_model.load(str(path))
+            self([np.zeros((1, SIDE, SIDE, 3), np.uint8)])
+        except (OSError, ValueError, TypeError, KeyError, tf.errors.OpError) as error:
+            raise EvaluationError(f"--inception: {path} is not TF-GAN's Inception module ({str(error).strip().splitlines()[0][:120]}); "
+                                  "it is a SavedModel that returns logits [N, 1008] and pool_3 [N, 2048]") from error
+
+    def __call__(self, batches):
+        """Runs the network on batches of uint8 images of any size, grey or colour.
+
+        Args:
+            batches: Iterable of uint8 `[N, H, W, C]`.
+
+        Returns:
+            `(logits [N, 1008], pool_3 [N, 2048])`, float32.
+        """
+        parts = [self._run(tf.constant(as_float(images))) for images in batches]
+        return tuple(np.concatenate([part[name] for part in parts]) for name in OUTPUTS)
+
+    def _run(self, images):
+        images = tf.image.grayscale_to_rgb(images) if images.shape[-1] == 1 else images
+        outputs = self.module(2 * tf.image.resize(images, (SIDE, SIDE), method="bilinear") - 1)
+        flat = {name: tf.reshape(outputs[name], [len(images), -1]).numpy() for name in OUTPUTS}
+        for name, length in OUTPUTS.items():
+            if flat[name].shape[1] != length:
+                raise ValueError(f"{name} has {flat[name].shape[1]} columns, not {length}")
+        return flat
+
+
+def download(folder, url=URL):
+    """Fetches the module into `folder/inception-2015-12-05` unless it is there, and returns that path.
+
+    Raises:
+        EvaluationError: when it cannot be fetched.
+    """
+    import requests
+
+    path = pathlib.Path(folder) / "inception-2015-12-05"
+    if path.exists():
+        return path
+    try:
+        answer = requests.get(url, timeout=60)
+        answer.raise_for_status()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=path.parent) as partial:
+            archive = pathlib.Path(partial) / "module.tar.gz"
+            archive.write_bytes(answer.content)
+            with tarfile.open(archive) as file:
+                file.extractall(pathlib.Path(partial) / "module", filter="data")
+            (pathlib.Path(partial) / "module").rename(path)
+    except (requests.RequestException, OSError, tarfile.TarError) as error:
+        raise EvaluationError(f"--inception download: cannot fetch {url} ({type(error).__name__}); give --inception the path of a copy") from error
+    return path

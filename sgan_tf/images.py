@@ -1,0 +1,61 @@
+"""Images as arrays, as grids and as PNG files."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+TILE = 32  # least side of an image in a grid, in pixels: smaller ones are enlarged
+TEXT = 16  # height of a line of text, in pixels
+
+
+def as_float(images):
+    """Returns images as float32 in [0, 1]; uint8 is divided by 255."""
+    images = np.asarray(images)
+    return images.astype("float32") / 255 if images.dtype == np.uint8 else images.astype("float32")
+
+
+def image_grid(images, columns, row_names=None, column_names=None):
+    """Lays images out row by row.
+
+    Args:
+        images: `[N, H, W, C]`, float in [0, 1] or uint8, C of 1 or 3.
+        columns: Images a row.
+        row_names: A name for each row, written on its left.
+        column_names: A name for each column, written above.
+
+    Returns:
+        A PIL image.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        images = np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
+    zoom = -(-TILE // images.shape[1])
+    images = images.repeat(zoom, 1).repeat(zoom, 2)
+    count, height, width, channels = images.shape
+    rows = -(-count // columns)
+    margin = 1
+    sheet = np.full((rows * (height + margin), columns * (width + margin), 3), 255, np.uint8)
+    for i, image in enumerate(images):
+        top, left = (i // columns) * (height + margin), (i % columns) * (width + margin)
+        sheet[top:top + height, left:left + width] = image  # one channel spreads over three
+    picture = Image.fromarray(sheet)
+    draw = ImageDraw.Draw(picture)
+    gutter = 8 + int(max(draw.textlength(name) for name in row_names)) if row_names else 0
+    header = TEXT if column_names else 0
+    named = Image.new("RGB", (picture.width + gutter, picture.height + header), "white")
+    named.paste(picture, (gutter, header))
+    draw = ImageDraw.Draw(named)
+    for row, name in enumerate(row_names or []):
+        draw.text((4, header + row * (height + margin) + height // 2), name, fill="black", anchor="lm")
+    for column, name in enumerate(column_names or []):
+        fitting = next(name[:n] for n in range(len(name), -1, -1) if draw.textlength(name[:n]) <= width)
+        draw.text((gutter + column * (width + margin) + width // 2, header // 2), fitting, fill="black", anchor="mm")
+    return named
+
+
+def png(picture):
+    """Returns a PIL image as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format="png")
+    return buffer.getvalue()

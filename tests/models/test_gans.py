@@ -1,0 +1,216 @@
+"""LevelGAN and StackedGAN: what each step changes, and what the chain computes."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sgan_tf.models import losses
+from sgan_tf.models.adversarial import optimizer_pair
+
+SEED = tf.constant([1, 2], tf.int32)
+
+
+def level_data(stack, batch, index):
+    return batch[index], batch[index + 1], batch[-1]
+
+
+def values(variables):
+    return [v.numpy() for v in variables]
+
+
+def changed(before, variables):
+    return [bool((a != v.numpy()).any()) for a, v in zip(before, variables)]
+
+
+def gan_stages(stack, batch):
+    """Every model that a GAN stage trains, with a batch for it."""
+    return [(level, level_data(stack, batch, level.index)) for level in stack.levels] + [(stack, batch)]
+
+
+@pytest.mark.parametrize("cuts", [[], ["fc3"], ["pool2", "fc3"]])
+def test_training_moves_g_d_and_q_but_never_the_encoder(small_stack, cuts):
+    config, stack, batch = small_stack(cuts)
+    encoder = values(stack.encoder.variables)
+    for model, data in gan_stages(stack, batch):
+        model.compile(*optimizer_pair(config.joint))
+        before_d, before_g = values(model.discriminator_variables()), values(model.generator_variables())
+        model.fit(tf.data.Dataset.from_tensors(data), verbose=0)
+        assert all(changed(before_d, model.discriminator_variables()))
+        assert all(changed(before_g, model.generator_variables()))
+        assert all(np.isfinite(float(metric.result())) for metric in model.metrics)
+        assert not any(changed(encoder, stack.encoder.variables))
+
+
+def test_each_step_moves_its_own_side(small_stack, sgd):
+    _, stack, batch = small_stack()
+    for model, data in gan_stages(stack, batch):
+        model.compile(*sgd())
+        before_d, before_g = values(model.discriminator_variables()), values(model.generator_variables())
+        model.discriminator_step(data)
+        assert all(changed(before_d, model.discriminator_variables())) and not any(changed(before_g, model.generator_variables()))
+        before_d = values(model.discriminator_variables())
+        model.generator_step(data)
+        assert not any(changed(before_d, model.discriminator_variables())) and all(changed(before_g, model.generator_variables()))
+
+
+def test_the_generator_receives_the_gradient_of_each_term(small_stack):
+    """With one lambda alone, Eq. (3) is that term alone."""
+    only = {"lambda_adv": "adv", "lambda_cond": "cond", "lambda_ent": "ent"}
+    for kept in only:
+        overrides = [f"levels.0.{name}={1 if name == kept else 0}" for name in only]
+        _, stack, batch = small_stack(overrides=overrides)
+        level = stack.levels[0]
+        with tf.GradientTape() as tape:
+            objective = level.generator_objective(level_data(stack, batch, 0), SEED)
+        gradients = tape.gradient(objective, [v.value for v in level.generator_variables()])
+        assert all(g is not None for g in gradients) and max(float(tf.reduce_max(tf.abs(g))) for g in gradients) > 0
+        tracked = {name.removesuffix("_0") for name in (m.name for m in level.metrics)} - {"d_loss"}
+        assert tracked == {only[kept]}
+
+
+def operations(model, data):
+    graph = tf.function(lambda: (model.discriminator_objective(data, SEED)[0], model.generator_objective(data, SEED))).get_concrete_function().graph
+    return len(graph.get_operations())
+
+
+def test_lambda_0_removes_the_terms_cost(small_stack):
+    def count(*overrides):
+        _, stack, batch = small_stack(overrides=overrides)
+        return operations(stack.levels[0], level_data(stack, batch, 0))
+
+    whole = count()
+    without = [count(f"levels.0.{name}=0") for name in ("lambda_adv", "lambda_cond", "lambda_ent")]
+    assert all(n < whole for n in without)
+    assert count("levels.0.lambda_adv=0", "levels.0.lambda_ent=0") < min(without)
+
+
+def test_the_posterior_weight_scales_the_entropy_loss_of_d_and_not_of_g(small_stack):
+    def objectives(weight):
+        _, stack, batch = small_stack(overrides=["levels.0.lambda_adv=0", f"levels.0.posterior_weight={weight}"])
+        level, data = stack.levels[0], level_data(stack, batch, 0)
+        return float(level.discriminator_objective(data, SEED)[0]), float(level.generator_objective(data, SEED))
+
+    (d, g), (d_tenth, g_tenth) = objectives(1.0), objectives(0.1)
+    assert d_tenth == pytest.approx(0.1 * d, rel=1e-5) and g_tenth == pytest.approx(g, rel=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["linear", "sigmoid"])
+def test_a_posterior_that_starts_at_the_prior_begins_as_one_that_knows_nothing(small_stack, activation):
+    _, stack, _ = small_stack(overrides=["levels.0.q_prior_init=true", f"levels.0.q_activation={activation}"])
+    images = np.random.default_rng(0).random((500, 8, 8, 1), np.float32)
+    z = stack.levels[0].draw_noise(SEED, len(images))
+    _, estimate = stack.levels[0].discriminator(images, training=True, logits=False)
+    assert float(losses.entropy_loss(estimate, z)) == pytest.approx(1 / 12, abs=0.01)
+    assert np.ptp(estimate.numpy()) > 0  # yet it hears the trunk, from which its gradients reach G
+
+
+def test_without_the_entropy_loss_q_is_not_trained(small_stack, sgd):
+    _, stack, batch = small_stack(overrides=["levels.0.lambda_ent=0"])
+    level = stack.levels[0]
+    level.compile(*sgd())
+    before = values(level.discriminator.posterior.variables)
+    level.train_on_batch(*level_data(stack, batch, 0))
+    assert not any(changed(before, level.discriminator.posterior.variables))
+
+
+def test_a_level_without_discriminator_losses_trains_g_alone(small_stack, sgd):
+    _, stack, batch = small_stack(overrides=["levels.0.lambda_ent=0", "levels.0.lambda_adv=0"])
+    for model, data in ((stack.levels[0], level_data(stack, batch, 0)), (stack, batch)):
+        model.compile(*sgd())
+        before_d, before_g = values(stack.levels[0].discriminator.variables), values(stack.levels[0].generator_variables())
+        model.fit(tf.data.Dataset.from_tensors(data), verbose=0)
+        assert not any(changed(before_d, stack.levels[0].discriminator.variables))
+        assert all(changed(before_g, stack.levels[0].generator_variables()))
+
+
+def test_class_aware_discriminator_learns_the_labels(small_stack):
+    _, stack, batch = small_stack(overrides=["levels.1.adversarial=class_logits"], batch=64)
+    level = stack.levels[1]
+    data = level_data(stack, batch, 1)
+    level.compile(keras.optimizers.Adam(1e-2), keras.optimizers.SGD(0.0))
+    level.discriminator_step(data)
+    first = float(level.trackers["label"].result())
+    for _ in range(150):
+        level.reset_metrics()
+        level.discriminator_step(data)
+    assert float(level.trackers["label"].result()) < 0.7 * first
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_the_adaptive_schedule_sets_the_number_of_generator_steps(small_stack, joint, monkeypatch):
+    _, stack, batch = small_stack(overrides=["levels.0.adaptive_steps=true", "joint.adaptive_steps=true"])
+    model, data = (stack, batch) if joint else (stack.levels[0], level_data(stack, batch, 0))
+    model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    _, loss = model.discriminator_objective(data, model._seed(0, model.discriminator_optimizer))
+    model.fit(tf.data.Dataset.from_tensors(data), verbose=0)
+    assert int(model.discriminator_optimizer.iterations) == 1
+    assert int(model.generator_optimizer.iterations) == int(losses.adaptive_generator_steps(loss))
+    monkeypatch.setattr("sgan_tf.models.losses.GENERATOR_STEPS", ((100.0, 1),))
+    model.make_train_function(force=True)
+    before = int(model.generator_optimizer.iterations)
+    model.fit(tf.data.Dataset.from_tensors(data), verbose=0)
+    assert int(model.generator_optimizer.iterations) == before + 7
+
+
+def test_a_fixed_number_of_generator_steps(small_stack, sgd):
+    _, stack, batch = small_stack(overrides=["levels.0.generator_steps=3"])
+    level = stack.levels[0]
+    level.compile(*sgd())
+    level.train_on_batch(*level_data(stack, batch, 0))
+    assert (int(level.discriminator_optimizer.iterations), int(level.generator_optimizer.iterations)) == (1, 3)
+
+
+def gradients_of_joint_step(stack, batch, variables):
+    with tf.GradientTape() as tape:
+        objective = stack.generator_objective(batch, SEED)
+    return [np.asarray(g) for g in tape.gradient(objective, [v.value for v in variables])]
+
+
+def test_an_upper_generator_adds_lower_weight_times_the_objective_below(small_stack):
+    """d J_1 = d L_G1 + w d L_G0 is affine in w, and w = 0 leaves L_G1; the lower generator does not see w."""
+    by_weight = {}
+    for weight in (0.0, 0.01, 1.0):
+        _, stack, batch = small_stack(overrides=[f"joint.lower_weight={weight}", "levels.0.input_noise=0", "levels.1.input_noise=0"])
+        by_weight[weight] = [gradients_of_joint_step(stack, batch, level.generator_variables()) for level in stack.levels]
+    for low, middle, high in zip(*(by_weight[w][0] for w in (0.0, 0.01, 1.0))):
+        np.testing.assert_allclose(low, high, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(low, middle, rtol=1e-3, atol=1e-6)
+    for low, middle, high in zip(*(by_weight[w][1] for w in (0.0, 0.01, 1.0))):
+        np.testing.assert_allclose(middle, low + 0.01 * (high - low), rtol=1e-3, atol=1e-5)
+    assert max(np.abs(high - low).max() for low, high in zip(by_weight[0.0][1], by_weight[1.0][1])) > 1e-4
+
+
+@pytest.mark.parametrize("cuts", [[], ["fc3"], ["pool2", "fc3"]])
+def test_using_a_stack(small_stack, cuts):
+    _, stack, batch = small_stack(cuts)
+    labels, images = np.arange(10), batch[0][:3]
+    samples = stack.sample(labels, seed=5)
+    assert samples.shape == (10, 8, 8, 1) and 0 <= samples.min() <= samples.max() <= 1
+    np.testing.assert_array_equal(samples, stack.sample(labels, seed=5))
+    assert (samples != stack.sample(labels, seed=6)).any() and (stack.sample(labels) != stack.sample(labels)).any()
+    np.testing.assert_allclose(stack.decode(labels, stack.noise(10, 5), batch_size=3), samples, atol=1e-5)
+    assert stack.sample(np.zeros(0, int)).shape == (0, 8, 8, 1)
+    assert stack.variations(images, 4).shape == (3, 4, 8, 8, 1)
+    known = stack.infer_noise(images)
+    assert len(known.features) == len(cuts) and len(known.noise) == len(cuts) + 1
+    np.testing.assert_allclose(known.probabilities.sum(-1), 1, rtol=1e-5)
+    np.testing.assert_allclose(stack.infer_noise(np.round(images * 255).astype(np.uint8)).probabilities, known.probabilities, atol=0.02)
+    for level in range(len(stack.levels)):
+        again = stack.reconstruct(images, level)
+        top = known.features[level] if level < len(cuts) else known.probabilities.argmax(-1)
+        np.testing.assert_array_equal(again, stack.decode(top, known.noise, top=level))
+
+
+def test_variations_share_h_1(small_stack):
+    _, stack, batch = small_stack()
+    noise = stack.noise(2, seed=3)
+    expected = stack.decode(np.repeat(batch[1][:1], 2, 0), noise, top=0)
+    np.testing.assert_array_equal(stack.variations(batch[0][:1], 2, seed=3)[0], expected)
+
+
+@pytest.mark.parametrize("labels", [[10], [-1], [0.5], [[1]]])
+def test_labels_that_cannot_be(small_stack, labels):
+    _, stack, _ = small_stack()
+    with pytest.raises(ValueError, match="labels must"):
+        stack.sample(labels)
