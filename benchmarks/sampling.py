@@ -39,25 +39,45 @@ def bench():
     plain = _plain_model(keras, stack)
 
     def predict(labels):
-        noise = [np.random.random_sample((len(labels), level.level.z_dim)).astype("float32") for level in stack.levels]
-        return plain.predict([keras.utils.to_categorical(labels, classes), *noise], batch_size=len(labels), verbose=0)
+        noise = [
+            np.random.random_sample((len(labels), level.level.z_dim)).astype("float32")
+            for level in stack.levels
+        ]
+        return plain.predict(
+            [keras.utils.to_categorical(labels, classes), *noise], batch_size=len(labels), verbose=0
+        )
 
-    ways = {"SavedModel": lambda labels: exported(labels=tf.constant(labels, tf.int64))["images"].numpy(),
-            "model.sample": stack.sample, "keras predict": predict}
+    ways = {
+        "SavedModel": lambda labels: exported(labels=tf.constant(labels, tf.int64))[
+            "images"
+        ].numpy(),
+        "model.sample": stack.sample,
+        "keras predict": predict,
+    }
     seconds = _measure(ways, classes)
-    print(f"| batch | {' | '.join(ways)} | SavedModel over the best other |\n|---|{'---|' * len(ways)}---|")
+    print(
+        f"| batch | {' | '.join(ways)} | SavedModel over the best other |\n|---|{'---|' * len(ways)}---|"
+    )
     for batch in BATCHES:
         medians = {way: float(np.median(seconds[way, batch])) for way in ways}
         rates = {way: batch / s for way, s in medians.items()}
         best = max(rate for way, rate in rates.items() if way != "SavedModel")
-        print(f"| {batch}, images a second | {' | '.join(f'{rate:,.0f}' for rate in rates.values())} | {rates['SavedModel'] / best:.2f} |")
+        print(
+            f"| {batch}, images a second | {' | '.join(f'{rate:,.0f}' for rate in rates.values())} | {rates['SavedModel'] / best:.2f} |"
+        )
         if batch == 1:
-            cells = [" / ".join(f"{1000 * np.percentile(seconds[way, 1], q):.1f}" for q in (50, 99)) for way in ways]
+            cells = [
+                " / ".join(f"{1000 * np.percentile(seconds[way, 1], q):.1f}" for q in (50, 99))
+                for way in ways
+            ]
             print(f"| 1, ms p50 / p99 | {' | '.join(cells)} | |")
 
 
 def _plain_model(keras, stack):
-    inputs = [keras.Input((len(stack.class_names),)), *(keras.Input((level.level.z_dim,)) for level in stack.levels)]
+    inputs = [
+        keras.Input((len(stack.class_names),)),
+        *(keras.Input((level.level.z_dim,)) for level in stack.levels),
+    ]
     condition = inputs[0]
     for level in reversed(stack.levels):
         condition = level.generator([condition, inputs[1 + level.index]])

@@ -11,7 +11,12 @@ from sgan_tf.cli import app
 from sgan_tf.config import PRESETS, make_config
 
 FLAGS = flags.FLAGS
-IMAGES = {"digits": (1497, 1), "mnist": (60000, 1), "svhn": (73257, 3), "cifar10": (50000, 3)}  # training images, channels
+IMAGES = {
+    "digits": (1497, 1),
+    "mnist": (60000, 1),
+    "svhn": (73257, 3),
+    "cifar10": (50000, 3),
+}  # training images, channels
 
 
 def define_flags():
@@ -22,10 +27,14 @@ def define_flags():
 def bench():
     unknown = [name for name in FLAGS.presets if name not in PRESETS]
     if unknown:
-        raise app.UsageError(f"--presets: unknown preset '{unknown[0]}'; choose from {', '.join(PRESETS)}")
+        raise app.UsageError(
+            f"--presets: unknown preset '{unknown[0]}'; choose from {', '.join(PRESETS)}"
+        )
     tf = app.import_tensorflow()
     tf.config.experimental.enable_op_determinism()
-    print("| preset | step, E / levels / joint | images a second, the same | epoch, the same |\n|---|---|---|---|")
+    print(
+        "| preset | step, E / levels / joint | images a second, the same | epoch, the same |\n|---|---|---|---|"
+    )
     for name in FLAGS.presets:
         print(_row(name), flush=True)
 
@@ -40,17 +49,32 @@ def _row(name):
     count, channels = IMAGES[config.dataset]
     rng = np.random.default_rng(0)
     # A few batches will do: the steps take them again and again.
-    images = rng.integers(0, 256, (4 * config.batch_size, config.image_size, config.image_size, channels), dtype=np.uint8)
+    images = rng.integers(
+        0,
+        256,
+        (4 * config.batch_size, config.image_size, config.image_size, channels),
+        dtype=np.uint8,
+    )
     labels = rng.integers(0, 10, len(images)).astype(np.int32)
-    dataset = ImageDataset(config.dataset, [str(c) for c in range(10)], images, labels, images[:1], labels[:1])
+    dataset = ImageDataset(
+        config.dataset, [str(c) for c in range(10)], images, labels, images[:1], labels[:1]
+    )
     seconds = Pipeline(config, run=None, dataset=dataset).seconds_per_step(FLAGS.steps)
     steps = count // config.batch_size
-    return (f"| `{name}` | {' / '.join(f'{1000 * s:.0f} ms' for s in seconds)} | {' / '.join(f'{config.batch_size / s:,.0f}' for s in seconds)} "
-            f"| {' / '.join(_duration(s * steps) for s in seconds)} |")
+    return (
+        f"| `{name}` | {' / '.join(f'{1000 * s:.0f} ms' for s in seconds)} | {' / '.join(f'{config.batch_size / s:,.0f}' for s in seconds)} "
+        f"| {' / '.join(_duration(s * steps) for s in seconds)} |"
+    )
 
 
 def _duration(seconds):
-    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
+    return (
+        f"{seconds:.1f} s"
+        if seconds < 10
+        else f"{seconds:.0f} s"
+        if seconds < 600
+        else f"{seconds / 60:.0f} min"
+    )
 
 
 def main():

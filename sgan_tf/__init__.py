@@ -9,11 +9,22 @@ import importlib
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Config": "config", "ConfigError": "config", "make_config": "config",
-    "ImageDataset": "datasets", "DataError": "errors", "load_dataset": "datasets",
-    "Encoder": "models.encoder", "EntropyLoss": "models.entropy", "LevelGAN": "models.level_gan", "StackedGAN": "models.stacked_gan",
+    "Config": "config",
+    "ConfigError": "config",
+    "make_config": "config",
+    "ImageDataset": "datasets",
+    "DataError": "errors",
+    "load_dataset": "datasets",
+    "Encoder": "models.encoder",
+    "EntropyLoss": "models.entropy",
+    "LevelGAN": "models.level_gan",
+    "StackedGAN": "models.stacked_gan",
     "Decomposition": "models.stacked_gan",
-    "Run": "run", "RunError": "run", "Pipeline": "training.pipeline", "build": "training.pipeline", "load": "training.pipeline",
+    "Run": "run",
+    "RunError": "run",
+    "Pipeline": "training.pipeline",
+    "build": "training.pipeline",
+    "load": "training.pipeline",
 }
 __all__ = ["__version__", *_HOMES]
 

@@ -38,7 +38,7 @@ def image_grid(images, columns, row_names=None, column_names=None):
     sheet = np.full((rows * (height + margin), columns * (width + margin), 3), 255, np.uint8)
     for i, image in enumerate(images):
         top, left = (i // columns) * (height + margin), (i % columns) * (width + margin)
-        sheet[top:top + height, left:left + width] = image  # one channel spreads over three
+        sheet[top : top + height, left : left + width] = image  # one channel spreads over three
     picture = Image.fromarray(sheet)
     draw = ImageDraw.Draw(picture)
     gutter = 8 + int(max(draw.textlength(name) for name in row_names)) if row_names else 0
@@ -47,10 +47,19 @@ def image_grid(images, columns, row_names=None, column_names=None):
     named.paste(picture, (gutter, header))
     draw = ImageDraw.Draw(named)
     for row, name in enumerate(row_names or []):
-        draw.text((4, header + row * (height + margin) + height // 2), name, fill="black", anchor="lm")
+        draw.text(
+            (4, header + row * (height + margin) + height // 2), name, fill="black", anchor="lm"
+        )
     for column, name in enumerate(column_names or []):
-        fitting = next(name[:n] for n in range(len(name), -1, -1) if draw.textlength(name[:n]) <= width)
-        draw.text((gutter + column * (width + margin) + width // 2, header // 2), fitting, fill="black", anchor="mm")
+        fitting = next(
+            name[:n] for n in range(len(name), -1, -1) if draw.textlength(name[:n]) <= width
+        )
+        draw.text(
+            (gutter + column * (width + margin) + width // 2, header // 2),
+            fitting,
+            fill="black",
+            anchor="mm",
+        )
     return named
 
 

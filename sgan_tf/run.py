@@ -51,7 +51,9 @@ class Run:
         try:
             run._open(config, existing, overwrite)
         except OSError as error:
-            raise RunError(f"--run_dir: cannot write to {run.path}: {error.strerror or error}") from error
+            raise RunError(
+                f"--run_dir: cannot write to {run.path}: {error.strerror or error}"
+            ) from error
         except RunError:
             run.close()
             raise
@@ -81,33 +83,60 @@ class Run:
             if (self.path / "config.json").exists():
                 return (self.path / "config.json").read_text()
             # A process that was killed before it wrote config.json leaves no more than these.
-            others = [p.name for p in self.path.iterdir() if p.name != "lock" and not p.name.startswith(PARTIAL)] if self.path.exists() else []
+            others = (
+                [
+                    p.name
+                    for p in self.path.iterdir()
+                    if p.name != "lock" and not p.name.startswith(PARTIAL)
+                ]
+                if self.path.exists()
+                else []
+            )
         except OSError as error:
-            raise RunError(f"--run_dir: cannot read {self.path}: {error.strerror or error}") from error
+            raise RunError(
+                f"--run_dir: cannot read {self.path}: {error.strerror or error}"
+            ) from error
         if others:
-            raise RunError(f"--run_dir: {self.path} holds {others[0]} but no config.json, so it is not a run of sgan_tf; choose another folder")
+            raise RunError(
+                f"--run_dir: {self.path} holds {others[0]} but no config.json, so it is not a run of sgan_tf; choose another folder"
+            )
         return None
 
     def _refuse(self, existing, config):
         try:
             differences = Config.from_json(existing).differences(config)
         except ConfigError as error:
-            raise RunError(f"--run_dir: {self.path}/config.json is {error}; choose another folder") from error
-        raise RunError(f"--run_dir: {self.path} holds another configuration ({'; '.join(differences)}); choose another folder, or --overwrite it")
+            raise RunError(
+                f"--run_dir: {self.path}/config.json is {error}; choose another folder"
+            ) from error
+        raise RunError(
+            f"--run_dir: {self.path} holds another configuration ({'; '.join(differences)}); choose another folder, or --overwrite it"
+        )
 
     def _take_lock(self):
         self._lock = open(self.path / "lock", "w")  # noqa: SIM115 - held until the process ends
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RunError(f"--run_dir: {self.path} is in use by another process; wait for it, or choose another folder") from error
+            raise RunError(
+                f"--run_dir: {self.path} is in use by another process; wait for it, or choose another folder"
+            ) from error
 
     def _clear(self):
-        if not {p.name for p in self.path.iterdir()} & {"data.json", "versions.json", "checkpoints"}:
-            raise RunError(f"--overwrite: {self.path} holds a config.json but no run of sgan_tf; choose another folder")
+        if not {p.name for p in self.path.iterdir()} & {
+            "data.json",
+            "versions.json",
+            "checkpoints",
+        }:
+            raise RunError(
+                f"--overwrite: {self.path} holds a config.json but no run of sgan_tf; choose another folder"
+            )
         for name in ("checkpoints", "tensorboard"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        _remove(self.path / name for name in ("data.json", "versions.json", "metrics.jsonl", "log.txt", "reals.png"))
+        _remove(
+            self.path / name
+            for name in ("data.json", "versions.json", "metrics.jsonl", "log.txt", "reals.png")
+        )
         _remove(self.path.glob("fakes_*.png"))
 
     def write(self, name, content):
@@ -186,11 +215,18 @@ class Run:
         """
         from safetensors.numpy import save
 
-        arrays = {key: np.asarray(variable.numpy(), order="C") for key, variable in _named(state).items()}
+        arrays = {
+            key: np.asarray(variable.numpy(), order="C") for key, variable in _named(state).items()
+        }
         for key, array in arrays.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise FloatingPointError(f"{key.split('/')[0]} holds a number that is not finite")
-        metadata = {"stage": stage, "step": str(step), "done": str(int(done)), "crc32": _checksum(arrays)}
+        metadata = {
+            "stage": stage,
+            "step": str(step),
+            "done": str(int(done)),
+            "crc32": _checksum(arrays),
+        }
         self.write(f"checkpoints/{stage}.safetensors", save(arrays, metadata))
 
     def progress(self, stage):
@@ -220,9 +256,15 @@ class Run:
         """
         _, arrays = self._read(stage)
         named = _named(state)
-        misfits = [key for key, v in named.items() if key not in arrays or arrays[key].shape != tuple(v.shape)]
+        misfits = [
+            key
+            for key, v in named.items()
+            if key not in arrays or arrays[key].shape != tuple(v.shape)
+        ]
         if misfits:
-            raise RunError(f"{self.checkpoint(stage)} does not fit the networks (first at {misfits[0]}); remove it to train {stage} again")
+            raise RunError(
+                f"{self.checkpoint(stage)} does not fit the networks (first at {misfits[0]}); remove it to train {stage} again"
+            )
         groups = {group: [] for group in state}
         for key, variable in named.items():
             variable.assign(arrays[key])
@@ -235,11 +277,18 @@ class Run:
         path = self.checkpoint(stage)
         try:
             with safe_open(path, framework="numpy") as file:
-                metadata, arrays = file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+                metadata, arrays = (
+                    file.metadata() or {},
+                    {key: file.get_tensor(key) for key in file.keys()},
+                )  # noqa: SIM118
         except (SafetensorError, OSError) as error:
-            raise RunError(f"{path} is damaged ({str(error).splitlines()[0]}); remove it to train {stage} again") from error
+            raise RunError(
+                f"{path} is damaged ({str(error).splitlines()[0]}); remove it to train {stage} again"
+            ) from error
         if metadata.get("crc32") != _checksum(arrays):
-            raise RunError(f"{path} is damaged (its checksum is wrong); remove it to train {stage} again")
+            raise RunError(
+                f"{path} is damaged (its checksum is wrong); remove it to train {stage} again"
+            )
         return metadata, arrays
 
 
@@ -264,13 +313,23 @@ def versions():
 
     import sgan_tf
 
-    return {"sgan_tf": sgan_tf.__version__, "tensorflow": tf.__version__, "keras": keras.__version__, "numpy": numpy.__version__,
-            "python": platform.python_version(), "machine": platform.machine()}
+    return {
+        "sgan_tf": sgan_tf.__version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": numpy.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
 
 
 def _named(state):
     """Names variables by group, position and name: stable where Keras's automatic names are not."""
-    return {f"{group}/{i:03d}/{v.path.split('/')[-1]}": v for group, variables in state.items() for i, v in enumerate(variables)}
+    return {
+        f"{group}/{i:03d}/{v.path.split('/')[-1]}": v
+        for group, variables in state.items()
+        for i, v in enumerate(variables)
+    }
 
 
 def _checksum(arrays):

@@ -42,4 +42,6 @@ def class_spread(h, labels):
     h = np.asarray(h, np.float64).reshape(len(h), -1)
     groups = [h[labels == c] for c in np.unique(labels)]
     groups = [g for g in groups if len(g) > 1]
-    return float(np.sqrt(np.mean(np.concatenate([np.sum((g - g.mean(0)) ** 2, axis=1) for g in groups]))))
+    return float(
+        np.sqrt(np.mean(np.concatenate([np.sum((g - g.mean(0)) ** 2, axis=1) for g in groups])))
+    )

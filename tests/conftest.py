@@ -13,7 +13,9 @@ from processes import EXPORT, TRAIN, run
 from sgan_tf.config import make_config
 from sgan_tf.training.pipeline import build
 
-tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
 SHORT = ["--epochs", "2", "--sample_every", "0"]
 
 

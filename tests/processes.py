@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TRAIN, EXPORT, EVALUATE = ([sys.executable, str(ROOT / name)] for name in ("train.py", "export.py", "evaluate.py"))
+TRAIN, EXPORT, EVALUATE = (
+    [sys.executable, str(ROOT / name)] for name in ("train.py", "export.py", "evaluate.py")
+)
 
 
 def module(name):
@@ -15,17 +17,31 @@ def module(name):
 
 def on_two_devices(name):
     """A program on two logical CPU devices that stand in for GPUs, which is all that changes."""
-    return [sys.executable, "-c", f"""
+    return [
+        sys.executable,
+        "-c",
+        f"""
 import tensorflow as tf
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 from sgan_tf.cli.{name} import main
 main()
-"""]
+""",
+    ]
 
 
 def start(program, arguments, **keywords):
-    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-    return subprocess.Popen([*program, *map(str, arguments)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords)
+    environment = {
+        name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"
+    }
+    return subprocess.Popen(
+        [*program, *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **keywords,
+    )
 
 
 def run(program, arguments, code=0):

@@ -22,7 +22,9 @@ def test_epoch_order_is_a_pure_function_of_seed_and_epoch():
     order = epoch_order(50, 3, 4).numpy()
     assert sorted(order) == list(range(50))
     np.testing.assert_array_equal(order, epoch_order(50, 3, 4))
-    assert (order != epoch_order(50, 3, 5).numpy()).any() and (order != epoch_order(50, 4, 4).numpy()).any()
+    assert (order != epoch_order(50, 3, 5).numpy()).any() and (
+        order != epoch_order(50, 4, 4).numpy()
+    ).any()
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -31,17 +33,27 @@ def test_batches_from_any_step_on_are_those_of_an_uninterrupted_run(flip):
     labels = np.arange(23, dtype=np.int32)
     whole = list(batches([images, labels], 5, seed=1, flip=flip).take(11).as_numpy_iterator())
     for start in (0, 3, 4, 9):
-        for expected, got in zip(whole[start:], batches([images, labels], 5, seed=1, start_step=start, flip=flip).as_numpy_iterator()):
+        for expected, got in zip(
+            whole[start:],
+            batches([images, labels], 5, seed=1, start_step=start, flip=flip).as_numpy_iterator(),
+        ):
             np.testing.assert_array_equal(expected[0], got[0])
             np.testing.assert_array_equal(expected[1], got[1])
     for step, (batch, chosen) in enumerate(whole):
-        order = epoch_order(23, 1, step // 4).numpy()[step % 4 * 5:][:5]
+        order = epoch_order(23, 1, step // 4).numpy()[step % 4 * 5 :][:5]
         np.testing.assert_array_equal(chosen, order)
         original = images[chosen].astype(np.float32) / 255
-        same = [np.allclose(a, b, atol=1e-6) or (flip and np.allclose(a, b[:, ::-1], atol=1e-6)) for a, b in zip(batch, original)]
+        same = [
+            np.allclose(a, b, atol=1e-6) or (flip and np.allclose(a, b[:, ::-1], atol=1e-6))
+            for a, b in zip(batch, original)
+        ]
         assert all(same)
     if flip:
-        flipped = [not np.allclose(a, images[i] / 255) for batch, chosen in whole for a, i in zip(batch, chosen)]
+        flipped = [
+            not np.allclose(a, images[i] / 255)
+            for batch, chosen in whole
+            for a, i in zip(batch, chosen)
+        ]
         assert 0.25 < np.mean(flipped) < 0.75
 
 
@@ -50,17 +62,29 @@ def test_a_shifted_batch_moves_alike_and_black_comes_in():
 
     def moved(array, down, right):
         framed = np.pad(array, [[0, 0], [2, 2], [2, 2], [0, 0]])
-        return framed[:, 2 - down:8 - down, 2 - right:7 - right]
+        return framed[:, 2 - down : 8 - down, 2 - right : 7 - right]
 
-    whole = [batch for batch, in batches([images], 10, seed=1, shift=2).take(40).as_numpy_iterator()]
+    whole = [
+        batch for (batch,) in batches([images], 10, seed=1, shift=2).take(40).as_numpy_iterator()
+    ]
     seen = set()
     for step, batch in enumerate(whole):
-        original = images[epoch_order(20, 1, step // 2).numpy()[step % 2 * 10:][:10]].astype(np.float32) / 255
-        fits = [(down, right) for down in range(-2, 3) for right in range(-2, 3) if np.allclose(batch, moved(original, down, right))]
+        original = (
+            images[epoch_order(20, 1, step // 2).numpy()[step % 2 * 10 :][:10]].astype(np.float32)
+            / 255
+        )
+        fits = [
+            (down, right)
+            for down in range(-2, 3)
+            for right in range(-2, 3)
+            if np.allclose(batch, moved(original, down, right))
+        ]
         assert len(fits) == 1
         seen.update(fits)
     assert len(seen) > 12
-    for expected, (got,) in zip(whole[7:], batches([images], 10, seed=1, start_step=7, shift=2).as_numpy_iterator()):
+    for expected, (got,) in zip(
+        whole[7:], batches([images], 10, seed=1, start_step=7, shift=2).as_numpy_iterator()
+    ):
         np.testing.assert_array_equal(expected, got)
 
 
@@ -85,7 +109,9 @@ def test_folder(folder):
     assert data.class_names == ["cats", "dogs", "owls"] and data.image_shape == (16, 16, 3)
     assert len(data.train_images) + len(data.test_images) == 90 and len(data.test_images) > 0
     for label in range(3):
-        assert data.train_images[data.train_labels == label].mean() == pytest.approx(40 + 80 * label, abs=6)
+        assert data.train_images[data.train_labels == label].mean() == pytest.approx(
+            40 + 80 * label, abs=6
+        )
 
 
 def test_a_file_keeps_its_split_when_others_come(folder):
@@ -138,5 +164,10 @@ def test_mnist():
     if not tfds.builder("mnist", data_dir=directory, try_gcs=False).is_prepared():
         pytest.skip(f"MNIST is not prepared in {directory}")
     mnist = load_dataset("mnist")
-    assert mnist.train_images.shape == (60000, 28, 28, 1) and mnist.test_images.shape == (10000, 28, 28, 1)
+    assert mnist.train_images.shape == (60000, 28, 28, 1) and mnist.test_images.shape == (
+        10000,
+        28,
+        28,
+        1,
+    )
     assert mnist.class_names == [str(d) for d in range(10)]

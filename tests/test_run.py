@@ -22,7 +22,11 @@ def state(*arrays):
 
 def test_a_checkpoint_comes_back_bit_for_bit(tmp_path):
     run = Run.open(tmp_path / "run", make_config())
-    saved = [np.random.default_rng(0).normal(size=(3, 4)).astype("float32"), np.array(7, "int64"), np.zeros((0, 2), "float32")]
+    saved = [
+        np.random.default_rng(0).normal(size=(3, 4)).astype("float32"),
+        np.array(7, "int64"),
+        np.zeros((0, 2), "float32"),
+    ]
     assert run.progress("level0") == (0, False)
     run.save("level0", state(*saved), step=12, done=False)
     assert run.progress("level0") == (12, False)
@@ -60,7 +64,12 @@ def test_what_is_not_finite_is_not_saved(tmp_path):
 def test_another_configuration_is_refused_naming_the_difference(tmp_path):
     Run.open(tmp_path / "run", make_config()).close()
     before = (tmp_path / "run" / "config.json").read_text()
-    refuse("levels.1.z_dim: 16 -> 7", Run.open, tmp_path / "run", make_config(overrides=["levels.1.z_dim=7"]))
+    refuse(
+        "levels.1.z_dim: 16 -> 7",
+        Run.open,
+        tmp_path / "run",
+        make_config(overrides=["levels.1.z_dim=7"]),
+    )
     assert (tmp_path / "run" / "config.json").read_text() == before
     assert read_config(tmp_path / "run") == make_config()
 
@@ -110,7 +119,9 @@ def test_metrics_beyond_the_checkpoint_are_forgotten(tmp_path):
         file.write('{"stage": "lev')
     run.forget_metrics("level0", 15)
     assert [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()] == [
-        {"stage": "encoder", "step": 10}, {"stage": "level0", "step": 10}]
+        {"stage": "encoder", "step": 10},
+        {"stage": "level0", "step": 10},
+    ]
 
 
 def test_half_written_files_are_cleared_away(tmp_path):

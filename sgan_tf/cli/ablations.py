@@ -23,12 +23,20 @@ def define_flags():
     flags.DEFINE_string("out", "runs/ablations", "folder of the runs and the table")
     flags.DEFINE_list("rows", None, f"of {', '.join(row.folder for row in ROWS)}; by default all")
     flags.DEFINE_integer("seeds", 1, "runs of each row, with seeds 0, 1, …", lower_bound=1)
-    flags.DEFINE_integer("epochs", None, "epochs of every stage, in place of the preset's", lower_bound=1)
-    flags.DEFINE_multi_string("set", [], "name=value, as for train.py; what a row lacks is left out there")
+    flags.DEFINE_integer(
+        "epochs", None, "epochs of every stage, in place of the preset's", lower_bound=1
+    )
+    flags.DEFINE_multi_string(
+        "set", [], "name=value, as for train.py; what a row lacks is left out there"
+    )
     flags.DEFINE_integer("samples", 10_000, "samples to score", lower_bound=1)
     flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
     flags.DEFINE_bool("download", False, "fetch a TFDS data set that is not prepared")
-    flags.DEFINE_string("cache_dir", None, "where judges are cached; by default SGAN_TF_CACHE, else ~/.cache/sgan_tf")
+    flags.DEFINE_string(
+        "cache_dir",
+        None,
+        "where judges are cached; by default SGAN_TF_CACHE, else ~/.cache/sgan_tf",
+    )
     flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu")
 
 
@@ -36,13 +44,21 @@ def ablations():
     from sgan_tf.evaluation.protocol import check_samples
 
     if FLAGS.preset not in PRESETS:
-        raise app.UsageError(f"--preset: unknown preset '{FLAGS.preset}'; choose from {', '.join(PRESETS)}")
+        raise app.UsageError(
+            f"--preset: unknown preset '{FLAGS.preset}'; choose from {', '.join(PRESETS)}"
+        )
     name = FLAGS.preset.split("-")[0]
     unknown = set(FLAGS.rows or []) - {row.folder for row in ROWS}
     if unknown:
-        raise app.UsageError(f"--rows: unknown row '{min(unknown)}'; choose from {', '.join(row.folder for row in ROWS)}")
-    configs = {(row, seed): row_config(row, name, FLAGS.preset, seed, FLAGS["set"].value, FLAGS.epochs)
-               for seed in range(FLAGS.seeds) for row in ROWS if FLAGS.rows is None or row.folder in FLAGS.rows}
+        raise app.UsageError(
+            f"--rows: unknown row '{min(unknown)}'; choose from {', '.join(row.folder for row in ROWS)}"
+        )
+    configs = {
+        (row, seed): row_config(row, name, FLAGS.preset, seed, FLAGS["set"].value, FLAGS.epochs)
+        for seed in range(FLAGS.seeds)
+        for row in ROWS
+        if FLAGS.rows is None or row.folder in FLAGS.rows
+    }
     tf = app.import_tensorflow()
     dataset = load_dataset(name, None, FLAGS.data_dir, FLAGS.download)
     check_samples(FLAGS.samples, dataset.num_classes)
@@ -52,7 +68,9 @@ def ablations():
     out.mkdir(parents=True, exist_ok=True)
     log = app.start_log(out / "log.txt")
     signals = app.stop_signals()
-    return app.train_guarded(log, signals, lambda: _train_and_score(configs, dataset, strategy, out, log, signals))
+    return app.train_guarded(
+        log, signals, lambda: _train_and_score(configs, dataset, strategy, out, log, signals)
+    )
 
 
 def _train_and_score(configs, dataset, strategy, out, log, signals):
@@ -68,17 +86,34 @@ def _train_and_score(configs, dataset, strategy, out, log, signals):
     for (row, seed), config in configs.items():
         run = Run.open(out / f"{row.folder}-seed{seed}", config)
         log.info("%s, seed %d: %s", row.name, seed, run.path)
-        finished = [(other, Run(out / f"{before.folder}-seed{number}")) for (before, number), other in configs.items()
-                    if number == seed and ROWS.index(before) < ROWS.index(row)]
+        finished = [
+            (other, Run(out / f"{before.folder}-seed{number}"))
+            for (before, number), other in configs.items()
+            if number == seed and ROWS.index(before) < ROWS.index(row)
+        ]
         _train(config, run, dataset, strategy, finished, signals)
         results.setdefault(row.name, []).append(_score(config, run, reference))
         if seed == 0:
             pictures[row.name] = figures.samples(load(run.path))
         run.close()
     table = summarize(results)
-    facts = {"command": {"preset": FLAGS.preset, "seeds": FLAGS.seeds, "epochs": FLAGS.epochs, "set": FLAGS["set"].value, "samples": FLAGS.samples},
-             "table": {name: {title: {"mean": m, "std": s} for title, (m, s) in values.items()} for name, values in table.items()},
-             "runs": {name: [{"samples": facts["samples"], "run": facts["run"]} for facts in seeds] for name, seeds in results.items()}}
+    facts = {
+        "command": {
+            "preset": FLAGS.preset,
+            "seeds": FLAGS.seeds,
+            "epochs": FLAGS.epochs,
+            "set": FLAGS["set"].value,
+            "samples": FLAGS.samples,
+        },
+        "table": {
+            name: {title: {"mean": m, "std": s} for title, (m, s) in values.items()}
+            for name, values in table.items()
+        },
+        "runs": {
+            name: [{"samples": facts["samples"], "run": facts["run"]} for facts in seeds]
+            for name, seeds in results.items()
+        },
+    }
     folder = Run(out)  # for its atomic writes
     folder.write("table.json", json.dumps(facts, indent=2) + "\n")
     folder.write("table.md", markdown(table, FLAGS.seeds))
@@ -91,7 +126,9 @@ def _train(config, run, dataset, strategy, finished, signals):
 
     record_facts(run, dataset)
     for other, source in finished:
-        run.adopt(source, [stage for stage in shared_stages(config, other) if stage in config.stages()])
+        run.adopt(
+            source, [stage for stage in shared_stages(config, other) if stage in config.stages()]
+        )
     Pipeline(config, run, dataset, strategy, sample_every=0, stop=lambda: bool(signals)).train()
 
 
@@ -105,7 +142,9 @@ def _score(config, run, reference):
         facts = json.loads(path.read_text())
         if facts["settings"] == {"samples": FLAGS.samples, "seed": 0} and not facts["warnings"]:
             return facts
-    facts = evaluate_run(run, config, load(run.path), reference, FLAGS.samples, progress=app.progress)
+    facts = evaluate_run(
+        run, config, load(run.path), reference, FLAGS.samples, progress=app.progress
+    )
     save_facts(run, facts)
     return facts
 

@@ -96,10 +96,16 @@ def strategy(devices, batch_size=0):
     import tensorflow as tf
 
     # Logical devices: what a GPU, or a CPU in tests, has been split into counts.
-    gpus = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")]
-    cpus = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("CPU")]
+    gpus = [
+        device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")
+    ]
+    cpus = [
+        device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("CPU")
+    ]
     if devices == "cpu" or (devices == "all" and not gpus):
-        return tf.distribute.get_strategy() if not gpus else tf.distribute.OneDeviceStrategy(cpus[0])
+        return (
+            tf.distribute.get_strategy() if not gpus else tf.distribute.OneDeviceStrategy(cpus[0])
+        )
     if devices != "all" and not (devices.isdecimal() and int(devices) > 0):
         raise UsageError(f"--devices: '{devices}' is neither a number, all nor cpu")
     count = len(gpus) if devices == "all" else int(devices)
@@ -107,9 +113,13 @@ def strategy(devices, batch_size=0):
     if count > len(available):
         raise UsageError(f"--devices: {count} asked for, but there are {len(available)} {kind}")
     if batch_size % count:
-        raise UsageError(f"--devices: {count} devices do not divide the batch size {batch_size}; change --set batch_size")
+        raise UsageError(
+            f"--devices: {count} devices do not divide the batch size {batch_size}; change --set batch_size"
+        )
     if count == 1:
-        return tf.distribute.get_strategy() if not gpus else tf.distribute.OneDeviceStrategy(gpus[0])
+        return (
+            tf.distribute.get_strategy() if not gpus else tf.distribute.OneDeviceStrategy(gpus[0])
+        )
     across = None if gpus else tf.distribute.ReductionToOneDevice()
     return tf.distribute.MirroredStrategy(available[:count], cross_device_ops=across)
 
@@ -118,7 +128,9 @@ def stop_signals():
     """Catches Ctrl-C and SIGTERM; returns the list to which the first is added. A second one ends the process at once."""
     received = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda got, frame: received.append(got) if not received else os._exit(128 + got))
+        signal.signal(
+            number, lambda got, frame: received.append(got) if not received else os._exit(128 + got)
+        )
     return received
 
 
@@ -132,7 +144,11 @@ def train_guarded(log, signals, train):
     try:
         train()
     except Interrupted as stop:
-        log.info("%s; to resume, run the same command again: %s", stop, shlex.join([sys.executable, *sys.argv]))
+        log.info(
+            "%s; to resume, run the same command again: %s",
+            stop,
+            shlex.join([sys.executable, *sys.argv]),
+        )
         return 128 + signals[0]
     except TrainingDiverged as error:
         log.error("%s", error)

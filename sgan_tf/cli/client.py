@@ -1,7 +1,7 @@
 """Sample images from a served model into a PNG grid, a row a label.
 
-    sgan-client --url http://localhost:8501 --label 7 --count 16 --seed 1 --out grid.png
-    sgan-client --grpc localhost:8500 --label cat --label dog
+sgan-client --url http://localhost:8501 --label 7 --count 16 --seed 1 --out grid.png
+sgan-client --grpc localhost:8500 --label cat --label dog
 """
 
 import io
@@ -16,7 +16,9 @@ FLAGS = flags.FLAGS
 
 def define_flags():
     flags.DEFINE_string("url", "http://localhost:8501", "of the server's REST API")
-    flags.DEFINE_string("grpc", None, "host:port of the server's gRPC API, in place of --url (extra: serving)")
+    flags.DEFINE_string(
+        "grpc", None, "host:port of the server's gRPC API, in place of --url (extra: serving)"
+    )
     flags.DEFINE_string("model", "sgan", "name under which the sampler is served")
     flags.DEFINE_multi_string("label", None, "class name or number; repeatable", required=True)
     flags.DEFINE_integer("count", 16, "images of each label", lower_bound=1)
@@ -33,9 +35,17 @@ def client():
     from sgan_tf.images import image_grid, png
     from sgan_tf.serving.client import GrpcClient, RestClient, look_up, sample
 
-    server = GrpcClient(FLAGS.grpc, FLAGS.model, FLAGS.timeout) if FLAGS.grpc else RestClient(FLAGS.url, FLAGS.model, FLAGS.timeout)
+    server = (
+        GrpcClient(FLAGS.grpc, FLAGS.model, FLAGS.timeout)
+        if FLAGS.grpc
+        else RestClient(FLAGS.url, FLAGS.model, FLAGS.timeout)
+    )
     labels = look_up(server, FLAGS.label)
-    pngs = sample(server, [label for label in labels for _ in range(FLAGS.count)], [FLAGS.seed + i for _ in labels for i in range(FLAGS.count)])
+    pngs = sample(
+        server,
+        [label for label in labels for _ in range(FLAGS.count)],
+        [FLAGS.seed + i for _ in labels for i in range(FLAGS.count)],
+    )
     images = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in pngs])
     picture = image_grid(images.reshape(*images.shape[:3], -1), FLAGS.count, FLAGS.label)
     write_whole(pathlib.Path(FLAGS.out), png(picture))

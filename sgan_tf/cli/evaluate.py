@@ -15,13 +15,29 @@ FLAGS = flags.FLAGS
 
 def define_flags():
     flags.DEFINE_string("run_dir", None, "a run folder whose levels are trained", required=True)
-    flags.DEFINE_integer("samples", 50_000, "samples to draw; it is part of the scores' names", lower_bound=1)
+    flags.DEFINE_integer(
+        "samples", 50_000, "samples to draw; it is part of the scores' names", lower_bound=1
+    )
     flags.DEFINE_integer("seed", 0, "of the samples")
-    flags.DEFINE_string("data_dir", None, "where the data set is, as for train.py; needed when its judge is not cached")
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "where the data set is, as for train.py; needed when its judge is not cached",
+    )
     flags.DEFINE_bool("download", False, "fetch a TFDS data set that is not prepared")
-    flags.DEFINE_string("cache_dir", None, "where judges are cached; by default SGAN_TF_CACHE, else ~/.cache/sgan_tf")
-    flags.DEFINE_string("inception", None, "path of TF-GAN's Inception module for the published scale, or download")
-    flags.DEFINE_string("without_entropy", None, "a run without the entropy loss, drawn beside this one (the paper's panel d)")
+    flags.DEFINE_string(
+        "cache_dir",
+        None,
+        "where judges are cached; by default SGAN_TF_CACHE, else ~/.cache/sgan_tf",
+    )
+    flags.DEFINE_string(
+        "inception", None, "path of TF-GAN's Inception module for the published scale, or download"
+    )
+    flags.DEFINE_string(
+        "without_entropy",
+        None,
+        "a run without the entropy loss, drawn beside this one (the paper's panel d)",
+    )
 
 
 def evaluate():
@@ -32,7 +48,9 @@ def evaluate():
 
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
     if not (run.path / "data.json").exists():
-        raise RunError(f"--run_dir: {run.path} is not trained: encoder is not finished; run train.py again to resume it")
+        raise RunError(
+            f"--run_dir: {run.path} is not trained: encoder is not finished; run train.py again to resume it"
+        )
     data = json.loads((run.path / "data.json").read_text())
     check_samples(FLAGS.samples, len(data["class_names"]))
     app.import_tensorflow()
@@ -62,11 +80,23 @@ def _measure(config, run, data, stack, other):
     cache = FLAGS.cache_dir or default_cache()
     inception = None
     if FLAGS.inception:
-        inception = published.Inception(published.download(cache) if FLAGS.inception == "download" else FLAGS.inception)
+        inception = published.Inception(
+            published.download(cache) if FLAGS.inception == "download" else FLAGS.inception
+        )
     reference = load_reference(cache, data)
     dataset = _dataset(config, data, needed=reference is None or inception is not None)
     reference = reference or make_reference(cache, dataset, app.progress)
-    facts = evaluate_run(run, config, stack, reference, FLAGS.samples, FLAGS.seed, inception, dataset and dataset.train_images, app.progress)
+    facts = evaluate_run(
+        run,
+        config,
+        stack,
+        reference,
+        FLAGS.samples,
+        FLAGS.seed,
+        inception,
+        dataset and dataset.train_images,
+        app.progress,
+    )
     return facts, _figures(run, stack, other, reference, dataset)
 
 
@@ -78,7 +108,9 @@ def _dataset(config, data, needed):
     try:
         dataset = load_dataset(config.dataset, config.image_size, FLAGS.data_dir, FLAGS.download)
         if dataset.description() != data:
-            raise DataError(f"--data_dir: these are other images than the run was trained on (see {FLAGS.run_dir}/data.json)")
+            raise DataError(
+                f"--data_dir: these are other images than the run was trained on (see {FLAGS.run_dir}/data.json)"
+            )
         return dataset
     except UserError:
         if needed:
@@ -92,15 +124,25 @@ def _figures(run, stack, other, reference, dataset):
 
     pictures = {"(a) Samples, a row a class": figures.samples(stack, FLAGS.seed)}
     if dataset:
+
         def features(images):
             return judged(reference.judge, images)[1]
 
-        pictures["(b) Samples, and under each its nearest training image by the judge's features"] = figures.nearest_images(
-            stack, features, dataset.train_images, reference.train_features, FLAGS.seed)
-    pictures["(c) One generated h_1 a row: its images differ by z_0 alone"] = figures.variations(stack, FLAGS.seed)
+        pictures[
+            "(b) Samples, and under each its nearest training image by the judge's features"
+        ] = figures.nearest_images(
+            stack, features, dataset.train_images, reference.train_features, FLAGS.seed
+        )
+    pictures["(c) One generated h_1 a row: its images differ by z_0 alone"] = figures.variations(
+        stack, FLAGS.seed
+    )
     if other:
-        pictures[f"(d) The same from {FLAGS.without_entropy}, without the entropy loss"] = figures.variations(other, FLAGS.seed)
-    pictures["What each level holds: y alone varies, then each level's noise alone"] = figures.factors(stack, FLAGS.seed)
+        pictures[f"(d) The same from {FLAGS.without_entropy}, without the entropy loss"] = (
+            figures.variations(other, FLAGS.seed)
+        )
+    pictures["What each level holds: y alone varies, then each level's noise alone"] = (
+        figures.factors(stack, FLAGS.seed)
+    )
     metrics = run.read_metrics()
     if metrics:
         pictures["Losses and spreads of each stage"] = figures.training_curves(metrics)

@@ -1,7 +1,7 @@
 """Export a finished run: a SavedModel for TF Serving and other TensorFlow programs, or its decoder for other runtimes.
 
-    python export.py --run_dir runs/mnist                # exports/mnist/<version>/
-    python export.py --run_dir runs/mnist --format onnx  # exports/mnist-onnx/<version>/model.onnx
+python export.py --run_dir runs/mnist                # exports/mnist/<version>/
+python export.py --run_dir runs/mnist --format onnx  # exports/mnist-onnx/<version>/model.onnx
 """
 
 from absl import flags
@@ -18,12 +18,26 @@ def define_flags():
     flags.DEFINE_string("name", None, "of the model; by default the run folder's name")
     flags.DEFINE_integer("version", None, "number of the version; by default the next")
     flags.DEFINE_integer("max_batch", 1024, "most rows of a request: it bounds the server's memory")
-    flags.DEFINE_enum("format", "savedmodel", serving.FORMATS, "savedmodel, or onnx or litert for decode alone (extras of those names)")
-    flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu: where the weights are put while exporting")
+    flags.DEFINE_enum(
+        "format",
+        "savedmodel",
+        serving.FORMATS,
+        "savedmodel, or onnx or litert for decode alone (extras of those names)",
+    )
+    flags.DEFINE_string(
+        "devices", "all", "number of GPUs, all, or cpu: where the weights are put while exporting"
+    )
 
 
 def export():
-    request = (FLAGS.run_dir, FLAGS.export_dir, FLAGS.name, FLAGS.version, FLAGS.max_batch, FLAGS.format)
+    request = (
+        FLAGS.run_dir,
+        FLAGS.export_dir,
+        FLAGS.name,
+        FLAGS.version,
+        FLAGS.max_batch,
+        FLAGS.format,
+    )
     serving.check(*request)  # a mistake shows before TensorFlow is imported
     app.import_tensorflow()
     with app.strategy(FLAGS.devices).scope():
@@ -31,13 +45,15 @@ def export():
     if FLAGS.format != "savedmodel":
         print(f"{path}: differs from TensorFlow's images by {facts['parity']:.1e} at the most")
         return
-    print(f"{path}: loaded in a process of its own, whose samples are {path}/assets/samples.png. Try it:\n\n"
-          f"saved_model_cli show --dir {path} --tag_set serve --signature_def sample_seeded\n"
-          f"saved_model_cli run --dir {path} --tag_set serve --signature_def sample_seeded "
-          "--input_exprs 'labels=[0,1];seeds=[7,8]'\n\n"
-          f"and, served as `sgan` (see deploy/):\n\n"
-          """curl -d '{"signature_name": "sample_seeded", "inputs": {"labels": [0, 1], "seeds": [7, 8]}}' """
-          "http://localhost:8501/v1/models/sgan:predict")
+    print(
+        f"{path}: loaded in a process of its own, whose samples are {path}/assets/samples.png. Try it:\n\n"
+        f"saved_model_cli show --dir {path} --tag_set serve --signature_def sample_seeded\n"
+        f"saved_model_cli run --dir {path} --tag_set serve --signature_def sample_seeded "
+        "--input_exprs 'labels=[0,1];seeds=[7,8]'\n\n"
+        f"and, served as `sgan` (see deploy/):\n\n"
+        """curl -d '{"signature_name": "sample_seeded", "inputs": {"labels": [0, 1], "seeds": [7, 8]}}' """
+        "http://localhost:8501/v1/models/sgan:predict"
+    )
 
 
 def main():

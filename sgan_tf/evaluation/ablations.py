@@ -24,11 +24,22 @@ ROWS = (  # each stack may take over what the one before it has trained
     Row("DCGAN (L_adv + L_cond + L_ent)", "dcgan-adv-cond-ent", (), (), "7.16 ± 0.10"),
     Row("DCGAN (L_adv + L_cond)", "dcgan-adv-cond", (), ("levels.0.lambda_ent=0",), "5.40 ± 0.08"),
     Row("DCGAN (L_adv + L_ent)", "dcgan-adv-ent", (), ("levels.0.lambda_cond=0",), "5.40 ± 0.16"),
-    Row("DCGAN (L_adv)", "dcgan-adv", (), ("levels.0.lambda_cond=0", "levels.0.lambda_ent=0"), "6.16 ± 0.07"),
+    Row(
+        "DCGAN (L_adv)",
+        "dcgan-adv",
+        (),
+        ("levels.0.lambda_cond=0", "levels.0.lambda_ent=0"),
+        "6.16 ± 0.07",
+    ),
 )
 COLUMNS = {  # a prefix of the scores' names, and the column's title
-    "cs": "classifier score ↑", "fcd": "Fréchet distance ↓", "precision": "precision ↑", "recall": "recall ↑",
-    "sample_accuracy": "right class ↑", "class_spread": "spread in a class (real: 1)", "ms_ssim_": "similarity in a class ↓",
+    "cs": "classifier score ↑",
+    "fcd": "Fréchet distance ↓",
+    "precision": "precision ↑",
+    "recall": "recall ↑",
+    "sample_accuracy": "right class ↑",
+    "class_spread": "spread in a class (real: 1)",
+    "ms_ssim_": "similarity in a class ↓",
 }
 
 
@@ -45,8 +56,14 @@ def row_config(row, dataset, preset, seed, overrides=(), epochs=None):
     Returns:
         A `Config`.
     """
-    fitting = [o for o in overrides if not o.startswith("levels.") or o.split(".")[1] in map(str, range(len(row.cuts) + 1))]
-    config = make_config(dataset, preset, row.cuts, epochs=epochs, seed=seed, overrides=[*fitting, *row.overrides])
+    fitting = [
+        o
+        for o in overrides
+        if not o.startswith("levels.") or o.split(".")[1] in map(str, range(len(row.cuts) + 1))
+    ]
+    config = make_config(
+        dataset, preset, row.cuts, epochs=epochs, seed=seed, overrides=[*fitting, *row.overrides]
+    )
     if not row.cuts:
         config.levels[0].epochs += config.joint.epochs
     return config
@@ -54,11 +71,20 @@ def row_config(row, dataset, preset, seed, overrides=(), epochs=None):
 
 def shared_stages(config, other):
     """Returns the names of the first stages that two configurations train to the very same weights."""
-    if (config.encoder, config.seed, config.batch_size, config.image_size) != (other.encoder, other.seed, other.batch_size, other.image_size):
+    if (config.encoder, config.seed, config.batch_size, config.image_size) != (
+        other.encoder,
+        other.seed,
+        other.batch_size,
+        other.image_size,
+    ):
         return []
     shared = ["encoder"]
     if config.cuts == other.cuts:
-        shared += [f"level{i}" for i, (ours, theirs) in enumerate(zip(config.levels, other.levels)) if ours == theirs]
+        shared += [
+            f"level{i}"
+            for i, (ours, theirs) in enumerate(zip(config.levels, other.levels))
+            if ours == theirs
+        ]
     return shared
 
 
@@ -71,14 +97,25 @@ def summarize(results):
     Returns:
         `{row name: {column title: (mean, standard deviation)}}`, with the real test set as the last row.
     """
+
     def column(scores, prefix):
         # The plain Fréchet distance is to the training set; of the classifier score the deviation is left out.
-        chosen = [v for name, v in scores.items() if name.startswith(prefix) and not name.endswith(("_std", "_test"))]
+        chosen = [
+            v
+            for name, v in scores.items()
+            if name.startswith(prefix) and not name.endswith(("_std", "_test"))
+        ]
         return float(np.mean(chosen))
 
     def row(scores_of_seeds):
-        values = {title: [column(scores, prefix) for scores in scores_of_seeds] for prefix, title in COLUMNS.items()}
-        return {title: (float(np.mean(v)), float(np.std(v, ddof=1)) if len(v) > 1 else 0.0) for title, v in values.items()}
+        values = {
+            title: [column(scores, prefix) for scores in scores_of_seeds]
+            for prefix, title in COLUMNS.items()
+        }
+        return {
+            title: (float(np.mean(v)), float(np.std(v, ddof=1)) if len(v) > 1 else 0.0)
+            for title, v in values.items()
+        }
 
     table = {name: row([facts["samples"] for facts in seeds]) for name, seeds in results.items()}
     table["real test set"] = row([next(iter(results.values()))[0]["real"]])
@@ -90,8 +127,16 @@ def markdown(table, seeds):
     paper = {row.name: row.paper for row in ROWS} | {"real test set": "11.24 ± 0.12"}
 
     def cell(mean, deviation, name):
-        return f"{mean:.3g}" + (f" ± {deviation:.2g}" if seeds > 1 and name != "real test set" else "")
+        return f"{mean:.3g}" + (
+            f" ± {deviation:.2g}" if seeds > 1 and name != "real test set" else ""
+        )
 
-    lines = [f"| | {' | '.join(COLUMNS.values())} | paper: Inception score, CIFAR-10 |", f"|---|{'---|' * (len(COLUMNS) + 1)}"]
-    lines += [f"| {name} | {' | '.join(cell(*value, name) for value in values.values())} | {paper[name]} |" for name, values in table.items()]
+    lines = [
+        f"| | {' | '.join(COLUMNS.values())} | paper: Inception score, CIFAR-10 |",
+        f"|---|{'---|' * (len(COLUMNS) + 1)}",
+    ]
+    lines += [
+        f"| {name} | {' | '.join(cell(*value, name) for value in values.values())} | {paper[name]} |"
+        for name, values in table.items()
+    ]
     return "\n".join(lines) + "\n"

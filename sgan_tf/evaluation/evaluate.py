@@ -42,7 +42,16 @@ def draw_samples(stack, train_labels, samples, seed, progress=lambda blocks: blo
     return images, labels
 
 
-def evaluate(stack, reference, data, samples=50_000, seed=0, inception=None, train_images=None, progress=lambda what: lambda blocks: blocks):
+def evaluate(
+    stack,
+    reference,
+    data,
+    samples=50_000,
+    seed=0,
+    inception=None,
+    train_images=None,
+    progress=lambda what: lambda blocks: blocks,
+):
     """Measures a stack's samples, and the real test set by the same code.
 
     Args:
@@ -62,25 +71,47 @@ def evaluate(stack, reference, data, samples=50_000, seed=0, inception=None, tra
         EvaluationError: for too few samples.
     """
     check_samples(samples, len(data["class_names"]))
-    images, labels = draw_samples(stack, reference.train_labels, samples, seed, progress("sampling"))
+    images, labels = draw_samples(
+        stack, reference.train_labels, samples, seed, progress("sampling")
+    )
     logits, features = judged(reference.judge, images, progress=progress("judging samples"))
-    order = np.random.default_rng(0).permutation(len(reference.test_labels))  # blocks and splits want a random order
-    test = {"images": reference.test_images[order], "labels": reference.test_labels[order],
-            "logits": reference.test_logits[order], "features": reference.test_features[order]}
+    order = np.random.default_rng(0).permutation(
+        len(reference.test_labels)
+    )  # blocks and splits want a random order
+    test = {
+        "images": reference.test_images[order],
+        "labels": reference.test_labels[order],
+        "logits": reference.test_logits[order],
+        "features": reference.test_features[order],
+    }
     fake_scores = {
         **_quality(logits, features, reference, test, samples),
         **_fidelity(features, reference.train_features, samples, progress("precision and recall")),
         "sample_accuracy": accuracy(logits, labels),
-        "train_on_fake_accuracy": small_classifier_accuracy(images, labels, test["images"], test["labels"], len(data["class_names"]),
-                                                            data["name"], progress("small classifier on samples")),
+        "train_on_fake_accuracy": small_classifier_accuracy(
+            images,
+            labels,
+            test["images"],
+            test["labels"],
+            len(data["class_names"]),
+            data["name"],
+            progress("small classifier on samples"),
+        ),
         **_similarity(images, labels, data["class_names"]),
         "class_spread": _class_spread(images, labels, test),
         **_levels(stack, test["images"], test["labels"], seed),
-        "nn_ratio": nearest_ratio(features[:MOST_NEIGHBOURS], reference.train_features, test["features"], progress("nearest training images")),
+        "nn_ratio": nearest_ratio(
+            features[:MOST_NEIGHBOURS],
+            reference.train_features,
+            test["features"],
+            progress("nearest training images"),
+        ),
     }
     real_scores = {
         **_quality(test["logits"], test["features"], reference, test, samples),
-        **_fidelity(test["features"], reference.train_features, samples, progress("the same of test images")),
+        **_fidelity(
+            test["features"], reference.train_features, samples, progress("the same of test images")
+        ),
         "sample_accuracy": reference.judge_accuracy,
         "train_on_fake_accuracy": reference.train_on_real_accuracy,
         **_similarity(test["images"], test["labels"], data["class_names"]),
@@ -97,7 +128,17 @@ def evaluate(stack, reference, data, samples=50_000, seed=0, inception=None, tra
     return {"samples": fake_scores, "real": real_scores}
 
 
-def evaluate_run(run, config, stack, reference, samples=50_000, seed=0, inception=None, train_images=None, progress=lambda what: lambda blocks: blocks):
+def evaluate_run(
+    run,
+    config,
+    stack,
+    reference,
+    samples=50_000,
+    seed=0,
+    inception=None,
+    train_images=None,
+    progress=lambda what: lambda blocks: blocks,
+):
     """Measures a run and says under which conditions; what `evaluation/metrics.json` holds.
 
     Args:
@@ -110,12 +151,24 @@ def evaluate_run(run, config, stack, reference, samples=50_000, seed=0, inceptio
     """
     data = json.loads((run.path / "data.json").read_text())
     scores = evaluate(stack, reference, data, samples, seed, inception, train_images, progress)
-    warnings = [f"{name} is not finished; it was measured as it is" for name in run.unfinished(config)]
+    warnings = [
+        f"{name} is not finished; it was measured as it is" for name in run.unfinished(config)
+    ]
     least = LEAST_ACCURACY.get(config.dataset, 0)
     if reference.judge_accuracy < least:
-        warnings.append(f"the judge's test accuracy {reference.judge_accuracy:.4f} is under {least}: read its scores with care")
-    return {"run": str(run.path), "settings": {"samples": samples, "seed": seed}, "data": data, "warnings": warnings,
-            "judge": {"test_accuracy": reference.judge_accuracy}, **scores, "versions": versions(), "config": dataclasses.asdict(config)}
+        warnings.append(
+            f"the judge's test accuracy {reference.judge_accuracy:.4f} is under {least}: read its scores with care"
+        )
+    return {
+        "run": str(run.path),
+        "settings": {"samples": samples, "seed": seed},
+        "data": data,
+        "warnings": warnings,
+        "judge": {"test_accuracy": reference.judge_accuracy},
+        **scores,
+        "versions": versions(),
+        "config": dataclasses.asdict(config),
+    }
 
 
 def save_facts(run, facts):
@@ -132,8 +185,12 @@ def _scores(prefix, logits, samples):
 
 def _quality(logits, features, reference, test, samples):
     n = short(samples)
-    return {**_scores("cs", logits, samples), f"fcd{n}_train": frechet_distance(reference.train_features, features),
-            f"fcd{n}_test": frechet_distance(test["features"], features), f"kcd{n}": kernel_distance(reference.train_features, features)}
+    return {
+        **_scores("cs", logits, samples),
+        f"fcd{n}_train": frechet_distance(reference.train_features, features),
+        f"fcd{n}_test": frechet_distance(test["features"], features),
+        f"kcd{n}": kernel_distance(reference.train_features, features),
+    }
 
 
 def _fidelity(features, train_features, samples, progress):
@@ -146,7 +203,11 @@ def _fidelity(features, train_features, samples, progress):
 
 def _similarity(images, labels, class_names):
     groups = {name: images[labels == c] for c, name in enumerate(class_names)}
-    return {f"ms_ssim_{name}": mean_pairwise_ssim(group) for name, group in groups.items() if len(group) > 1}
+    return {
+        f"ms_ssim_{name}": mean_pairwise_ssim(group)
+        for name, group in groups.items()
+        if len(group) > 1
+    }
 
 
 def _class_spread(images, labels, test):
@@ -159,19 +220,26 @@ def _levels(stack, test_images, test_labels, seed):
     real = [as_float(test_images[:2000]), *stack.infer_noise(test_images[:2000]).features]
     rows = np.arange(CONDITIONS * DRAWS) // DRAWS
     labels = test_labels[rows % len(test_labels)]
-    fixed, fresh = [z[rows] for z in stack.noise(CONDITIONS, seed + 1)], stack.noise(len(rows), seed + 2)
+    fixed, fresh = (
+        [z[rows] for z in stack.noise(CONDITIONS, seed + 1)],
+        stack.noise(len(rows), seed + 2),
+    )
     scores = {}
     for level in stack.levels:
         i = level.index
         # One h_{i+1} for each group of rows: the levels above see the group's noise.
-        h = stack.features(labels, [*fresh[:i + 1], *fixed[i + 1:]], i)
+        h = stack.features(labels, [*fresh[: i + 1], *fixed[i + 1 :]], i)
         scale = spread(real[i])
         scores[f"spread_h_{i}"] = spread(h) / scale
-        scores[f"conditional_spread_h_{i}"] = conditional_spread(h.reshape(CONDITIONS, DRAWS, *h.shape[1:])) / scale
+        scores[f"conditional_spread_h_{i}"] = (
+            conditional_spread(h.reshape(CONDITIONS, DRAWS, *h.shape[1:])) / scale
+        )
         estimate = np.asarray(level.discriminator(h, logits=False)[1])
-        scores[f"noise_recovery_{i}"] = 1 - float(np.mean((estimate - fresh[i]) ** 2)) / float(np.var(fresh[i]))
+        scores[f"noise_recovery_{i}"] = 1 - float(np.mean((estimate - fresh[i]) ** 2)) / float(
+            np.var(fresh[i])
+        )
     return scores
 
 
 def _batches(images, progress, size=50):
-    return (images[i:i + size] for i in progress(range(0, len(images), size)))
+    return (images[i : i + size] for i in progress(range(0, len(images), size)))

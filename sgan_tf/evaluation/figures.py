@@ -13,7 +13,9 @@ COLUMNS = 10  # images a row of the figures
 def samples(stack, seed=0):
     """The paper's panel (a): samples, a row a class. `stack` is as `sgan_tf.load` returns it."""
     labels = _rows_by_class(stack)
-    return image_grid(stack.decode(labels, stack.noise(len(labels), seed)), COLUMNS, stack.class_names)
+    return image_grid(
+        stack.decode(labels, stack.noise(len(labels), seed)), COLUMNS, stack.class_names
+    )
 
 
 def variations(stack, seed=0):
@@ -42,8 +44,19 @@ def nearest_images(stack, judge_features, train_images, train_features, seed=0):
     labels = _rows_by_class(stack)
     images = np.round(255 * stack.decode(labels, stack.noise(len(labels), seed))).astype(np.uint8)
     indices, _ = nearest(judge_features(images), train_features)
-    rows = [part for start in range(0, len(images), COLUMNS) for part in (images[start:start + COLUMNS], train_images[indices[start:start + COLUMNS]])]
-    return image_grid(np.concatenate(rows), COLUMNS, [f"{name}{kind}" for name in stack.class_names for kind in ("", ": nearest")])
+    rows = [
+        part
+        for start in range(0, len(images), COLUMNS)
+        for part in (
+            images[start : start + COLUMNS],
+            train_images[indices[start : start + COLUMNS]],
+        )
+    ]
+    return image_grid(
+        np.concatenate(rows),
+        COLUMNS,
+        [f"{name}{kind}" for name in stack.class_names for kind in ("", ": nearest")],
+    )
 
 
 def factors(stack, seed=0, bases=3):
@@ -63,11 +76,22 @@ def factors(stack, seed=0, bases=3):
     labels, noise, names = [], [[] for _ in range(levels)], []
     for base, label in enumerate(base_labels):
         for varied in ("y", *reversed(range(levels))):
-            labels.append(np.arange(COLUMNS) * classes // COLUMNS if varied == "y" and classes > COLUMNS else
-                          np.arange(COLUMNS) % classes if varied == "y" else np.full(COLUMNS, label))
+            labels.append(
+                np.arange(COLUMNS) * classes // COLUMNS
+                if varied == "y" and classes > COLUMNS
+                else np.arange(COLUMNS) % classes
+                if varied == "y"
+                else np.full(COLUMNS, label)
+            )
             for i in range(levels):
-                noise[i].append(fresh[i] if varied == i else base_noise[i][base:base + 1].repeat(COLUMNS, axis=0))
-            names.append(f"{stack.class_names[label]}: {'y' if varied == 'y' else f'z_{varied}'} varies")
+                noise[i].append(
+                    fresh[i]
+                    if varied == i
+                    else base_noise[i][base : base + 1].repeat(COLUMNS, axis=0)
+                )
+            names.append(
+                f"{stack.class_names[label]}: {'y' if varied == 'y' else f'z_{varied}'} varies"
+            )
     images = stack.decode(np.concatenate(labels), [np.concatenate(z) for z in noise])
     return image_grid(images, COLUMNS, names, [stack.class_names[c] for c in labels[0]])
 
@@ -114,12 +138,21 @@ def training_curves(metrics):
     panels = figure.subplots(2, len(stages), squeeze=False)
     for column, stage in enumerate(stages):
         lines = [line for line in metrics if line["stage"] == stage]
-        names = sorted({name for line in lines for name in line} - {"stage", "epoch", "step", "seconds"})
+        names = sorted(
+            {name for line in lines for name in line} - {"stage", "epoch", "step", "seconds"}
+        )
         epochs = [line["epoch"] for line in lines]
         spreads = [name for name in names if "spread" in name or name == "accuracy"]
-        for panel, chosen in zip(panels[:, column], ([name for name in names if name not in spreads], spreads)):
+        for panel, chosen in zip(
+            panels[:, column], ([name for name in names if name not in spreads], spreads)
+        ):
             for name in chosen:
-                panel.plot(epochs, [line[name] for line in lines], marker="." if len(epochs) < 30 else None, label=name)
+                panel.plot(
+                    epochs,
+                    [line[name] for line in lines],
+                    marker="." if len(epochs) < 30 else None,
+                    label=name,
+                )
             panel.set_xlabel("epoch")
             panel.grid(alpha=0.3)
             if chosen:

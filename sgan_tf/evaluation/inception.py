@@ -32,8 +32,10 @@ class Inception:
             self.module = tf.saved_model.load(str(path))
             self([np.zeros((1, SIDE, SIDE, 3), np.uint8)])
         except (OSError, ValueError, TypeError, KeyError, tf.errors.OpError) as error:
-            raise EvaluationError(f"--inception: {path} is not TF-GAN's Inception module ({str(error).strip().splitlines()[0][:120]}); "
-                                  "it is a SavedModel that returns logits [N, 1008] and pool_3 [N, 2048]") from error
+            raise EvaluationError(
+                f"--inception: {path} is not TF-GAN's Inception module ({str(error).strip().splitlines()[0][:120]}); "
+                "it is a SavedModel that returns logits [N, 1008] and pool_3 [N, 2048]"
+            ) from error
 
     def __call__(self, batches):
         """Runs the network on batches of uint8 images of any size, grey or colour.
@@ -79,5 +81,7 @@ def download(folder, url=URL):
                 file.extractall(pathlib.Path(partial) / "module", filter="data")
             (pathlib.Path(partial) / "module").rename(path)
     except (requests.RequestException, OSError, tarfile.TarError) as error:
-        raise EvaluationError(f"--inception download: cannot fetch {url} ({type(error).__name__}); give --inception the path of a copy") from error
+        raise EvaluationError(
+            f"--inception download: cannot fetch {url} ({type(error).__name__}); give --inception the path of a copy"
+        ) from error
     return path

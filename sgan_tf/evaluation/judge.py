@@ -36,14 +36,28 @@ def build_judge(image_shape, num_classes, width=1.0):
         if i and min(x.shape[1:3]) > 1:
             x = layers.MaxPooling2D(2)(x)
         for _ in range(2):
-            x = layers.Conv2D(int(width * channels), 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+            x = layers.Conv2D(
+                int(width * channels),
+                3,
+                padding="same",
+                use_bias=False,
+                kernel_initializer="he_normal",
+            )(x)
             x = layers.ReLU()(BatchNormalization()(x))
     features = layers.GlobalAveragePooling2D()(x)
     logits = layers.Dense(num_classes, name="logits")(layers.Dropout(0.2)(features))
     return keras.Model(inputs, [logits, features], name="judge")
 
 
-def train_judge(images, labels, num_classes, dataset="folder", width=1.0, steps=None, progress=lambda parts: parts):
+def train_judge(
+    images,
+    labels,
+    num_classes,
+    dataset="folder",
+    width=1.0,
+    steps=None,
+    progress=lambda parts: parts,
+):
     """Trains a judge on labelled images.
 
     Args:
@@ -63,12 +77,29 @@ def train_judge(images, labels, num_classes, dataset="folder", width=1.0, steps=
     keras.utils.set_random_seed(SEED)
     judge = build_judge(images.shape[1:], num_classes, width)
     classifier = keras.Model(judge.input, judge.output[0])
-    optimizer = keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(3e-3, steps), weight_decay=1e-2)
-    classifier.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
-    data = batches([images, np.asarray(labels, np.int32)], size, SEED, flip=dataset in FLIPPED, shift=max(1, images.shape[1] // 8))
+    optimizer = keras.optimizers.AdamW(
+        keras.optimizers.schedules.CosineDecay(3e-3, steps), weight_decay=1e-2
+    )
+    classifier.compile(
+        optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False
+    )
+    data = batches(
+        [images, np.asarray(labels, np.int32)],
+        size,
+        SEED,
+        flip=dataset in FLIPPED,
+        shift=max(1, images.shape[1] // 8),
+    )
     tenths = iter(progress(range(10)))
     shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: next(tenths, None))
-    classifier.fit(data, steps_per_epoch=-(-steps // 10), epochs=10, verbose=0, shuffle=False, callbacks=[shown])
+    classifier.fit(
+        data,
+        steps_per_epoch=-(-steps // 10),
+        epochs=10,
+        verbose=0,
+        shuffle=False,
+        callbacks=[shown],
+    )
     return judge
 
 
@@ -79,7 +110,10 @@ def judged(judge, images, batch_size=500, progress=lambda blocks: blocks):
         `(logits float32 [N, K], features float32 [N, D])`; neither depends on the batch size.
     """
     function = tf.function(lambda x: judge(x, training=False), reduce_retracing=True)
-    parts = [function(tf.constant(as_float(images[i:i + batch_size]))) for i in progress(range(0, len(images), batch_size))]
+    parts = [
+        function(tf.constant(as_float(images[i : i + batch_size])))
+        for i in progress(range(0, len(images), batch_size))
+    ]
     return tuple(np.concatenate([part[i].numpy() for part in parts]) for i in range(2))
 
 

@@ -27,9 +27,9 @@ def precision_recall(real, fake, k=3, progress=lambda blocks: blocks):
     in_real = np.zeros(len(fake), bool)
     in_fake = np.zeros(len(real), bool)
     for start in progress(range(0, len(real), BLOCK)):
-        distances = _squared_distances(real[start:start + BLOCK], fake)
-        in_real |= (distances <= real_radii[start:start + BLOCK, None]).any(0)
-        in_fake[start:start + BLOCK] = (distances <= fake_radii).any(1)
+        distances = _squared_distances(real[start : start + BLOCK], fake)
+        in_real |= (distances <= real_radii[start : start + BLOCK, None]).any(0)
+        in_fake[start : start + BLOCK] = (distances <= fake_radii).any(1)
     return float(in_real.mean()), float(in_fake.mean())
 
 
@@ -44,9 +44,19 @@ def nearest(queries, rows, progress=lambda blocks: blocks):
         `(indices [N], Euclidean distances float64 [N])`.
     """
     queries, rows = np.asarray(queries, np.float64), np.asarray(rows, np.float64)
-    indices = np.concatenate([_squared_distances(queries[i:i + BLOCK], rows).argmin(1) for i in progress(range(0, len(queries), BLOCK))])
+    indices = np.concatenate(
+        [
+            _squared_distances(queries[i : i + BLOCK], rows).argmin(1)
+            for i in progress(range(0, len(queries), BLOCK))
+        ]
+    )
     # Once more from the differences: |a|^2 + |b|^2 - 2ab leaves 1e-8 where two rows are the same.
-    distances = np.concatenate([np.linalg.norm(queries[i:i + BLOCK] - rows[indices[i:i + BLOCK]], axis=1) for i in range(0, len(queries), BLOCK)])
+    distances = np.concatenate(
+        [
+            np.linalg.norm(queries[i : i + BLOCK] - rows[indices[i : i + BLOCK]], axis=1)
+            for i in range(0, len(queries), BLOCK)
+        ]
+    )
     return indices, distances
 
 
@@ -59,17 +69,23 @@ def nearest_ratio(fake, train, test, progress=lambda blocks: blocks):
         fake, train, test: Features `[N, D]` of each.
         progress: Wraps the iterable of blocks.
     """
-    return float(nearest(fake, train, progress)[1].mean() / nearest(test, train, progress)[1].mean())
+    return float(
+        nearest(fake, train, progress)[1].mean() / nearest(test, train, progress)[1].mean()
+    )
 
 
 def _radii(rows, k, progress):
     """Squared distance of each row to its k-th nearest other row; rounding must not push a row out of its own ball."""
-    radii = np.empty(len(rows))  # filled in place: a column of each block, kept as a view, would keep the block
+    radii = np.empty(
+        len(rows)
+    )  # filled in place: a column of each block, kept as a view, would keep the block
     for i in progress(range(0, len(rows), BLOCK)):
-        radii[i:i + BLOCK] = np.partition(_squared_distances(rows[i:i + BLOCK], rows), k, axis=1)[:, k]
+        radii[i : i + BLOCK] = np.partition(
+            _squared_distances(rows[i : i + BLOCK], rows), k, axis=1
+        )[:, k]
     return radii * (1 + 1e-9)
 
 
 def _squared_distances(a, b):
-    squares = (a ** 2).sum(1)[:, None] + (b ** 2).sum(1) - 2 * (a @ b.T)
+    squares = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * (a @ b.T)
     return np.maximum(squares, 0, out=squares)

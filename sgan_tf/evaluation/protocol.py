@@ -18,4 +18,6 @@ def check_samples(samples, num_classes):
     """Raises `EvaluationError` when so few samples cannot be measured."""
     least = max(LEAST_SAMPLES, num_classes)
     if samples < least:
-        raise EvaluationError(f"--samples: {samples} are too few for {num_classes} classes; at least {least} are needed")
+        raise EvaluationError(
+            f"--samples: {samples} are too few for {num_classes} classes; at least {least} are needed"
+        )

@@ -26,7 +26,14 @@ def classifier_score(logits, splits=SPLITS):
     """
     logits = np.asarray(logits, np.float64)
     size = len(logits) // splits
-    scores = [float(classifier_metrics().classifier_score_from_logits(tf.constant(logits[i * size:(i + 1) * size]))) for i in range(splits)]
+    scores = [
+        float(
+            classifier_metrics().classifier_score_from_logits(
+                tf.constant(logits[i * size : (i + 1) * size])
+            )
+        )
+        for i in range(splits)
+    ]
     return float(np.mean(scores)), float(np.std(scores))
 
 
@@ -37,7 +44,8 @@ def frechet_distance(real, fake):
         real, fake: `[N, D]`, `[M, D]`, with N and M well above D: the estimate is biased upwards for few rows.
     """
     distance = classifier_metrics().frechet_classifier_distance_from_activations(
-        tf.constant(np.asarray(real, np.float64)), tf.constant(np.asarray(fake, np.float64)))
+        tf.constant(np.asarray(real, np.float64)), tf.constant(np.asarray(fake, np.float64))
+    )
     return max(float(distance), 0.0)  # the square root of a singular matrix may leave -1e-12
 
 
@@ -52,5 +60,10 @@ def kernel_distance(real, fake):
         Float; unbiased, so it may fall below 0 where both are alike.
     """
     count = min(len(real), len(fake))
-    return float(classifier_metrics().kernel_classifier_distance_from_activations(
-        tf.constant(np.asarray(real[:count], np.float64)), tf.constant(np.asarray(fake[:count], np.float64)), max_block_size=KERNEL_BLOCK))
+    return float(
+        classifier_metrics().kernel_classifier_distance_from_activations(
+            tf.constant(np.asarray(real[:count], np.float64)),
+            tf.constant(np.asarray(fake[:count], np.float64)),
+            max_block_size=KERNEL_BLOCK,
+        )
+    )

@@ -24,7 +24,15 @@ def mean_pairwise_ssim(images, pairs=200, seed=0):
     second = (first + rng.integers(1, len(images), pairs)) % len(images)  # never the same image
     side = min(images.shape[1:3])
     if side >= MS_SSIM_SIDE:
-        values = [tf.image.ssim_multiscale(images[i], images[j], 255).numpy() for i, j in zip(first, second)]
+        values = [
+            tf.image.ssim_multiscale(images[i], images[j], 255).numpy()
+            for i, j in zip(first, second)
+        ]
     else:
-        values = tf.image.ssim(tf.constant(images[first]), tf.constant(images[second]), 255, filter_size=min(WINDOW, side)).numpy()
+        values = tf.image.ssim(
+            tf.constant(images[first]),
+            tf.constant(images[second]),
+            255,
+            filter_size=min(WINDOW, side),
+        ).numpy()
     return float(np.mean(values, dtype=np.float64))

@@ -19,8 +19,14 @@ def classifier_metrics():
 
     Its kernel distance is wrong under XLA; call it outside of `jit_compile`.
     """
-    whole = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "tensorflow_gan"}
-    root = importlib.util.find_spec("tensorflow_gan").submodule_search_locations[0]  # runs nothing of it
+    whole = {
+        name: module
+        for name, module in sys.modules.items()
+        if name.split(".")[0] == "tensorflow_gan"
+    }
+    root = importlib.util.find_spec("tensorflow_gan").submodule_search_locations[
+        0
+    ]  # runs nothing of it
     for name in _PARENTS:
         parent = types.ModuleType(name)
         parent.__path__ = ["/".join([root, *name.split(".")[1:]])]

@@ -28,7 +28,11 @@ class AdversarialModel(keras.Model):
 
     def __init__(self, generator_steps=1, adaptive_steps=False, noise_seed=0, **kwargs):
         super().__init__(**kwargs)
-        self.generator_steps, self.adaptive_steps, self.noise_seed = generator_steps, adaptive_steps, noise_seed
+        self.generator_steps, self.adaptive_steps, self.noise_seed = (
+            generator_steps,
+            adaptive_steps,
+            noise_seed,
+        )
         self.discriminator_optimizer = self.generator_optimizer = None
         self.built = True
 
@@ -36,7 +40,10 @@ class AdversarialModel(keras.Model):
         """Sets one optimizer for D and Q and one for G, and makes their slots."""
         # An optimizer given to Keras itself would make slots for the weights of all networks.
         super().compile(optimizer=None, jit_compile=False)  # XLA is several times slower on CPUs
-        self.discriminator_optimizer, self.generator_optimizer = discriminator_optimizer, generator_optimizer
+        self.discriminator_optimizer, self.generator_optimizer = (
+            discriminator_optimizer,
+            generator_optimizer,
+        )
         discriminator_optimizer.build(self.discriminator_variables())
         generator_optimizer.build(self.generator_variables())
 
@@ -57,7 +64,9 @@ class AdversarialModel(keras.Model):
             objective, loss = self.discriminator_objective(data, seed)
             # Keras sums gradients over the replicas.
             objective /= tf.distribute.get_strategy().num_replicas_in_sync
-        self.discriminator_optimizer.apply(tape.gradient(objective, [v.value for v in variables]), variables)
+        self.discriminator_optimizer.apply(
+            tape.gradient(objective, [v.value for v in variables]), variables
+        )
         return loss
 
     def generator_step(self, data):
@@ -66,8 +75,13 @@ class AdversarialModel(keras.Model):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             variables = self.generator_variables()
             tape.watch([v.value for v in variables])
-            objective = self.generator_objective(data, seed) / tf.distribute.get_strategy().num_replicas_in_sync
-        self.generator_optimizer.apply(tape.gradient(objective, [v.value for v in variables]), variables)
+            objective = (
+                self.generator_objective(data, seed)
+                / tf.distribute.get_strategy().num_replicas_in_sync
+            )
+        self.generator_optimizer.apply(
+            tape.gradient(objective, [v.value for v in variables]), variables
+        )
 
     def make_train_function(self, force=False):
         if not (self.adaptive_steps and self.discriminator_variables()):
@@ -91,18 +105,28 @@ class AdversarialModel(keras.Model):
 
     def _seed(self, step_kind, optimizer):
         seed = tf.constant([self.noise_seed, step_kind], tf.int32)
-        return tf.random.experimental.stateless_fold_in(seed, tf.cast(optimizer.iterations, tf.int32))
+        return tf.random.experimental.stateless_fold_in(
+            seed, tf.cast(optimizer.iterations, tf.int32)
+        )
 
     def state(self):
         """Returns `{group: variables}`: all that training changes, for checkpoints of the compiled model."""
-        return {**self.networks(), "discriminator_optimizer": self.discriminator_optimizer.variables,
-                "generator_optimizer": self.generator_optimizer.variables, "metrics": [v for m in self.metrics for v in m.variables]}
+        return {
+            **self.networks(),
+            "discriminator_optimizer": self.discriminator_optimizer.variables,
+            "generator_optimizer": self.generator_optimizer.variables,
+            "metrics": [v for m in self.metrics for v in m.variables],
+        }
 
 
 def optimizer_pair(settings):
     """Returns the two Adams `(discriminator's, generator's)` of a `LevelConfig` or `JointConfig`."""
-    return tuple(keras.optimizers.Adam(settings.learning_rate, beta_1=settings.beta_1, beta_2=0.999, epsilon=1e-8, name=name)
-                 for name in ("discriminator_adam", "generator_adam"))
+    return tuple(
+        keras.optimizers.Adam(
+            settings.learning_rate, beta_1=settings.beta_1, beta_2=0.999, epsilon=1e-8, name=name
+        )
+        for name in ("discriminator_adam", "generator_adam")
+    )
 
 
 def draw_noise(seed, count, z_dim):
@@ -122,4 +146,4 @@ def draw_noise(seed, count, z_dim):
     context = tf.distribute.get_replica_context()
     z = tf.random.stateless_uniform([count * context.num_replicas_in_sync, z_dim], seed)
     start = context.replica_id_in_sync_group * count
-    return z[start:start + count]
+    return z[start : start + count]

@@ -30,7 +30,12 @@ class Encoder(keras.Model):
 
     def __init__(self, config, image_shape, num_classes, cuts=("fc3",), **kwargs):
         super().__init__(**kwargs)
-        self.config, self.image_shape, self.num_classes, self.cuts = config, tuple(image_shape), num_classes, tuple(cuts)
+        self.config, self.image_shape, self.num_classes, self.cuts = (
+            config,
+            tuple(image_shape),
+            num_classes,
+            tuple(cuts),
+        )
         check_image_size(config, image_shape[0])
         self.center = SubtractMean(name="center") if config.subtract_mean else None
         groups = self._layers_by_name()
@@ -49,21 +54,38 @@ class Encoder(keras.Model):
         c = self.config
 
         def convolution(name, channels):
-            return layers.Conv2D(channels, c.kernel_size, padding=c.padding, activation="relu", kernel_initializer="he_normal", name=name)
+            return layers.Conv2D(
+                channels,
+                c.kernel_size,
+                padding=c.padding,
+                activation="relu",
+                kernel_initializer="he_normal",
+                name=name,
+            )
 
         return {
             "conv1": ([self.center] if self.center else []) + [convolution("conv1", c.channels[0])],
             "pool1": [layers.MaxPooling2D(2, name="pool1")],
             "conv2": [convolution("conv2", c.channels[1])],
             "pool2": [layers.MaxPooling2D(2, name="pool2")],
-            "fc3": [layers.Flatten(name="flatten"), layers.Dense(c.units, activation="relu", kernel_initializer="he_normal", name="fc3")],
-            "fc4": ([Dropout(c.dropout, name="dropout")] if c.dropout else []) + [layers.Dense(self.num_classes, name="fc4")],
+            "fc3": [
+                layers.Flatten(name="flatten"),
+                layers.Dense(
+                    c.units, activation="relu", kernel_initializer="he_normal", name="fc3"
+                ),
+            ],
+            "fc4": ([Dropout(c.dropout, name="dropout")] if c.dropout else [])
+            + [layers.Dense(self.num_classes, name="fc4")],
         }
 
     def mirrored(self, i):
         """Returns the kinds (`conv`, `pool`) of E_i's map layers from the top down: what a G_i of maps undoes."""
-        start, *ends = [0, *(ENCODER_LAYERS.index(cut) + 1 for cut in self.cuts), len(ENCODER_LAYERS)][i:]
-        return [name[:-1] for name in reversed(MAP_LAYERS[start:ends[0]])]
+        start, *ends = [
+            0,
+            *(ENCODER_LAYERS.index(cut) + 1 for cut in self.cuts),
+            len(ENCODER_LAYERS),
+        ][i:]
+        return [name[:-1] for name in reversed(MAP_LAYERS[start : ends[0]])]
 
     def call(self, images, training=False):
         """Returns the class logits `[N, K]` of `images` `[N, H, W, C]`."""
@@ -96,7 +118,11 @@ class Encoder(keras.Model):
 
     def state(self):
         """Returns `{group: variables}`: all that training changes, for checkpoints of the compiled model."""
-        return {**self.networks(), "optimizer": self.optimizer.variables, "metrics": [v for m in self.metrics for v in m.variables]}
+        return {
+            **self.networks(),
+            "optimizer": self.optimizer.variables,
+            "metrics": [v for m in self.metrics for v in m.variables],
+        }
 
 
 def one_hot(labels, num_classes):

@@ -27,7 +27,10 @@ class EntropyLoss(keras.layers.Layer):
     def __init__(self, z_dim, **kwargs):
         super().__init__(**kwargs)
         self.z_dim = z_dim
-        self.flatten, self.posterior = keras.layers.Flatten(), keras.layers.Dense(z_dim, name="posterior")
+        self.flatten, self.posterior = (
+            keras.layers.Flatten(),
+            keras.layers.Dense(z_dim, name="posterior"),
+        )
 
     def build(self, features_shape, z_shape=None):
         self.posterior.build((None, *self.flatten.compute_output_shape(features_shape)[1:]))

@@ -26,7 +26,9 @@ class SeedGenerator(keras.random.SeedGenerator):
         context = _replica_context()
         if context is None or context.num_replicas_in_sync == 1:
             return seed
-        shift = ops.cast(context.replica_id_in_sync_group, seed.dtype) * ops.cast(self._STRIDE, seed.dtype)
+        shift = ops.cast(context.replica_id_in_sync_group, seed.dtype) * ops.cast(
+            self._STRIDE, seed.dtype
+        )
         return seed + ops.stack([shift, ops.zeros_like(shift)])
 
 
@@ -45,7 +47,9 @@ class GaussianNoise(keras.layers.Layer):
     def call(self, inputs, training=False):
         if not training:
             return inputs
-        return inputs + keras.random.normal(ops.shape(inputs), stddev=self.stddev, seed=self.seed_generator)
+        return inputs + keras.random.normal(
+            ops.shape(inputs), stddev=self.stddev, seed=self.seed_generator
+        )
 
     def get_config(self):
         return {**super().get_config(), "stddev": self.stddev}
@@ -76,7 +80,9 @@ class SubtractMean(keras.layers.Layer):
     """Subtracts a stored mean image of shape `[H, W, C]` (0 until it is assigned to `mean`)."""
 
     def build(self, input_shape):
-        self.mean = self.add_weight(shape=input_shape[1:], initializer="zeros", trainable=False, name="mean")
+        self.mean = self.add_weight(
+            shape=input_shape[1:], initializer="zeros", trainable=False, name="mean"
+        )
 
     def call(self, inputs):
         return inputs - ops.convert_to_tensor(self.mean)
@@ -97,7 +103,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         context = _replica_context()
-        if not (training and self.trainable) or mask is not None or context is None or inputs.dtype != "float32":
+        if (
+            not (training and self.trainable)
+            or mask is not None
+            or context is None
+            or inputs.dtype != "float32"
+        ):
             return super().call(inputs, training=training, mask=mask)
         gamma, beta = ops.convert_to_tensor(self.gamma), ops.convert_to_tensor(self.beta)
         normalize = self._fused if context.num_replicas_in_sync == 1 else self._synchronized
@@ -113,7 +124,14 @@ class BatchNormalization(keras.layers.BatchNormalization):
         images = inputs if len(inputs.shape) == 4 else tf.reshape(inputs, [-1, 1, 1, channels])
         empty = tf.zeros([0])
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=images, scale=gamma, offset=beta, mean=empty, variance=empty, epsilon=self.epsilon, is_training=True)
+            x=images,
+            scale=gamma,
+            offset=beta,
+            mean=empty,
+            variance=empty,
+            epsilon=self.epsilon,
+            is_training=True,
+        )
         count = tf.cast(tf.size(images) // channels, tf.float32)
         variance *= (count - 1) / count  # the kernel reports the unbiased variance
         return tf.reshape(outputs, tf.shape(inputs)), mean, variance
@@ -126,7 +144,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
         # Keras's synchronized variance, E[x^2] - E[x]^2, cancels where activations are small; deviations do not.
         mean = context.all_reduce(average, tf.reduce_mean(inputs, axes))
         variance = context.all_reduce(average, tf.reduce_mean(tf.square(inputs - mean), axes))
-        return tf.nn.batch_normalization(inputs, mean, variance, beta, gamma, self.epsilon), mean, variance
+        return (
+            tf.nn.batch_normalization(inputs, mean, variance, beta, gamma, self.epsilon),
+            mean,
+            variance,
+        )
 
 
 def scale_gradient(x, weight):

@@ -28,18 +28,44 @@ class LevelGAN(AdversarialModel):
     """
 
     def __init__(self, level, encoder, index=0, noise_seed=0, **kwargs):
-        super().__init__(level.generator_steps, level.adaptive_steps and level.lambda_adv > 0, noise_seed, **kwargs)
+        super().__init__(
+            level.generator_steps,
+            level.adaptive_steps and level.lambda_adv > 0,
+            noise_seed,
+            **kwargs,
+        )
         self.level, self.index, self.num_classes = level, index, encoder.num_classes
         self.is_top = index == len(encoder.stages) - 1
         self.stage = encoder.stages[index]
         self.generator = build_generator(
-            level, encoder.shapes[index + 1], encoder.shapes[index], encoder.mirrored(index), encoder.config.kernel_size,
-            encoder.config.padding, image=index == 0, name=f"g{index}")
+            level,
+            encoder.shapes[index + 1],
+            encoder.shapes[index],
+            encoder.mirrored(index),
+            encoder.config.kernel_size,
+            encoder.config.padding,
+            image=index == 0,
+            name=f"g{index}",
+        )
         self.discriminator = Discriminator(
-            level, encoder.shapes[index], encoder.num_classes, encoder.center if index == 0 else None, name=f"d{index}")
-        terms = {"d_loss": level.lambda_adv, "adv": level.lambda_adv, "cond": level.lambda_cond, "ent": level.lambda_ent,
-                 "label": level.lambda_adv * level.lambda_label * (level.adversarial == "class_logits")}
-        self.trackers = {name: keras.metrics.Mean(name=f"{name}_{index}") for name, weight in terms.items() if weight}
+            level,
+            encoder.shapes[index],
+            encoder.num_classes,
+            encoder.center if index == 0 else None,
+            name=f"d{index}",
+        )
+        terms = {
+            "d_loss": level.lambda_adv,
+            "adv": level.lambda_adv,
+            "cond": level.lambda_cond,
+            "ent": level.lambda_ent,
+            "label": level.lambda_adv * level.lambda_label * (level.adversarial == "class_logits"),
+        }
+        self.trackers = {
+            name: keras.metrics.Mean(name=f"{name}_{index}")
+            for name, weight in terms.items()
+            if weight
+        }
 
     @property
     def metrics(self):
@@ -47,7 +73,10 @@ class LevelGAN(AdversarialModel):
 
     def networks(self):
         """Returns `{group: variables}` of the two networks."""
-        return {f"generator{self.index}": self.generator.variables, f"discriminator{self.index}": self.discriminator.variables}
+        return {
+            f"generator{self.index}": self.generator.variables,
+            f"discriminator{self.index}": self.discriminator.variables,
+        }
 
     def generator_variables(self):
         return self.generator.trainable_variables
@@ -57,8 +86,11 @@ class LevelGAN(AdversarialModel):
         level, d = self.level, self.discriminator
         if not (level.lambda_adv or level.lambda_ent):
             return []
-        return (d.trunk.trainable_variables + (d.logits.trainable_variables if level.lambda_adv else [])
-                + (d.posterior.trainable_variables if level.lambda_ent else []))
+        return (
+            d.trunk.trainable_variables
+            + (d.logits.trainable_variables if level.lambda_adv else [])
+            + (d.posterior.trainable_variables if level.lambda_ent else [])
+        )
 
     def condition(self, upper):
         """Returns the generator's condition: h_{i+1}, or one-hot `[N, K]` of the top level's integer labels."""
@@ -66,7 +98,9 @@ class LevelGAN(AdversarialModel):
 
     def draw_noise(self, seed, count):
         """Returns z_i `[count, z_dim]` for this level out of a step's `seed`; see `adversarial.draw_noise`."""
-        return draw_noise(tf.random.experimental.stateless_fold_in(seed, self.index), count, self.level.z_dim)
+        return draw_noise(
+            tf.random.experimental.stateless_fold_in(seed, self.index), count, self.level.z_dim
+        )
 
     def discriminator_objective(self, data, seed):
         real, upper, labels = data
@@ -78,7 +112,9 @@ class LevelGAN(AdversarialModel):
         _, upper, labels = data
         z = self.draw_noise(seed, tf.shape(labels)[0])
         condition = self.condition(upper)
-        return self.generator_losses(self.generator([condition, z], training=True), condition, z, upper)
+        return self.generator_losses(
+            self.generator([condition, z], training=True), condition, z, upper
+        )
 
     def discriminator_losses(self, real, fake, z, labels):
         """Returns D's and Q's objective, and the adversarial loss alone (0 without one).
@@ -90,16 +126,22 @@ class LevelGAN(AdversarialModel):
         if not self.discriminator_variables():
             return objective, adversarial
         fake = tf.stop_gradient(fake)
-        fake_logits, z_estimate = self.discriminator(fake, training=True, logits=level.lambda_adv > 0, posterior=level.lambda_ent > 0)
+        fake_logits, z_estimate = self.discriminator(
+            fake, training=True, logits=level.lambda_adv > 0, posterior=level.lambda_ent > 0
+        )
         if level.lambda_adv:
             real_logits, _ = self.discriminator(real, training=True, posterior=False)
-            adversarial = self._track("d_loss", losses.discriminator_loss(real_logits, fake_logits, level.adversarial))
+            adversarial = self._track(
+                "d_loss", losses.discriminator_loss(real_logits, fake_logits, level.adversarial)
+            )
             objective += level.lambda_adv * adversarial
             if "label" in self.trackers:
                 label = self._track("label", losses.label_loss(real_logits, labels))
                 objective += level.lambda_adv * level.lambda_label * label
         if level.lambda_ent:
-            objective += level.posterior_weight * level.lambda_ent * losses.entropy_loss(z_estimate, z)
+            objective += (
+                level.posterior_weight * level.lambda_ent * losses.entropy_loss(z_estimate, z)
+            )
         return objective, adversarial
 
     def generator_losses(self, fake, condition, z, labels):
@@ -113,16 +155,24 @@ class LevelGAN(AdversarialModel):
         """
         level, adversarial, conditional, entropy = self.level, None, None, None
         if level.lambda_adv or level.lambda_ent:
-            logits, z_estimate = self.discriminator(fake, training=True, logits=level.lambda_adv > 0, posterior=level.lambda_ent > 0)
+            logits, z_estimate = self.discriminator(
+                fake, training=True, logits=level.lambda_adv > 0, posterior=level.lambda_ent > 0
+            )
             if level.lambda_adv:
                 adversarial = self._track("adv", losses.adversarial_loss(logits, level.adversarial))
             if level.lambda_ent:
                 entropy = self._track("ent", losses.entropy_loss(z_estimate, z))
         if level.lambda_cond:
             recovered = self.stage(fake, training=False)
-            loss = losses.label_loss(recovered, labels) if self.is_top else losses.feature_loss(recovered, condition)
+            loss = (
+                losses.label_loss(recovered, labels)
+                if self.is_top
+                else losses.feature_loss(recovered, condition)
+            )
             conditional = self._track("cond", loss)
-        return losses.generator_loss(adversarial, conditional, entropy, level.lambda_adv, level.lambda_cond, level.lambda_ent)
+        return losses.generator_loss(
+            adversarial, conditional, entropy, level.lambda_adv, level.lambda_cond, level.lambda_ent
+        )
 
     def _track(self, name, value):
         self.trackers[name].update_state(value)

@@ -79,7 +79,9 @@ def entropy_loss(z_estimate, z):
     return ops.mean(ops.square(z_estimate - z))
 
 
-def generator_loss(adversarial, conditional, entropy, lambda_adv=1.0, lambda_cond=1.0, lambda_ent=10.0):
+def generator_loss(
+    adversarial, conditional, entropy, lambda_adv=1.0, lambda_cond=1.0, lambda_ent=10.0
+):
     """Eq. (3). A term that is None is left out, which is how a weight of 0 saves its cost."""
     weighted = ((lambda_adv, adversarial), (lambda_cond, conditional), (lambda_ent, entropy))
     return sum(weight * term for weight, term in weighted if term is not None)

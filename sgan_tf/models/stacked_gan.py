@@ -49,7 +49,9 @@ class StackedGAN(AdversarialModel):
 
     def networks(self):
         """Returns `{group: variables}` of all levels' networks."""
-        return {name: variables for level in self.levels for name, variables in level.networks().items()}
+        return {
+            name: variables for level in self.levels for name, variables in level.networks().items()
+        }
 
     def generator_variables(self):
         return [v for level in self.levels for v in level.generator_variables()]
@@ -71,7 +73,7 @@ class StackedGAN(AdversarialModel):
         """
         top = len(self.levels) - 1 if top is None else top
         outputs = []
-        for level in reversed(self.levels[:top + 1]):
+        for level in reversed(self.levels[: top + 1]):
             h = level.generator([condition, noise[level.index]], training=training)
             outputs.append((h, condition))
             condition = scale_gradient(h, lower_weight)
@@ -81,8 +83,10 @@ class StackedGAN(AdversarialModel):
         *reals, labels = data
         noise = self._draw(seed, tf.shape(labels)[0])
         chain = self.chain(one_hot(labels, self.encoder.num_classes), noise, training=True)
-        pairs = [level.discriminator_losses(real, fake, z, labels)
-                 for level, real, (fake, _), z in zip(self.levels, reals, chain, noise)]
+        pairs = [
+            level.discriminator_losses(real, fake, z, labels)
+            for level, real, (fake, _), z in zip(self.levels, reals, chain, noise)
+        ]
         # The generators are trained as one, so the one that is most behind sets the number of their steps.
         watched = [loss for level, (_, loss) in zip(self.levels, pairs) if level.level.lambda_adv]
         return sum(objective for objective, _ in pairs), tf.reduce_min(watched or [1.0])
@@ -90,9 +94,16 @@ class StackedGAN(AdversarialModel):
     def generator_objective(self, data, seed):
         labels = data[-1]
         noise = self._draw(seed, tf.shape(labels)[0])
-        chain = self.chain(one_hot(labels, self.encoder.num_classes), noise, lower_weight=self.joint.lower_weight, training=True)
-        return sum(level.generator_losses(fake, condition, z, labels)
-                   for level, (fake, condition), z in zip(self.levels, chain, noise))
+        chain = self.chain(
+            one_hot(labels, self.encoder.num_classes),
+            noise,
+            lower_weight=self.joint.lower_weight,
+            training=True,
+        )
+        return sum(
+            level.generator_losses(fake, condition, z, labels)
+            for level, (fake, condition), z in zip(self.levels, chain, noise)
+        )
 
     def _draw(self, seed, count):
         return [level.draw_noise(seed, count) for level in self.levels]
@@ -102,7 +113,10 @@ class StackedGAN(AdversarialModel):
     def noise(self, count, seed=None):
         """Draws `[z_0, …, z_{N-1}]` for `count` samples, float32 `[count, z_dim]` each; the same for the same seed."""
         seed = int(np.random.SeedSequence().generate_state(1)[0] >> 1) if seed is None else seed
-        return [tf.random.stateless_uniform([count, level.level.z_dim], [seed, level.index]).numpy() for level in self.levels]
+        return [
+            tf.random.stateless_uniform([count, level.level.z_dim], [seed, level.index]).numpy()
+            for level in self.levels
+        ]
 
     def decode(self, condition, noise, top=None, batch_size=100):
         """Generates images from given noise.
@@ -122,12 +136,19 @@ class StackedGAN(AdversarialModel):
         top = len(self.levels) - 1 if top is None else top
         condition = np.asarray(condition)
         if top == len(self.levels) - 1:
-            condition = keras.utils.to_categorical(self._labels(condition), self.encoder.num_classes).astype("float32")
+            condition = keras.utils.to_categorical(
+                self._labels(condition), self.encoder.num_classes
+            ).astype("float32")
         if top not in self._decoders:
-            shapes = [self.encoder.shapes[top + 1], *[(level.level.z_dim,) for level in self.levels[:top + 1]]]
+            shapes = [
+                self.encoder.shapes[top + 1],
+                *[(level.level.z_dim,) for level in self.levels[: top + 1]],
+            ]
             signature = [tf.TensorSpec([None, *shape]) for shape in shapes]
-            self._decoders[top] = tf.function(lambda c, *z: self.chain(c, z, top)[0][0], input_signature=signature)
-        return self._in_batches(self._decoders[top], [condition, *noise[:top + 1]], batch_size)
+            self._decoders[top] = tf.function(
+                lambda c, *z: self.chain(c, z, top)[0][0], input_signature=signature
+            )
+        return self._in_batches(self._decoders[top], [condition, *noise[: top + 1]], batch_size)
 
     def sample(self, labels, seed=None):
         """Samples an image for each label.
@@ -153,6 +174,7 @@ class StackedGAN(AdversarialModel):
         Returns:
             float32 array `[N, ...]`.
         """
+
         def generate(condition, *noise):
             for upper, z in zip(reversed(self.levels[level:]), reversed(noise)):
                 condition = upper.generator([condition, z], training=False)
@@ -169,15 +191,24 @@ class StackedGAN(AdversarialModel):
         """
         images = as_float(images)
         upper = self.infer_noise(images)
-        condition = np.argmax(upper.probabilities, -1) if len(self.levels) == 1 else upper.features[0]
+        condition = (
+            np.argmax(upper.probabilities, -1) if len(self.levels) == 1 else upper.features[0]
+        )
         condition = np.repeat(condition, n, axis=0)
-        return self.decode(condition, self.noise(len(condition), seed), top=0).reshape(len(images), n, *images.shape[1:])
+        return self.decode(condition, self.noise(len(condition), seed), top=0).reshape(
+            len(images), n, *images.shape[1:]
+        )
 
     def decompose(self, images):
         """Returns a `Decomposition` in tensors of `images`, a float32 tensor `[N, H, W, C]` in [0, 1]."""
         *features, logits = self.encoder.features(images)
-        noise = [level.discriminator(h, logits=False)[1] for level, h in zip(self.levels, [images, *features])]
-        return Decomposition(features, tf.nn.softmax(logits), [tf.clip_by_value(z, 0, 1) for z in noise])
+        noise = [
+            level.discriminator(h, logits=False)[1]
+            for level, h in zip(self.levels, [images, *features])
+        ]
+        return Decomposition(
+            features, tf.nn.softmax(logits), [tf.clip_by_value(z, 0, 1) for z in noise]
+        )
 
     def infer_noise(self, images):
         """Decomposes real images into the encoder's features and the Q networks' estimates of every z_i.
@@ -201,22 +232,37 @@ class StackedGAN(AdversarialModel):
             float32 array `[N, H, W, C]`.
         """
         known = self.infer_noise(images)
-        condition = np.argmax(known.probabilities, -1) if level == len(self.levels) - 1 else known.features[level]
+        condition = (
+            np.argmax(known.probabilities, -1)
+            if level == len(self.levels) - 1
+            else known.features[level]
+        )
         return self.decode(condition, known.noise, top=level)
 
     def _labels(self, labels):
         labels = np.asarray(labels)
         if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-            raise ValueError(f"labels must be a vector of integers, not {labels.dtype} of shape {labels.shape}")
+            raise ValueError(
+                f"labels must be a vector of integers, not {labels.dtype} of shape {labels.shape}"
+            )
         if labels.size and (labels.min() < 0 or labels.max() >= self.encoder.num_classes):
-            raise ValueError(f"labels must lie in [0, {self.encoder.num_classes}); got {labels.min()} to {labels.max()}")
+            raise ValueError(
+                f"labels must lie in [0, {self.encoder.num_classes}); got {labels.min()} to {labels.max()}"
+            )
         return labels
 
     @staticmethod
     def _in_batches(function, arrays, batch_size):
         """Applies a function of tensors to slices of arrays and joins what it returns."""
         count = len(arrays[0])
-        if not count:  # TensorFlow's CPU convolutions fail on no rows, so one goes in and none comes out
+        if (
+            not count
+        ):  # TensorFlow's CPU convolutions fail on no rows, so one goes in and none comes out
             arrays = [np.zeros((1, *a.shape[1:]), a.dtype) for a in arrays]
-        parts = [function(*(tf.constant(a[start:start + batch_size]) for a in arrays)) for start in range(0, len(arrays[0]), batch_size)]
-        return tf.nest.map_structure(lambda *p: np.concatenate([x.numpy() for x in p])[:count], *parts)
+        parts = [
+            function(*(tf.constant(a[start : start + batch_size]) for a in arrays))
+            for start in range(0, len(arrays[0]), batch_size)
+        ]
+        return tf.nest.map_structure(
+            lambda *p: np.concatenate([x.numpy() for x in p])[:count], *parts
+        )

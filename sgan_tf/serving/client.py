@@ -1,8 +1,8 @@
 """Clients of a served sampler, over REST or gRPC. Neither needs TensorFlow to be imported for REST, nor a model here.
 
-    client = RestClient("http://localhost:8501")
-    labels = look_up(client, ["7", "cat"])
-    pngs = sample(client, labels, seeds=[1, 2])
+client = RestClient("http://localhost:8501")
+labels = look_up(client, ["7", "cat"])
+pngs = sample(client, labels, seeds=[1, 2])
 """
 
 import base64
@@ -36,7 +36,14 @@ class RestClient:
 
         self.url, self.timeout = f"{url.rstrip('/')}/v1/models/{model}:predict", timeout
         # A request that timed out is not sent again: the server may be at work on it.
-        retry = Retry(ATTEMPTS - 1, read=False, backoff_factor=BACKOFF, status_forcelist=[503], allowed_methods=None, raise_on_status=False)
+        retry = Retry(
+            ATTEMPTS - 1,
+            read=False,
+            backoff_factor=BACKOFF,
+            status_forcelist=[503],
+            allowed_methods=None,
+            raise_on_status=False,
+        )
         self.session = requests.Session()
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
@@ -57,20 +64,33 @@ class RestClient:
         import requests
 
         try:
-            answer = self.session.post(self.url, json={"signature_name": signature, "inputs": inputs}, timeout=self.timeout)
+            answer = self.session.post(
+                self.url, json={"signature_name": signature, "inputs": inputs}, timeout=self.timeout
+            )
         except requests.Timeout as error:
-            raise ClientError(f"--timeout: {self.url} did not answer within {self.timeout:g} s") from error
+            raise ClientError(
+                f"--timeout: {self.url} did not answer within {self.timeout:g} s"
+            ) from error
         except requests.RequestException as error:
-            raise ClientError(f"--url: cannot reach {self.url} ({type(error).__name__}); is the server running there?") from error
+            raise ClientError(
+                f"--url: cannot reach {self.url} ({type(error).__name__}); is the server running there?"
+            ) from error
         try:
             body = answer.json()
         except json.JSONDecodeError:
             body = {}
         if answer.status_code == 404:
-            raise ClientError(f"--model: nothing is served at {self.url}; name the model with --model")
+            raise ClientError(
+                f"--model: nothing is served at {self.url}; name the model with --model"
+            )
         if not answer.ok or "outputs" not in body:
-            raise ClientError(f"{self.url} answered {answer.status_code}: {_reason(body.get('error', answer.reason))}")
-        return [base64.b64decode(row["b64"]) if isinstance(row, dict) else row for row in body["outputs"]]
+            raise ClientError(
+                f"{self.url} answered {answer.status_code}: {_reason(body.get('error', answer.reason))}"
+            )
+        return [
+            base64.b64decode(row["b64"]) if isinstance(row, dict) else row
+            for row in body["outputs"]
+        ]
 
 
 class GrpcClient:
@@ -80,11 +100,24 @@ class GrpcClient:
         import grpc
         from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-        policy = {"maxAttempts": ATTEMPTS, "initialBackoff": f"{BACKOFF}s", "maxBackoff": "8s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}
-        options = [("grpc.service_config", json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": policy}]})),
-                   ("grpc.max_receive_message_length", -1)]
+        policy = {
+            "maxAttempts": ATTEMPTS,
+            "initialBackoff": f"{BACKOFF}s",
+            "maxBackoff": "8s",
+            "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        }
+        options = [
+            (
+                "grpc.service_config",
+                json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": policy}]}),
+            ),
+            ("grpc.max_receive_message_length", -1),
+        ]
         self.address, self.model, self.timeout = address, model, timeout
-        self.stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(address, options))
+        self.stub = prediction_service_pb2_grpc.PredictionServiceStub(
+            grpc.insecure_channel(address, options)
+        )
 
     def call(self, signature, inputs):
         """See `RestClient.call`."""
@@ -95,17 +128,27 @@ class GrpcClient:
         request = predict_pb2.PredictRequest()
         request.model_spec.name, request.model_spec.signature_name = self.model, signature
         for name, rows in inputs.items():
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(rows, tf.string if isinstance(rows[0], str) else tf.int64))
+            request.inputs[name].CopyFrom(
+                tf.make_tensor_proto(rows, tf.string if isinstance(rows[0], str) else tf.int64)
+            )
         try:
             answer = self.stub.Predict(request, timeout=self.timeout)
         except grpc.RpcError as error:
             if error.code() == grpc.StatusCode.UNAVAILABLE:
-                raise ClientError(f"--grpc: cannot reach {self.address}; is the server running there?") from error
+                raise ClientError(
+                    f"--grpc: cannot reach {self.address}; is the server running there?"
+                ) from error
             if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-                raise ClientError(f"--timeout: {self.address} did not answer within {self.timeout:g} s") from error
+                raise ClientError(
+                    f"--timeout: {self.address} did not answer within {self.timeout:g} s"
+                ) from error
             if error.code() == grpc.StatusCode.NOT_FOUND:
-                raise ClientError(f"--model: {self.address} does not serve '{self.model}'; name the model with --model") from error
-            raise ClientError(f"{self.address} answered {error.code().name}: {_reason(error.details())}") from error
+                raise ClientError(
+                    f"--model: {self.address} does not serve '{self.model}'; name the model with --model"
+                ) from error
+            raise ClientError(
+                f"{self.address} answered {error.code().name}: {_reason(error.details())}"
+            ) from error
         (output,) = answer.outputs.values()
         return tf.make_ndarray(output).tolist()
 
@@ -125,11 +168,19 @@ def sample(client, labels, seeds):
     Returns:
         A list of bytes, a PNG file each.
     """
-    return [png for start in range(0, len(labels), BATCH)
-            for png in client.call("sample_png", {"labels": labels[start:start + BATCH], "seeds": seeds[start:start + BATCH]})]
+    return [
+        png
+        for start in range(0, len(labels), BATCH)
+        for png in client.call(
+            "sample_png",
+            {"labels": labels[start : start + BATCH], "seeds": seeds[start : start + BATCH]},
+        )
+    ]
 
 
 def _reason(text):
     """Takes the sentence out of a failed assertion's report."""
-    lines = (str(text).rpartition("assertion failed: ")[2].strip() or "no reason given").splitlines()
+    lines = (
+        str(text).rpartition("assertion failed: ")[2].strip() or "no reason given"
+    ).splitlines()
     return lines[0].strip()

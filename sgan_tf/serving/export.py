@@ -38,7 +38,9 @@ class ExportError(UserError):
     """An export that cannot be made; the message says why."""
 
 
-def export(run_dir, export_dir="exports", name=None, version=None, max_batch=1024, form="savedmodel"):
+def export(
+    run_dir, export_dir="exports", name=None, version=None, max_batch=1024, form="savedmodel"
+):
     """Writes a finished run to `<export_dir>/<name>/<version>/`.
 
     The artefact is built aside, tried in a process of its own and then renamed, so that a server that watches the
@@ -66,11 +68,15 @@ def export(run_dir, export_dir="exports", name=None, version=None, max_batch=102
             facts = _write(run_dir, config, target.name, int(final.name), max_batch, form, partial)
             os.rename(partial, final)
     except OSError as error:
-        raise ExportError(f"--export_dir: cannot write to {target}: {error.strerror or error}") from error
+        raise ExportError(
+            f"--export_dir: cannot write to {target}: {error.strerror or error}"
+        ) from error
     return final, facts
 
 
-def check(run_dir, export_dir="exports", name=None, version=None, max_batch=1024, form="savedmodel"):
+def check(
+    run_dir, export_dir="exports", name=None, version=None, max_batch=1024, form="savedmodel"
+):
     """Raises what `export` would, as far as that shows without TensorFlow.
 
     Args:
@@ -82,7 +88,9 @@ def check(run_dir, export_dir="exports", name=None, version=None, max_batch=1024
     config = read_config(run_dir)
     unfinished = Run(run_dir).unfinished(config)
     if unfinished:
-        raise ExportError(f"--run_dir: {run_dir} is not finished: {', '.join(unfinished)}; run train.py again to resume it")
+        raise ExportError(
+            f"--run_dir: {run_dir} is not finished: {', '.join(unfinished)}; run train.py again to resume it"
+        )
     name = name or pathlib.Path(run_dir).resolve().name
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ExportError(f"--name: '{name}' is not a name of letters, digits, '.', '_' and '-'")
@@ -92,7 +100,9 @@ def check(run_dir, export_dir="exports", name=None, version=None, max_batch=1024
     if version is not None and version < 1:
         raise ExportError(f"--version: {version} is not above 0")
     if version is not None and (target / str(version)).exists():
-        raise ExportError(f"--version: {target / str(version)} exists already; choose another number, or leave --version out for the next")
+        raise ExportError(
+            f"--version: {target / str(version)} exists already; choose another number, or leave --version out for the next"
+        )
     return config, target
 
 
@@ -129,10 +139,18 @@ def _write_saved_model(sampler, name, path):
     rows = min(len(sampler.class_names), sampler.max_batch // columns)
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "images.npy")
-        child = subprocess.run([sys.executable, "-c", _SAMPLE, str(path), str(rows), str(columns), out], capture_output=True, text=True)
+        child = subprocess.run(
+            [sys.executable, "-c", _SAMPLE, str(path), str(rows), str(columns), out],
+            capture_output=True,
+            text=True,
+        )
         if child.returncode:
-            raise ExportError(f"{path} does not load in a fresh process, so it was not kept: {child.stderr.strip().splitlines()[-1]}")
-        image_grid(np.load(out), columns, sampler.class_names[:rows]).save(path / "assets" / "samples.png")
+            raise ExportError(
+                f"{path} does not load in a fresh process, so it was not kept: {child.stderr.strip().splitlines()[-1]}"
+            )
+        image_grid(np.load(out), columns, sampler.class_names[:rows]).save(
+            path / "assets" / "samples.png"
+        )
     return {"max_batch": sampler.max_batch}
 
 
@@ -144,7 +162,9 @@ def _sole_writer(target):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ExportError(f"--export_dir: another export writes to {target}; wait for it") from error
+            raise ExportError(
+                f"--export_dir: another export writes to {target}; wait for it"
+            ) from error
         for leftover in target.glob(f"{PARTIAL}*"):  # of processes that were killed
             shutil.rmtree(leftover)
         yield
@@ -163,4 +183,3 @@ def _aside(target):
 
 def _next_version(target):
     return max((int(p.name) for p in target.iterdir() if p.name.isdecimal()), default=0) + 1
-

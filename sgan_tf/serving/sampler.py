@@ -22,19 +22,37 @@ class Sampler(tf.Module):
 
     def __init__(self, stack, class_names, max_batch=1024):
         super().__init__(name="sampler")
-        self._stack = lambda: stack  # a function, or the SavedModel would hold all that Keras tracks in it
+        self._stack = lambda: (
+            stack
+        )  # a function, or the SavedModel would hold all that Keras tracks in it
         self.class_names, self.max_batch = list(class_names), max_batch
         levels, encoder = stack.levels, stack.encoder
         self.z_dims = [level.level.z_dim for level in levels]
         # What a SavedModel must hold: each variable once, without D's heads and the optimizers.
-        networks = [*encoder.stages, *(level.generator for level in levels),
-                    *(part for level in levels for part in (level.discriminator.trunk, level.discriminator.posterior))]
-        self.weights = list({id(w): w.value for network in networks for w in network.weights}.values())
+        networks = [
+            *encoder.stages,
+            *(level.generator for level in levels),
+            *(
+                part
+                for level in levels
+                for part in (level.discriminator.trunk, level.discriminator.posterior)
+            ),
+        ]
+        self.weights = list(
+            {id(w): w.value for network in networks for w in network.weights}.values()
+        )
         self._specs = {
-            "labels": tf.TensorSpec([None], tf.int64), "seeds": tf.TensorSpec([None], tf.int64), "names": tf.TensorSpec([None], tf.string),
-            "images": tf.TensorSpec([None, *encoder.image_shape]), "features": tf.TensorSpec([None, *encoder.shapes[1]]),
-            **{f"z{i}": tf.TensorSpec([None, dim]) for i, dim in enumerate(self.z_dims)}}
-        self.functions = {name: self._trace(inputs, function) for name, (inputs, function) in self._table().items()}
+            "labels": tf.TensorSpec([None], tf.int64),
+            "seeds": tf.TensorSpec([None], tf.int64),
+            "names": tf.TensorSpec([None], tf.string),
+            "images": tf.TensorSpec([None, *encoder.image_shape]),
+            "features": tf.TensorSpec([None, *encoder.shapes[1]]),
+            **{f"z{i}": tf.TensorSpec([None, dim]) for i, dim in enumerate(self.z_dims)},
+        }
+        self.functions = {
+            name: self._trace(inputs, function)
+            for name, (inputs, function) in self._table().items()
+        }
 
     def _table(self):
         noise = [f"z{i}" for i in range(len(self.z_dims))]
@@ -49,37 +67,70 @@ class Sampler(tf.Module):
         }
         if len(self.z_dims) == 1:  # without a cut there is no h_1 to start from
             del table["render"]
-        return {**{name: (inputs, _never_empty(function)) for name, (inputs, function) in table.items()}, "lookup": (["names"], self._lookup)}
+        return {
+            **{
+                name: (inputs, _never_empty(function)) for name, (inputs, function) in table.items()
+            },
+            "lookup": (["names"], self._lookup),
+        }
 
     def _trace(self, names, function):
         @tf.function(autograph=False)
         def signature(**inputs):
             return function(**self._checked(inputs))
 
-        return signature.get_concrete_function(**{name: tf.TensorSpec(self._specs[name].shape, self._specs[name].dtype, name) for name in names})
+        return signature.get_concrete_function(
+            **{
+                name: tf.TensorSpec(self._specs[name].shape, self._specs[name].dtype, name)
+                for name in names
+            }
+        )
 
     # Checks
 
     def _checked(self, inputs):
         """Returns the inputs behind assertions: nothing reads them before all have held."""
         # Hides the static shapes, from which the graph's optimizer would conclude that the checks hold.
-        inputs = {name: tf.raw_ops.PlaceholderWithDefault(input=x, shape=tf.TensorShape(None)) for name, x in inputs.items()}
+        inputs = {
+            name: tf.raw_ops.PlaceholderWithDefault(input=x, shape=tf.TensorShape(None))
+            for name, x in inputs.items()
+        }
         with tf.control_dependencies([self._assert_shape(name, x) for name, x in inputs.items()]):
             rows = {name: tf.shape(x)[0] for name, x in inputs.items()}
         checks = []
         (first, count), *others = rows.items()
-        checks.append(tf.debugging.Assert(count <= self.max_batch, [f"a batch holds at most {self.max_batch} rows; {first} has", count]))
-        checks += [tf.debugging.Assert(count == n, [f"{first} and {name} must have the same number of rows; they have", count, n])
-                   for name, n in others]
+        checks.append(
+            tf.debugging.Assert(
+                count <= self.max_batch,
+                [f"a batch holds at most {self.max_batch} rows; {first} has", count],
+            )
+        )
+        checks += [
+            tf.debugging.Assert(
+                count == n,
+                [f"{first} and {name} must have the same number of rows; they have", count, n],
+            )
+            for name, n in others
+        ]
         if "labels" in inputs:
             classes, labels = len(self.class_names), inputs["labels"]
             good = tf.reduce_all((labels >= 0) & (labels < classes))
-            checks.append(tf.debugging.Assert(good, [f"labels must lie in [0, {classes}); got", labels]))
+            checks.append(
+                tf.debugging.Assert(good, [f"labels must lie in [0, {classes}); got", labels])
+            )
         if "images" in inputs:
             images = inputs["images"]
-            checks.append(tf.debugging.Assert(tf.reduce_all((images >= 0) & (images <= 1)), ["images must be float32 in [0, 1]"]))
+            checks.append(
+                tf.debugging.Assert(
+                    tf.reduce_all((images >= 0) & (images <= 1)),
+                    ["images must be float32 in [0, 1]"],
+                )
+            )
         with tf.control_dependencies(checks):
-            return {name: tf.ensure_shape(tf.identity(x), self._specs[name].shape) for name, x in inputs.items()}
+            return {
+                name: tf.ensure_shape(tf.identity(x), self._specs[name].shape)
+                for name, x in inputs.items()
+            }
 
     def _assert_shape(self, name, x):
         expected = self._specs[name].shape.as_list()
@@ -87,7 +138,11 @@ class Sampler(tf.Module):
         # Ranks are compared first: shapes of different ranks cannot be.
         ranks = tf.debugging.Assert(tf.equal(tf.rank(x), len(expected)), [text, tf.shape(x)])
         with tf.control_dependencies([ranks]):
-            return tf.debugging.Assert(tf.reduce_all(tf.equal(tf.shape(x)[1:], expected[1:])), [text, tf.shape(x)], summarize=4)
+            return tf.debugging.Assert(
+                tf.reduce_all(tf.equal(tf.shape(x)[1:], expected[1:])),
+                [text, tf.shape(x)],
+                summarize=4,
+            )
 
     # Signatures
 
@@ -107,7 +162,11 @@ class Sampler(tf.Module):
 
     def _png(self, labels, seeds):
         images = tf.cast(tf.round(self._seeded(labels, seeds)["images"] * 255), tf.uint8)
-        return {"image_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.TensorSpec([], tf.string))}
+        return {
+            "image_bytes": tf.map_fn(
+                tf.io.encode_png, images, fn_output_signature=tf.TensorSpec([], tf.string)
+            )
+        }
 
     def _render(self, features, z0):
         return {"images": self._chain(features, [z0], top=0)}
@@ -115,13 +174,19 @@ class Sampler(tf.Module):
     def _encode(self, images):
         known = self._stack().decompose(images)
         features = {"features": known.features[0]} if known.features else {}
-        return {**features, "probabilities": known.probabilities, **{f"z{i}": z for i, z in enumerate(known.noise)}}
+        return {
+            **features,
+            "probabilities": known.probabilities,
+            **{f"z{i}": z for i, z in enumerate(known.noise)},
+        }
 
     def _variations(self, images, seeds):
         z0 = self._rows(seeds, self.z_dims[0])
         *features, logits = self._stack().encoder.features(images)
         if not features:
-            return {"images": self._chain(one_hot(tf.argmax(logits, -1), len(self.class_names)), [z0])}
+            return {
+                "images": self._chain(one_hot(tf.argmax(logits, -1), len(self.class_names)), [z0])
+            }
         return self._render(features[0], z0)
 
     def _lookup(self, names):
@@ -145,17 +210,24 @@ class Sampler(tf.Module):
     @staticmethod
     def _rows(seeds, columns):
         """Draws a row of U[0, 1) for each seed, from that seed alone: no library op does so for a batch at once."""
+
         def row(seed):
-            return tf.random.stateless_uniform([columns], tf.stack([seed, tf.zeros_like(seed)]), alg="philox")
+            return tf.random.stateless_uniform(
+                [columns], tf.stack([seed, tf.zeros_like(seed)]), alg="philox"
+            )
 
         return tf.map_fn(row, seeds, fn_output_signature=tf.TensorSpec([columns]))
 
 
 def _never_empty(function):
     """Gives an empty batch a row and takes it away again: TensorFlow's CPU convolutions fail on none."""
+
     def guarded(**inputs):
         count = tf.shape(next(iter(inputs.values())))[0]
-        padded = {name: tf.pad(x, [[0, tf.maximum(1 - count, 0)]] + [[0, 0]] * (x.shape.rank - 1)) for name, x in inputs.items()}
+        padded = {
+            name: tf.pad(x, [[0, tf.maximum(1 - count, 0)]] + [[0, 0]] * (x.shape.rank - 1))
+            for name, x in inputs.items()
+        }
         return {name: x[:count] for name, x in function(**padded).items()}
 
     return guarded

@@ -5,12 +5,19 @@ import tensorflow as tf
 
 def warmup_inputs(sampler):
     """Returns `{signature: {input: tensor}}`, one request of one row for every signature."""
+
     def value(name, spec):
         shape = [1, *spec.shape[1:]]
-        return tf.constant(sampler.class_names[:1]) if name == "names" else tf.zeros(shape, spec.dtype)
+        return (
+            tf.constant(sampler.class_names[:1]) if name == "names" else tf.zeros(shape, spec.dtype)
+        )
 
-    return {signature: {name: value(name, spec) for name, spec in function.structured_input_signature[1].items()}
-            for signature, function in sampler.functions.items()}
+    return {
+        signature: {
+            name: value(name, spec) for name, spec in function.structured_input_signature[1].items()
+        }
+        for signature, function in sampler.functions.items()
+    }
 
 
 def write_warmup(sampler, model_name, path):
@@ -30,5 +37,7 @@ def write_warmup(sampler, model_name, path):
             request.model_spec.name, request.model_spec.signature_name = model_name, signature
             for name, tensor in inputs.items():
                 request.inputs[name].CopyFrom(tf.make_tensor_proto(tensor))
-            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            log = prediction_log_pb2.PredictionLog(
+                predict_log=prediction_log_pb2.PredictLog(request=request)
+            )
             writer.write(log.SerializeToString())

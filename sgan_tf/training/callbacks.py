@@ -11,7 +11,9 @@ from sgan_tf.images import image_grid
 from sgan_tf.spread import conditional_spread, spread
 
 log = logging.getLogger("sgan_tf")
-COLLAPSED = 0.05  # conditional spread, in units of the real spread, below which a level ignores its noise
+COLLAPSED = (
+    0.05  # conditional spread, in units of the real spread, below which a level ignores its noise
+)
 
 
 class Interrupted(Exception):
@@ -54,7 +56,9 @@ class Checkpoint(keras.callbacks.Callback):
         self.step += 1
         bad = [name for name, value in logs.items() if not np.isfinite(float(value))]
         if bad:
-            raise TrainingDiverged(f"{self.stage}: {bad[0]} is not finite at step {self.step}; {self._last_good()}")
+            raise TrainingDiverged(
+                f"{self.stage}: {bad[0]} is not finite at step {self.step}; {self._last_good()}"
+            )
         if self.step % self.steps == 0:
             return  # the end of the epoch saves, after its metrics are written
         stop = self.stop()
@@ -70,14 +74,22 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _save(self):
         try:
-            self.run.save(self.stage, self.model.state(), self.step, self.step >= self.steps * self.epochs)
+            self.run.save(
+                self.stage, self.model.state(), self.step, self.step >= self.steps * self.epochs
+            )
         except FloatingPointError as error:
-            raise TrainingDiverged(f"{self.stage}: {error} at step {self.step}; {self._last_good()}") from error
+            raise TrainingDiverged(
+                f"{self.stage}: {error} at step {self.step}; {self._last_good()}"
+            ) from error
         self.saved_at = time.monotonic()
 
     def _last_good(self):
         step = self.run.progress(self.stage)[0]
-        return (f"the checkpoint of step {step} is kept" if step else "there is no checkpoint of this stage yet") + "; a lower learning rate may help"
+        return (
+            f"the checkpoint of step {step} is kept"
+            if step
+            else "there is no checkpoint of this stage yet"
+        ) + "; a lower learning rate may help"
 
 
 class EpochLog(keras.callbacks.Callback):
@@ -100,13 +112,27 @@ class EpochLog(keras.callbacks.Callback):
 
         values = {name: round(float(value), 6) for name, value in sorted(logs.items())}
         seconds = round(time.monotonic() - self.started, 1)
-        self.run.append_metrics({"stage": self.stage, "epoch": epoch + 1, "step": (epoch + 1) * self.steps, **values, "seconds": seconds})
+        self.run.append_metrics(
+            {
+                "stage": self.stage,
+                "epoch": epoch + 1,
+                "step": (epoch + 1) * self.steps,
+                **values,
+                "seconds": seconds,
+            }
+        )
         with self.writer.as_default(step=epoch + 1):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
         self.writer.flush()
-        log.info("%s epoch %d/%d (%.1f s): %s", self.stage, epoch + 1, self.epochs, seconds,
-                 ", ".join(f"{name} {value:.4g}" for name, value in values.items()))
+        log.info(
+            "%s epoch %d/%d (%.1f s): %s",
+            self.stage,
+            epoch + 1,
+            self.epochs,
+            seconds,
+            ", ".join(f"{name} {value:.4g}" for name, value in values.items()),
+        )
 
     def on_train_end(self, logs=None):
         self.writer.close()
@@ -120,14 +146,20 @@ class Progress(keras.callbacks.Callback):
         self.stage, self.steps, self.epochs, self.offset = stage, steps, epochs, start_step % steps
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.bar = keras.utils.Progbar(self.steps, stateful_metrics=None) if sys.stdout.isatty() else None
+        self.bar = (
+            keras.utils.Progbar(self.steps, stateful_metrics=None) if sys.stdout.isatty() else None
+        )
         if self.bar:
             print(f"{self.stage} epoch {epoch + 1}/{self.epochs}")
 
     def on_train_batch_end(self, batch, logs=None):
         if self.bar:
             self.bar.stateful_metrics = set(logs)
-            self.bar.update(min(self.offset + batch + 1, self.steps), [(k, float(v)) for k, v in sorted(logs.items())], finalize=False)
+            self.bar.update(
+                min(self.offset + batch + 1, self.steps),
+                [(k, float(v)) for k, v in sorted(logs.items())],
+                finalize=False,
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         self.offset = 0
@@ -157,9 +189,15 @@ class CollapseMonitor(keras.callbacks.Callback):
             logs[f"spread_{level.index}"] = spread(h.reshape(-1, *h.shape[2:])) / real
             logs[f"conditional_spread_{level.index}"] = conditional
             if conditional < COLLAPSED:
-                log.warning("level %d has collapsed: for one condition its samples spread %.3f times as widely as real data, so it "
-                            "ignores its noise z_%d; if this lasts, raise levels.%d.lambda_ent or lower levels.%d.z_dim",
-                            level.index, conditional, level.index, level.index, level.index)
+                log.warning(
+                    "level %d has collapsed: for one condition its samples spread %.3f times as widely as real data, so it "
+                    "ignores its noise z_%d; if this lasts, raise levels.%d.lambda_ent or lower levels.%d.z_dim",
+                    level.index,
+                    conditional,
+                    level.index,
+                    level.index,
+                    level.index,
+                )
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -176,7 +214,14 @@ class SampleGrid(keras.callbacks.Callback):
 
     def __init__(self, run, stage, epochs, every, draw, class_names):
         super().__init__()
-        self.run, self.stage, self.epochs, self.every, self.draw, self.class_names = run, stage, epochs, every, draw, class_names
+        self.run, self.stage, self.epochs, self.every, self.draw, self.class_names = (
+            run,
+            stage,
+            epochs,
+            every,
+            draw,
+            class_names,
+        )
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch + 1 == self.epochs or (self.every and (epoch + 1) % self.every == 0):

@@ -38,10 +38,23 @@ class Pipeline:
         stop: Function that tells whether to stop and save.
     """
 
-    def __init__(self, config, run, dataset, strategy=None, sample_every=5, checkpoint_minutes=5, stop=lambda: False):
+    def __init__(
+        self,
+        config,
+        run,
+        dataset,
+        strategy=None,
+        sample_every=5,
+        checkpoint_minutes=5,
+        stop=lambda: False,
+    ):
         self.config, self.run, self.dataset = config, run, dataset
         self.strategy = strategy or tf.distribute.get_strategy()
-        self.sample_every, self.checkpoint_minutes, self.stop = sample_every, checkpoint_minutes, stop
+        self.sample_every, self.checkpoint_minutes, self.stop = (
+            sample_every,
+            checkpoint_minutes,
+            stop,
+        )
         with self.strategy.scope():
             self.encoder, self.stack = build(config, dataset.image_shape, dataset.num_classes)
         self._real = None
@@ -61,7 +74,9 @@ class Pipeline:
             if name in wanted:
                 missing = [n for n in list(plan)[:position] if not self.run.progress(n)[1]]
                 if missing:
-                    raise RunError(f"--stages: {name} needs {missing[0]}, which is not finished; add it to --stages")
+                    raise RunError(
+                        f"--stages: {name} needs {missing[0]}, which is not finished; add it to --stages"
+                    )
                 self._train_stage(name, plan[name])
         return self.stack
 
@@ -86,13 +101,17 @@ class Pipeline:
         keras.utils.set_random_seed(stage_seed(self.config.seed, name))
         if name == "encoder":
             settings = self.config.encoder
-            steps = settings.epochs * steps_per_epoch(len(self.dataset.train_images), self.config.batch_size)
+            steps = settings.epochs * steps_per_epoch(
+                len(self.dataset.train_images), self.config.batch_size
+            )
             schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
             optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
             self.encoder.compile(optimizer=optimizer, jit_compile=False)
             optimizer.build(self.encoder.trainable_variables)
             if self.encoder.center:
-                self.encoder.center.mean.assign(self.dataset.train_images.mean(0, dtype=np.float64) / 255)
+                self.encoder.center.mean.assign(
+                    self.dataset.train_images.mean(0, dtype=np.float64) / 255
+                )
             return self.encoder
         if name == "joint":
             model, settings = joint_stack(self.config, self.stack), self.config.joint
@@ -110,12 +129,32 @@ class Pipeline:
         if step:
             log.info("%s resumes at step %d of %d", name, step, steps * epochs)
         # The checkpoint comes last: what an epoch's end does before it is done again after a kill, never left out.
-        callbacks = [*self._watchers(name, model, epochs), EpochLog(self.run, name, steps, epochs), Progress(name, steps, epochs, step),
-                     Checkpoint(self.run, name, steps, epochs, step, saved_metrics, self.checkpoint_minutes, self.stop)]
+        callbacks = [
+            *self._watchers(name, model, epochs),
+            EpochLog(self.run, name, steps, epochs),
+            Progress(name, steps, epochs, step),
+            Checkpoint(
+                self.run,
+                name,
+                steps,
+                epochs,
+                step,
+                saved_metrics,
+                self.checkpoint_minutes,
+                self.stop,
+            ),
+        ]
 
         def fit(start, first, last, count):
-            model.fit(batches(arrays, size, seed, start, **self._augmentation(name)), initial_epoch=first, epochs=last, steps_per_epoch=count,
-                      callbacks=callbacks, verbose=0, shuffle=False)
+            model.fit(
+                batches(arrays, size, seed, start, **self._augmentation(name)),
+                initial_epoch=first,
+                epochs=last,
+                steps_per_epoch=count,
+                callbacks=callbacks,
+                verbose=0,
+                shuffle=False,
+            )
 
         epoch, begun = divmod(step, steps)
         if begun:  # the rest of an epoch that was cut short
@@ -130,7 +169,9 @@ class Pipeline:
         for name in self.config.stages():
             with self.strategy.scope():
                 model = self._model(name)
-            data = batches(self._arrays(name), self.config.batch_size, 0, **self._augmentation(name))
+            data = batches(
+                self._arrays(name), self.config.batch_size, 0, **self._augmentation(name)
+            )
             model.fit(data, steps_per_epoch=warm_up, verbose=0, shuffle=False)
             started = time.perf_counter()
             model.fit(data, steps_per_epoch=steps, verbose=0, shuffle=False)
@@ -139,7 +180,11 @@ class Pipeline:
 
     def _augmentation(self, name):
         """Returns the options of `batches` that change a stage's images: only E learns from changed ones."""
-        return {"flip": self.config.encoder.flip, "shift": self.config.encoder.shift} if name == "encoder" else {}
+        return (
+            {"flip": self.config.encoder.flip, "shift": self.config.encoder.shift}
+            if name == "encoder"
+            else {}
+        )
 
     def _arrays(self, name):
         """Returns what a stage trains on: `(images, labels)`, `(h_i, h_{i+1}, labels)` or `(h_0, …, labels)`."""
@@ -157,16 +202,27 @@ class Pipeline:
         if self._real is None:
             images = self.dataset.train_images
             features = tf.function(lambda batch: self.encoder.features(batch)[:-1])
-            parts = [features(tf.constant(as_float(images[i:i + FEATURE_BATCH]))) for i in range(0, len(images), FEATURE_BATCH)]
-            self._real = [images] + [np.concatenate([h.numpy() for h in level]) for level in zip(*parts)]
+            parts = [
+                features(tf.constant(as_float(images[i : i + FEATURE_BATCH])))
+                for i in range(0, len(images), FEATURE_BATCH)
+            ]
+            self._real = [images] + [
+                np.concatenate([h.numpy() for h in level]) for level in zip(*parts)
+            ]
         return self._real
 
     def _report_accuracy(self):
         images, labels = self.dataset.test_images, self.dataset.test_labels
-        logits = np.concatenate([self.encoder(as_float(images[i:i + FEATURE_BATCH]), training=False).numpy()
-                                 for i in range(0, len(images), FEATURE_BATCH)])
+        logits = np.concatenate(
+            [
+                self.encoder(as_float(images[i : i + FEATURE_BATCH]), training=False).numpy()
+                for i in range(0, len(images), FEATURE_BATCH)
+            ]
+        )
         accuracy = float(np.mean(logits.argmax(-1) == labels))
-        self.run.write("encoder.json", f'{{"test_accuracy": {accuracy:.4f}, "test_images": {len(labels)}}}\n')
+        self.run.write(
+            "encoder.json", f'{{"test_accuracy": {accuracy:.4f}, "test_images": {len(labels)}}}\n'
+        )
         log.info("encoder: test accuracy %.4f on %d images", accuracy, len(labels))
 
     def _watchers(self, name, model, epochs):
@@ -183,31 +239,65 @@ class Pipeline:
         if top == len(stack.levels) - 1:
             condition = by_class
         else:
-            condition = real[top + 1][np.concatenate([np.flatnonzero(self.dataset.train_labels == c)[:1].repeat(GRID_COLUMNS)
-                                                      for c in range(self.dataset.num_classes)])]
+            condition = real[top + 1][
+                np.concatenate(
+                    [
+                        np.flatnonzero(self.dataset.train_labels == c)[:1].repeat(GRID_COLUMNS)
+                        for c in range(self.dataset.num_classes)
+                    ]
+                )
+            ]
         noise = stack.noise(len(by_class), seed=self.config.seed)
 
         def draw():
             return stack.decode(condition, noise, top=top)
 
         if not (self.run.path / "reals.png").exists():
-            index = np.concatenate([np.resize(np.flatnonzero(self.dataset.train_labels == c), GRID_COLUMNS) for c in range(self.dataset.num_classes)])
-            self.run.save_png("reals.png", image_grid(self.dataset.train_images[index], GRID_COLUMNS, self.dataset.class_names))
-            self.run.save_png("fakes_init.png", image_grid(draw(), GRID_COLUMNS, self.dataset.class_names))
-        return [CollapseMonitor(levels, self._monitor(stack, levels, real), spreads),
-                SampleGrid(self.run, name, epochs, self.sample_every, draw, self.dataset.class_names)]
+            index = np.concatenate(
+                [
+                    np.resize(np.flatnonzero(self.dataset.train_labels == c), GRID_COLUMNS)
+                    for c in range(self.dataset.num_classes)
+                ]
+            )
+            self.run.save_png(
+                "reals.png",
+                image_grid(
+                    self.dataset.train_images[index], GRID_COLUMNS, self.dataset.class_names
+                ),
+            )
+            self.run.save_png(
+                "fakes_init.png", image_grid(draw(), GRID_COLUMNS, self.dataset.class_names)
+            )
+        return [
+            CollapseMonitor(levels, self._monitor(stack, levels, real), spreads),
+            SampleGrid(self.run, name, epochs, self.sample_every, draw, self.dataset.class_names),
+        ]
 
     def _monitor(self, stack, levels, real):
         """Returns the function that draws every level's h_i, several times for each of some real conditions."""
-        rows = np.arange(MONITOR_CONDITIONS * MONITOR_DRAWS) // MONITOR_DRAWS % len(self.dataset.train_labels)
+        rows = (
+            np.arange(MONITOR_CONDITIONS * MONITOR_DRAWS)
+            // MONITOR_DRAWS
+            % len(self.dataset.train_labels)
+        )
         labels = self.dataset.train_labels
-        conditions = [level.condition(tf.constant((real + [labels])[level.index + 1][rows])) for level in levels]
+        conditions = [
+            level.condition(tf.constant((real + [labels])[level.index + 1][rows]))
+            for level in levels
+        ]
         noise = stack.noise(len(rows), seed=self.config.seed + 1)
-        functions = [tf.function(lambda c, z, g=level.generator: g([c, z], training=False)) for level in levels]
+        functions = [
+            tf.function(lambda c, z, g=level.generator: g([c, z], training=False))
+            for level in levels
+        ]
 
         def generate():
-            return [function(c, noise[level.index]).numpy().reshape(MONITOR_CONDITIONS, MONITOR_DRAWS, *level.generator.output_shape[1:])
-                    for level, function, c in zip(levels, functions, conditions)]
+            return [
+                function(c, noise[level.index])
+                .numpy()
+                .reshape(MONITOR_CONDITIONS, MONITOR_DRAWS, *level.generator.output_shape[1:])
+                for level, function, c in zip(levels, functions, conditions)
+            ]
 
         return generate
 
@@ -219,10 +309,14 @@ def record_facts(run, dataset):
         RunError: when the run was begun on other images.
     """
     if run.record("data.json", dataset.description()) is not None:
-        raise RunError(f"--run_dir: {run.path} was trained on other images than these (see data.json in it); choose another folder")
+        raise RunError(
+            f"--run_dir: {run.path} was trained on other images than these (see data.json in it); choose another folder"
+        )
     before = run.record("versions.json", versions())
     if before is not None:
-        log.warning("the run was begun with %s: its weights may differ from an uninterrupted run's", before)
+        log.warning(
+            "the run was begun with %s: its weights may differ from an uninterrupted run's", before
+        )
 
 
 def build(config, image_shape, num_classes, seeded=True):
@@ -237,6 +331,7 @@ def build(config, image_shape, num_classes, seeded=True):
     Returns:
         `(Encoder, StackedGAN)`.
     """
+
     def set_seed(seed):
         if seeded:
             keras.utils.set_random_seed(seed)
@@ -255,12 +350,18 @@ def joint_stack(config, stack):
     """Returns a `StackedGAN` with the weights of `stack` and the discriminators' noise of joint training."""
     levels = []
     for level in stack.levels:
-        settings = dataclasses.replace(level.level, dropout=level.level.joint_dropout, hidden_noise=level.level.joint_hidden_noise)
+        settings = dataclasses.replace(
+            level.level,
+            dropout=level.level.joint_dropout,
+            hidden_noise=level.level.joint_hidden_noise,
+        )
         joint = LevelGAN(settings, stack.encoder, level.index, name=f"joint_level{level.index}")
         joint.generator.set_weights(level.generator.get_weights())
         joint.discriminator.set_weights(level.discriminator.get_weights())
         levels.append(joint)
-    return StackedGAN(stack.encoder, levels, config.joint, stage_seed(config.seed, "joint"), name="joint_stack")
+    return StackedGAN(
+        stack.encoder, levels, config.joint, stage_seed(config.seed, "joint"), name="joint_stack"
+    )
 
 
 def load(run_dir, as_is=False):
@@ -283,9 +384,13 @@ def load(run_dir, as_is=False):
     usable = {name: done or (as_is and step > 0) for name, (step, done) in progress.items()}
     for name, good in usable.items():
         if not good and name != "joint":
-            raise RunError(f"--run_dir: {run_dir} is not trained: {name} is not finished; run train.py again to resume it")
+            raise RunError(
+                f"--run_dir: {run_dir} is not trained: {name} is not finished; run train.py again to resume it"
+            )
     data = json.loads((run.path / "data.json").read_text())
-    encoder, stack = build(config, tuple(data["image_shape"]), len(data["class_names"]), seeded=False)
+    encoder, stack = build(
+        config, tuple(data["image_shape"]), len(data["class_names"]), seeded=False
+    )
     run.load("encoder", encoder.networks())
     encoder.trainable = False
     for level in stack.levels:

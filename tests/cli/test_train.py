@@ -47,13 +47,30 @@ def metrics(run_dir):
 def test_a_run_explains_itself(finished):
     run_dir, out = finished
     names = {p.name for p in run_dir.iterdir()}
-    assert names >= {"config.json", "data.json", "versions.json", "metrics.jsonl", "encoder.json", "log.txt", "tensorboard", "checkpoints",
-                     "reals.png", "fakes_init.png", "fakes_level0_0002.png", "fakes_level1_0002.png", "fakes_joint_0002.png"}
+    assert names >= {
+        "config.json",
+        "data.json",
+        "versions.json",
+        "metrics.jsonl",
+        "encoder.json",
+        "log.txt",
+        "tensorboard",
+        "checkpoints",
+        "reals.png",
+        "fakes_init.png",
+        "fakes_level0_0002.png",
+        "fakes_level1_0002.png",
+        "fakes_joint_0002.png",
+    }
     assert str(run_dir / "fakes_joint_0002.png") in out
     assert Image.open(run_dir / "fakes_joint_0002.png").size >= (10 * 32, 10 * 32)
     lines = metrics(run_dir)
-    assert [(line["stage"], line["epoch"], line["step"]) for line in lines] == [(s, e, 29 * e) for s in STAGES for e in (1, 2)]
-    assert {"d_loss_0", "adv_0", "cond_0", "ent_0", "spread_0", "conditional_spread_0"} <= lines[2].keys()
+    assert [(line["stage"], line["epoch"], line["step"]) for line in lines] == [
+        (s, e, 29 * e) for s in STAGES for e in (1, 2)
+    ]
+    assert {"d_loss_0", "adv_0", "cond_0", "ent_0", "spread_0", "conditional_spread_0"} <= lines[
+        2
+    ].keys()
     assert json.loads((run_dir / "encoder.json").read_text())["test_accuracy"] > 0.5
     assert list((run_dir / "tensorboard" / "joint").iterdir())
 
@@ -106,11 +123,15 @@ def test_a_trained_run_loads(finished):
     expected = np.random.random(3)
     np.random.seed(7)
     stack = sgan_tf.load(finished[0])
-    np.testing.assert_array_equal(np.random.random(3), expected)  # loading leaves the user's random numbers alone
+    np.testing.assert_array_equal(
+        np.random.random(3), expected
+    )  # loading leaves the user's random numbers alone
     assert stack.class_names == [str(d) for d in range(10)]
     assert stack.sample(np.arange(10), seed=0).shape == (10, 8, 8, 1)
     joint = Run(finished[0])._read("joint")[1]
-    np.testing.assert_array_equal(joint["generator0/000/kernel"], stack.levels[0].generator.variables[0].numpy())
+    np.testing.assert_array_equal(
+        joint["generator0/000/kernel"], stack.levels[0].generator.variables[0].numpy()
+    )
 
 
 def test_an_untrained_run_does_not_load(tmp_path):
@@ -176,9 +197,27 @@ def test_a_folder_of_images_trains_to_the_end_with_its_class_names(tmp_path):
     for name in ("cats", "dogs"):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for i in range(25):
-            Image.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(tmp_path / "photos" / name / f"{i}.png")
-    arguments = ["--dataset", "folder", "--data_dir", tmp_path / "photos", "--preset", "digits", "--image_size", "16",
-                 "--set", "batch_size=16", "--run_dir", tmp_path / "run", "--epochs", "1", "--stages", "encoder,level0,level1"]
+            Image.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(
+                tmp_path / "photos" / name / f"{i}.png"
+            )
+    arguments = [
+        "--dataset",
+        "folder",
+        "--data_dir",
+        tmp_path / "photos",
+        "--preset",
+        "digits",
+        "--image_size",
+        "16",
+        "--set",
+        "batch_size=16",
+        "--run_dir",
+        tmp_path / "run",
+        "--epochs",
+        "1",
+        "--stages",
+        "encoder,level0,level1",
+    ]
     train(arguments)
     assert sgan_tf.load(tmp_path / "run").class_names == ["cats", "dogs"]
     (tmp_path / "photos" / "cats" / "0.png").unlink()
@@ -188,7 +227,11 @@ def test_a_folder_of_images_trains_to_the_end_with_its_class_names(tmp_path):
 @pytest.mark.slow
 def test_dry_run_writes_nothing(tmp_path):
     out, _ = train(["--dry_run", "--run_dir", tmp_path / "run"])
-    assert '"lambda_ent": 10.0' in out and "joint: 30 epochs of 29 steps = 870 steps" in out and "parameters" in out
+    assert (
+        '"lambda_ent": 10.0' in out
+        and "joint: 30 epochs of 29 steps = 870 steps" in out
+        and "parameters" in out
+    )
     assert not (tmp_path / "run").exists()
 
 

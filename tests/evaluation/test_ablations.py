@@ -17,12 +17,23 @@ def configs(**settings):
 
 def test_the_rows_are_the_papers():
     rows = configs()
-    weights = {name: [(level.lambda_adv, level.lambda_cond, level.lambda_ent) for level in config.levels] for name, config in rows.items()}
+    weights = {
+        name: [(level.lambda_adv, level.lambda_cond, level.lambda_ent) for level in config.levels]
+        for name, config in rows.items()
+    }
     assert weights == {
-        "SGAN": [(1, 1, 10)] * 2, "SGAN-no-joint": [(1, 1, 10)] * 2, "DCGAN (L_adv + L_cond + L_ent)": [(1, 1, 10)],
-        "DCGAN (L_adv + L_cond)": [(1, 1, 0)], "DCGAN (L_adv + L_ent)": [(1, 0, 10)], "DCGAN (L_adv)": [(1, 0, 0)]}
+        "SGAN": [(1, 1, 10)] * 2,
+        "SGAN-no-joint": [(1, 1, 10)] * 2,
+        "DCGAN (L_adv + L_cond + L_ent)": [(1, 1, 10)],
+        "DCGAN (L_adv + L_cond)": [(1, 1, 0)],
+        "DCGAN (L_adv + L_ent)": [(1, 0, 10)],
+        "DCGAN (L_adv)": [(1, 0, 0)],
+    }
     assert "joint" in rows["SGAN"].stages() and "joint" not in rows["SGAN-no-joint"].stages()
-    assert len({config.seed for config in rows.values()}) == 1 and len({str(config.encoder) for config in rows.values()}) == 1
+    assert (
+        len({config.seed for config in rows.values()}) == 1
+        and len({str(config.encoder) for config in rows.values()}) == 1
+    )
     stack, baseline = rows["SGAN"].stages(), rows["DCGAN (L_adv)"].stages()
     assert baseline["level0"] == stack["level0"] + stack["joint"]
 
@@ -45,12 +56,26 @@ def test_what_the_rows_share():
 def test_the_program_trains_scores_and_resumes(tmp_path):
     program, out = module("ablations"), tmp_path / "ablations"
     rows = [row for row in ROWS if row.folder in ("sgan-no-joint", "sgan", "dcgan-adv-cond")]
-    arguments = ["--rows", ",".join(row.folder for row in rows), "--epochs", "1", "--samples", "100", "--out", out,
-                 "--cache_dir", tmp_path / "cache", "--set", "levels.0.g_channels=[16,16,8,8]"]
+    arguments = [
+        "--rows",
+        ",".join(row.folder for row in rows),
+        "--epochs",
+        "1",
+        "--samples",
+        "100",
+        "--out",
+        out,
+        "--cache_dir",
+        tmp_path / "cache",
+        "--set",
+        "levels.0.g_channels=[16,16,8,8]",
+    ]
     printed, _ = run(program, arguments)
     table = json.loads((out / "table.json").read_text())
     assert list(table["table"]) == [*(row.name for row in rows), "real test set"]
-    assert all(np.isfinite(cell["mean"]) for row in table["table"].values() for cell in row.values())
+    assert all(
+        np.isfinite(cell["mean"]) for row in table["table"].values() for cell in row.values()
+    )
     assert all(row.name in printed and row.paper in (out / "table.md").read_text() for row in rows)
     assert Image.open(out / "figure5.png").width > 900
     encoders = [Run(out / f"{row.folder}-seed0")._read("encoder")[1] for row in rows]
@@ -62,8 +87,12 @@ def test_the_program_trains_scores_and_resumes(tmp_path):
 
 
 def test_bad_input(tmp_path):
-    assert "unknown preset 'imagenet'" in refused(module("ablations"), ["--preset", "imagenet", "--out", tmp_path / "x"])
-    assert "unknown row 'wgan'" in refused(module("ablations"), ["--rows", "sgan,wgan", "--out", tmp_path / "x"])
+    assert "unknown preset 'imagenet'" in refused(
+        module("ablations"), ["--preset", "imagenet", "--out", tmp_path / "x"]
+    )
+    assert "unknown row 'wgan'" in refused(
+        module("ablations"), ["--rows", "sgan,wgan", "--out", tmp_path / "x"]
+    )
     assert not (tmp_path / "x").exists()
 
 

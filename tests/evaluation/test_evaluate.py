@@ -46,7 +46,11 @@ class Gallery:
     def __init__(self, dataset, collapsed=False, wrong_labels=False):
         self.dataset, self.collapsed, self.wrong_labels = dataset, collapsed, wrong_labels
         self.encoder = types.SimpleNamespace(image_shape=dataset.image_shape)
-        self.levels = [types.SimpleNamespace(index=0, discriminator=lambda h, logits: (None, np.full((len(h), 4), 0.5)))]
+        self.levels = [
+            types.SimpleNamespace(
+                index=0, discriminator=lambda h, logits: (None, np.full((len(h), 4), 0.5))
+            )
+        ]
 
     def noise(self, count, seed):
         return [np.random.default_rng(seed).random((count, 4))]
@@ -54,8 +58,12 @@ class Gallery:
     def decode(self, labels, noise):
         by_class = [np.flatnonzero(self.dataset.train_labels == c) for c in range(10)]
         labels = labels if not self.wrong_labels else (9301 * np.arange(len(labels))) // 7 % 10
-        choice = np.zeros(len(labels), int) if self.collapsed else (noise[0][:, 0] * 100_000).astype(int)
-        return self.dataset.train_images[[by_class[label][c % len(by_class[label])] for label, c in zip(labels, choice)]] / np.float32(255)
+        choice = (
+            np.zeros(len(labels), int) if self.collapsed else (noise[0][:, 0] * 100_000).astype(int)
+        )
+        return self.dataset.train_images[
+            [by_class[label][c % len(by_class[label])] for label, c in zip(labels, choice)]
+        ] / np.float32(255)
 
     def features(self, labels, noise, level):
         return self.decode(labels, noise)
@@ -68,7 +76,12 @@ class Gallery:
 def galleries(digits, reference):
     """`{kind of generator: its scores}` at 3,000 samples."""
     kinds = {"real": {}, "collapsed": {"collapsed": True}, "wrong": {"wrong_labels": True}}
-    return {kind: evaluate(Gallery(digits, **settings), reference, digits.description(), 3000)["samples"] for kind, settings in kinds.items()}
+    return {
+        kind: evaluate(Gallery(digits, **settings), reference, digits.description(), 3000)[
+            "samples"
+        ]
+        for kind, settings in kinds.items()
+    }
 
 
 def test_the_judge_is_good_and_cached(cache, reference, digits):
@@ -83,22 +96,35 @@ def test_the_judge_is_good_and_cached(cache, reference, digits):
 def test_the_training_set_scored_against_itself(galleries):
     scores = galleries["real"]
     assert scores["fcd3k_train"] < 0.1 and abs(scores["kcd3k"]) < 0.02
-    assert scores["precision3k"] > 0.97 and scores["recall3k"] > 0.85  # some images are drawn twice, some never
+    assert (
+        scores["precision3k"] > 0.97 and scores["recall3k"] > 0.85
+    )  # some images are drawn twice, some never
     assert scores["nn_ratio"] == 0 and scores["sample_accuracy"] > 0.99
-    assert scores["class_spread"] == pytest.approx(1, abs=0.05) and scores["train_on_fake_accuracy"] > 0.95
+    assert (
+        scores["class_spread"] == pytest.approx(1, abs=0.05)
+        and scores["train_on_fake_accuracy"] > 0.95
+    )
 
 
-def test_a_generator_that_ignores_its_noise_is_called_collapsed_while_its_classifier_score_stays(galleries):
+def test_a_generator_that_ignores_its_noise_is_called_collapsed_while_its_classifier_score_stays(
+    galleries,
+):
     collapsed, real = galleries["collapsed"], galleries["real"]
     assert collapsed["conditional_spread_h_0"] < 0.05 < 0.5 < real["conditional_spread_h_0"]
-    assert collapsed["class_spread"] < 0.05 and collapsed["recall3k"] < 0.1 and collapsed["fcd3k_train"] > 10 * real["fcd3k_train"]
+    assert (
+        collapsed["class_spread"] < 0.05
+        and collapsed["recall3k"] < 0.1
+        and collapsed["fcd3k_train"] > 10 * real["fcd3k_train"]
+    )
     assert all(collapsed[f"ms_ssim_{c}"] > 0.99 > real[f"ms_ssim_{c}"] for c in range(10))
     assert collapsed["cs3k_10x300"] == pytest.approx(real["cs3k_10x300"], rel=0.05)
 
 
 def test_wrong_labels_give_chance(galleries):
     assert galleries["wrong"]["sample_accuracy"] == pytest.approx(0.1, abs=0.03)
-    assert galleries["wrong"]["cs3k_10x300"] == pytest.approx(galleries["real"]["cs3k_10x300"], rel=0.1)
+    assert galleries["wrong"]["cs3k_10x300"] == pytest.approx(
+        galleries["real"]["cs3k_10x300"], rel=0.1
+    )
 
 
 def test_names_state_the_number_of_samples():
@@ -126,9 +152,26 @@ def evaluated(finished, cache, tmp_path_factory):
 def test_the_program_writes_a_table_and_a_report(evaluated):
     run_dir, out = evaluated
     facts = json.loads((run_dir / "evaluation" / "metrics.json").read_text())
-    names = {"cs500_10x50", "cs500_10x50_std", "fcd500_train", "fcd500_test", "kcd500", "precision500", "recall500", "sample_accuracy",
-             "train_on_fake_accuracy", *(f"ms_ssim_{c}" for c in range(10)), "class_spread", "spread_h_0", "conditional_spread_h_0", "noise_recovery_0",
-             "spread_h_1", "conditional_spread_h_1", "noise_recovery_1", "nn_ratio"}
+    names = {
+        "cs500_10x50",
+        "cs500_10x50_std",
+        "fcd500_train",
+        "fcd500_test",
+        "kcd500",
+        "precision500",
+        "recall500",
+        "sample_accuracy",
+        "train_on_fake_accuracy",
+        *(f"ms_ssim_{c}" for c in range(10)),
+        "class_spread",
+        "spread_h_0",
+        "conditional_spread_h_0",
+        "noise_recovery_0",
+        "spread_h_1",
+        "conditional_spread_h_1",
+        "noise_recovery_1",
+        "nn_ratio",
+    }
     assert set(facts["samples"]) == names and all(np.isfinite(v) for v in facts["samples"].values())
     assert facts["real"]["sample_accuracy"] == facts["judge"]["test_accuracy"] >= 0.97
     assert facts["real"]["fcd500_test"] == pytest.approx(0, abs=1e-6) and facts["warnings"] == []
@@ -149,7 +192,19 @@ def test_an_unfinished_run_is_measured_as_it_is_and_says_so(evaluated, cache, tm
     run_dir = tmp_path / "run"
     shutil.copytree(evaluated[0], run_dir)
     (run_dir / "checkpoints" / "joint.safetensors").unlink()
-    out, _ = run(EVALUATE, ["--run_dir", run_dir, "--samples", "100", "--cache_dir", cache, "--without_entropy", evaluated[0]])
+    out, _ = run(
+        EVALUATE,
+        [
+            "--run_dir",
+            run_dir,
+            "--samples",
+            "100",
+            "--cache_dir",
+            cache,
+            "--without_entropy",
+            evaluated[0],
+        ],
+    )
     assert "joint (step 0) is not finished; it was measured as it is" in out
     page = (run_dir / "evaluation" / "report.html").read_text()
     assert "joint (step 0) is not finished" in page and "without the entropy loss" in page
@@ -157,6 +212,7 @@ def test_an_unfinished_run_is_measured_as_it_is_and_says_so(evaluated, cache, tm
 
 def _write_inception(path, pool=2048):
     """A small SavedModel of the signature of TF-GAN's Inception module."""
+
     class Module(tf.Module):
         def __init__(self):
             super().__init__()
@@ -176,15 +232,31 @@ def _write_inception(path, pool=2048):
 
 def test_the_published_scale(evaluated, cache, digits, tmp_path):
     _write_inception(tmp_path / "inception")
-    logits, pool = Inception(tmp_path / "inception")([digits.test_images[:7], digits.test_images[7:9]])
+    logits, pool = Inception(tmp_path / "inception")(
+        [digits.test_images[:7], digits.test_images[7:9]]
+    )
     assert logits.shape == (9, 1008) and pool.shape == (9, 2048)
     run_dir = tmp_path / "run"
     shutil.copytree(evaluated[0], run_dir)
-    out, _ = run(EVALUATE, ["--run_dir", run_dir, "--samples", "200", "--cache_dir", cache, "--inception", tmp_path / "inception"])
+    out, _ = run(
+        EVALUATE,
+        [
+            "--run_dir",
+            run_dir,
+            "--samples",
+            "200",
+            "--cache_dir",
+            cache,
+            "--inception",
+            tmp_path / "inception",
+        ],
+    )
     facts = json.loads((run_dir / "evaluation" / "metrics.json").read_text())
     for scores in (facts["samples"], facts["real"]):
         assert scores["is200_10x20"] >= 1 and scores["fid200_train"] >= 0
-    assert facts["samples"]["fid200_train"] > facts["real"]["fid200_train"]  # two epochs are no match for real digits
+    assert (
+        facts["samples"]["fid200_train"] > facts["real"]["fid200_train"]
+    )  # two epochs are no match for real digits
     assert "is200_10x20" in out and "cs200_10x20" in out
 
 
@@ -192,15 +264,21 @@ def test_what_cannot_be_evaluated(evaluated, cache, tmp_path):
     run_dir, _ = evaluated
     arguments = ["--run_dir", run_dir, "--cache_dir", cache]
     before = (run_dir / "evaluation" / "metrics.json").read_bytes()
-    assert "--samples: 9 are too few for 10 classes" in refused(EVALUATE, [*arguments, "--samples", "9"])
+    assert "--samples: 9 are too few for 10 classes" in refused(
+        EVALUATE, [*arguments, "--samples", "9"]
+    )
     assert "is not a run of sgan_tf" in refused(EVALUATE, ["--run_dir", tmp_path])
     untrained = tmp_path / "untrained"
     shutil.copytree(run_dir, untrained)
     (untrained / "checkpoints" / "level1.safetensors").unlink()
     assert "is not trained: level1 is not finished" in refused(EVALUATE, ["--run_dir", untrained])
-    assert "is not TF-GAN's Inception module" in refused(EVALUATE, [*arguments, "--inception", tmp_path])
+    assert "is not TF-GAN's Inception module" in refused(
+        EVALUATE, [*arguments, "--inception", tmp_path]
+    )
     _write_inception(tmp_path / "other", pool=100)
-    assert "pool_3 has 100 columns, not 2048" in refused(EVALUATE, [*arguments, "--inception", tmp_path / "other"])
+    assert "pool_3 has 100 columns, not 2048" in refused(
+        EVALUATE, [*arguments, "--inception", tmp_path / "other"]
+    )
     assert (run_dir / "evaluation" / "metrics.json").read_bytes() == before
 
 
@@ -221,16 +299,29 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(evaluated, cach
     disk = tmp_path / "disk"
     disk.mkdir()
     size = sum(f.stat().st_size for f in evaluated[0].rglob("*") if f.is_file())
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size + 40_000}", "tmpfs", disk], capture_output=True, text=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size + 40_000}", "tmpfs", disk],
+        capture_output=True,
+        text=True,
+    )
     if mounted.returncode:
         pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
     try:
-        shutil.copytree(evaluated[0], disk / "run", ignore=shutil.ignore_patterns("evaluation", "tensorboard"))
+        shutil.copytree(
+            evaluated[0], disk / "run", ignore=shutil.ignore_patterns("evaluation", "tensorboard")
+        )
         free = os.statvfs(disk)
         (disk / "filler").write_bytes(b"x" * max(0, free.f_bavail * free.f_frsize - 20_000))
-        err = refused(EVALUATE, ["--run_dir", disk / "run", "--samples", "100", "--cache_dir", cache])
-        assert "metrics.json: No space left on device" in err or "report.html: No space left on device" in err
+        err = refused(
+            EVALUATE, ["--run_dir", disk / "run", "--samples", "100", "--cache_dir", cache]
+        )
+        assert (
+            "metrics.json: No space left on device" in err
+            or "report.html: No space left on device" in err
+        )
         left = [p.name for p in (disk / "run" / "evaluation").iterdir()]
-        assert left in ([], ["metrics.json"]) and all(json.loads((disk / "run" / "evaluation" / name).read_text()) for name in left)
+        assert left in ([], ["metrics.json"]) and all(
+            json.loads((disk / "run" / "evaluation" / name).read_text()) for name in left
+        )
     finally:
         subprocess.run(["umount", disk], check=True)

@@ -18,37 +18,59 @@ class Labelled:
         return [np.random.default_rng([seed, i]).random((count, 1)) for i in range(2)]
 
     def decode(self, labels, noise):
-        return np.stack([np.broadcast_to([label / 10, z_1[0], z_0[0]], (SIDE, SIDE, 3)) for label, z_0, z_1 in zip(labels, *noise)])
+        return np.stack(
+            [
+                np.broadcast_to([label / 10, z_1[0], z_0[0]], (SIDE, SIDE, 3))
+                for label, z_0, z_1 in zip(labels, *noise)
+            ]
+        )
 
 
 def tiles(picture, rows, columns=10):
     """Returns the middle pixel of each tile, `[rows, columns, 3]`."""
     sheet = np.asarray(picture)
     left, top = sheet.shape[1] - columns * (SIDE + 1), sheet.shape[0] - rows * (SIDE + 1)
-    return sheet[top + SIDE // 2::SIDE + 1, left + SIDE // 2::SIDE + 1].astype(int)
+    return sheet[top + SIDE // 2 :: SIDE + 1, left + SIDE // 2 :: SIDE + 1].astype(int)
 
 
 def test_variations_fix_all_but_the_lowest_noise():
     grid = tiles(variations(Labelled()), 10)
     label, z_1, z_0 = np.moveaxis(grid, -1, 0)
-    assert (np.ptp(label, 1) == 0).all() and (np.ptp(z_1, 1) == 0).all() and (np.ptp(z_0, 1) > 50).all()
+    assert (
+        (np.ptp(label, 1) == 0).all()
+        and (np.ptp(z_1, 1) == 0).all()
+        and (np.ptp(z_0, 1) > 50).all()
+    )
     assert len(np.unique(z_1[:, 0])) > 7
 
 
 def test_factors_vary_one_thing_a_row():
     grid = tiles(factors(Labelled()), 9)
     spread = np.ptp(grid, axis=1) > 50
-    np.testing.assert_array_equal(spread, np.tile(np.eye(3, dtype=bool), (3, 1)))  # y, then z_1, then z_0, of three bases
+    np.testing.assert_array_equal(
+        spread, np.tile(np.eye(3, dtype=bool), (3, 1))
+    )  # y, then z_1, then z_0, of three bases
 
 
 def test_a_copied_training_image_is_its_own_nearest():
-    train = (255 * Labelled().decode(np.arange(10).repeat(10), Labelled().noise(100, 0))).round().astype(np.uint8)
-    grid = tiles(nearest_images(Labelled(), lambda images: images[:, 0, 0], train, train[:, 0, 0]), 20)
+    train = (
+        (255 * Labelled().decode(np.arange(10).repeat(10), Labelled().noise(100, 0)))
+        .round()
+        .astype(np.uint8)
+    )
+    grid = tiles(
+        nearest_images(Labelled(), lambda images: images[:, 0, 0], train, train[:, 0, 0]), 20
+    )
     np.testing.assert_array_equal(grid[::2], grid[1::2])
 
 
 def test_panels_are_titled_and_three_a_row():
-    sheet = panels({f"title {i}": image_grid(np.full((1, SIDE, SIDE, 1), 30 * i, np.uint8), 1) for i in range(4)})
+    sheet = panels(
+        {
+            f"title {i}": image_grid(np.full((1, SIDE, SIDE, 1), 30 * i, np.uint8), 1)
+            for i in range(4)
+        }
+    )
     one = panels({"title": image_grid(np.zeros((1, SIDE, SIDE, 1), np.uint8), 1)})
     assert sheet.width == 3 * one.width and sheet.height == 2 * one.height
 
@@ -58,17 +80,23 @@ def test_a_grid_holds_every_image_in_its_place():
     sheet = np.asarray(image_grid(images, 3))
     for i, image in enumerate(images):
         top, left = i // 3 * 33, i % 3 * 33
-        np.testing.assert_allclose(sheet[top:top + 32, left:left + 32] / 255, image, atol=0.5 / 255 + 1e-6)
+        np.testing.assert_allclose(
+            sheet[top : top + 32, left : left + 32] / 255, image, atol=0.5 / 255 + 1e-6
+        )
 
 
 def test_small_and_grey_images_are_enlarged_and_rows_are_named():
     sheet = image_grid(np.full((4, 8, 8, 1), 200, np.uint8), 2, ["a", "much longer"])
     plain = image_grid(np.full((4, 8, 8, 1), 200, np.uint8), 2)
     assert plain.size == (66, 66) and sheet.width > plain.width and sheet.height == plain.height
-    assert (np.asarray(sheet)[:, :sheet.width - plain.width] < 128).any()
+    assert (np.asarray(sheet)[:, : sheet.width - plain.width] < 128).any()
 
 
 def test_curves_are_drawn_for_every_stage():
-    metrics = [{"stage": s, "epoch": e, "step": e, "adv_0": 1 / e, "spread_0": 1.0, "seconds": 1} for s in ("level0", "joint") for e in (1, 2, 3)]
+    metrics = [
+        {"stage": s, "epoch": e, "step": e, "adv_0": 1 / e, "spread_0": 1.0, "seconds": 1}
+        for s in ("level0", "joint")
+        for e in (1, 2, 3)
+    ]
     picture = np.asarray(training_curves(metrics).convert("L"))
     assert picture.shape[1] > picture.shape[0] and (picture < 250).mean() > 0.01

@@ -9,29 +9,51 @@ from sgan_tf.cli.app import UsageError, strategy
 from sgan_tf.config import make_config
 from sgan_tf.training.pipeline import build
 
-PLAIN = ["levels.0.input_noise=0", "levels.1.input_noise=0", "joint.lower_weight=0.5"]  # layers' noise is each replica's own
+PLAIN = [
+    "levels.0.input_noise=0",
+    "levels.1.input_noise=0",
+    "joint.lower_weight=0.5",
+]  # layers' noise is each replica's own
 
 
 def one_step(scope, which, adaptive=False):
-    config = make_config("digits", overrides=PLAIN + [f"levels.0.adaptive_steps={adaptive}", f"joint.adaptive_steps={adaptive}",
-                                                      "levels.1.adversarial=class_logits"])
+    config = make_config(
+        "digits",
+        overrides=PLAIN
+        + [
+            f"levels.0.adaptive_steps={adaptive}",
+            f"joint.adaptive_steps={adaptive}",
+            "levels.1.adversarial=class_logits",
+        ],
+    )
     with scope.scope():
         encoder, stack = build(config, (8, 8, 1), 10)
         encoder.trainable = False
         model = stack if which == "joint" else stack.levels[which]
         model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01))
     rng = np.random.default_rng(0)
-    images, labels = rng.random((12, 8, 8, 1), dtype=np.float32), rng.integers(0, 10, 12).astype(np.int32)
+    images, labels = (
+        rng.random((12, 8, 8, 1), dtype=np.float32),
+        rng.integers(0, 10, 12).astype(np.int32),
+    )
     batch = (images, encoder.features(images)[0].numpy(), labels)
     data = batch if which == "joint" else (batch[which], batch[which + 1], labels)
-    before = [v.numpy() for group in model.networks().values() for v in group if "seed" not in v.name]
+    before = [
+        v.numpy() for group in model.networks().values() for v in group if "seed" not in v.name
+    ]
     model.fit(tf.data.Dataset.from_tensors(data), verbose=0, steps_per_epoch=1)
-    variables = [v for name, group in model.networks().items() for v in group if "seed" not in v.name]
-    assert max(np.abs(v.numpy() - a).max() for v, a in zip(variables, before)) > 1e-3  # a wrong scale would show
+    variables = [
+        v for name, group in model.networks().items() for v in group if "seed" not in v.name
+    ]
+    assert (
+        max(np.abs(v.numpy() - a).max() for v, a in zip(variables, before)) > 1e-3
+    )  # a wrong scale would show
     return [v.numpy() for v in variables], {m.name: float(m.result()) for m in model.metrics}
 
 
-@pytest.mark.parametrize(("which", "adaptive"), [(0, False), (1, False), ("joint", False), (0, True), ("joint", True)])
+@pytest.mark.parametrize(
+    ("which", "adaptive"), [(0, False), (1, False), ("joint", False), (0, True), ("joint", True)]
+)
 def test_one_step_on_two_devices_equals_one_on_one(which, adaptive):
     alone, alone_metrics = one_step(tf.distribute.get_strategy(), which, adaptive)
     mirrored, metrics = one_step(strategy("2", 12), which, adaptive)
@@ -44,10 +66,16 @@ def test_the_encoders_step_on_two_devices_equals_one_on_one():
     results = []
     for scope in (tf.distribute.get_strategy(), strategy("2", 12)):
         with scope.scope():
-            encoder, _ = build(make_config("digits", overrides=["encoder.dropout=0"]), (8, 8, 1), 10)
+            encoder, _ = build(
+                make_config("digits", overrides=["encoder.dropout=0"]), (8, 8, 1), 10
+            )
             encoder.compile(optimizer=keras.optimizers.SGD(0.1), jit_compile=False)
         rng = np.random.default_rng(0)
-        encoder.fit(tf.data.Dataset.from_tensors((rng.random((12, 8, 8, 1)), rng.integers(0, 10, 12))), verbose=0, steps_per_epoch=1)
+        encoder.fit(
+            tf.data.Dataset.from_tensors((rng.random((12, 8, 8, 1)), rng.integers(0, 10, 12))),
+            verbose=0,
+            steps_per_epoch=1,
+        )
         results.append([v.numpy() for v in encoder.trainable_variables])
     for a, b in zip(*results):
         np.testing.assert_allclose(a, b, atol=1e-6)
@@ -61,11 +89,20 @@ def test_noise_differs_between_replicas():
     a, b = (z.numpy() for z in mirrored.experimental_local_results(draws))
     assert a.shape == b.shape == (5, stack.levels[0].level.z_dim)
     assert (a != b).all()
-    np.testing.assert_array_equal(np.concatenate([a, b]), stack.levels[0].draw_noise(tf.constant([1, 2]), 10))
+    np.testing.assert_array_equal(
+        np.concatenate([a, b]), stack.levels[0].draw_noise(tf.constant([1, 2]), 10)
+    )
 
 
-@pytest.mark.parametrize(("devices", "message"), [
-    ("3", "3 asked for, but there are 2"), ("some", "neither a number"), ("0", "neither a number"), ("-1", "neither a number")])
+@pytest.mark.parametrize(
+    ("devices", "message"),
+    [
+        ("3", "3 asked for, but there are 2"),
+        ("some", "neither a number"),
+        ("0", "neither a number"),
+        ("-1", "neither a number"),
+    ],
+)
 def test_devices_that_cannot_be(devices, message):
     with pytest.raises(UsageError, match=message):
         strategy(devices, 12)

@@ -14,10 +14,15 @@ from sgan_tf import EntropyLoss
 
 def test_the_layer_is_equation_7():
     layer, rng = EntropyLoss(3), np.random.default_rng(0)
-    features, z = rng.normal(size=(5, 2, 2, 4)).astype("float32"), rng.random((5, 3), dtype=np.float32)
+    features, z = (
+        rng.normal(size=(5, 2, 2, 4)).astype("float32"),
+        rng.random((5, 3), dtype=np.float32),
+    )
     loss = float(layer(features, z))
     kernel, bias = (v.numpy() for v in layer.trainable_variables)
-    assert loss == pytest.approx(np.mean((features.reshape(5, -1) @ kernel + bias - z) ** 2), rel=1e-5)
+    assert loss == pytest.approx(
+        np.mean((features.reshape(5, -1) @ kernel + bias - z) ** 2), rel=1e-5
+    )
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert again.z_dim == 3
 
@@ -35,7 +40,9 @@ def test_gradients_reach_the_head_and_the_features():
 
 @pytest.mark.slow
 def test_the_example_collapses_without_it_and_not_with_it(tmp_path):
-    out, _ = run([sys.executable, str(ROOT / "docs" / "entropy_loss.py")], [tmp_path / "figure.png"])
+    out, _ = run(
+        [sys.executable, str(ROOT / "docs" / "entropy_loss.py")], [tmp_path / "figure.png"]
+    )
     without, with_it = (float(spread) for spread in re.findall(r"spread in a class ([\d.]+)", out))
     assert without < 0.2 and with_it > 0.4
     assert (tmp_path / "figure.png").exists()

@@ -25,7 +25,9 @@ def changed(before, variables):
 
 def gan_stages(stack, batch):
     """Every model that a GAN stage trains, with a batch for it."""
-    return [(level, level_data(stack, batch, level.index)) for level in stack.levels] + [(stack, batch)]
+    return [(level, level_data(stack, batch, level.index)) for level in stack.levels] + [
+        (stack, batch)
+    ]
 
 
 @pytest.mark.parametrize("cuts", [[], ["fc3"], ["pool2", "fc3"]])
@@ -34,7 +36,10 @@ def test_training_moves_g_d_and_q_but_never_the_encoder(small_stack, cuts):
     encoder = values(stack.encoder.variables)
     for model, data in gan_stages(stack, batch):
         model.compile(*optimizer_pair(config.joint))
-        before_d, before_g = values(model.discriminator_variables()), values(model.generator_variables())
+        before_d, before_g = (
+            values(model.discriminator_variables()),
+            values(model.generator_variables()),
+        )
         model.fit(tf.data.Dataset.from_tensors(data), verbose=0)
         assert all(changed(before_d, model.discriminator_variables()))
         assert all(changed(before_g, model.generator_variables()))
@@ -46,12 +51,19 @@ def test_each_step_moves_its_own_side(small_stack, sgd):
     _, stack, batch = small_stack()
     for model, data in gan_stages(stack, batch):
         model.compile(*sgd())
-        before_d, before_g = values(model.discriminator_variables()), values(model.generator_variables())
+        before_d, before_g = (
+            values(model.discriminator_variables()),
+            values(model.generator_variables()),
+        )
         model.discriminator_step(data)
-        assert all(changed(before_d, model.discriminator_variables())) and not any(changed(before_g, model.generator_variables()))
+        assert all(changed(before_d, model.discriminator_variables())) and not any(
+            changed(before_g, model.generator_variables())
+        )
         before_d = values(model.discriminator_variables())
         model.generator_step(data)
-        assert not any(changed(before_d, model.discriminator_variables())) and all(changed(before_g, model.generator_variables()))
+        assert not any(changed(before_d, model.discriminator_variables())) and all(
+            changed(before_g, model.generator_variables())
+        )
 
 
 def test_the_generator_receives_the_gradient_of_each_term(small_stack):
@@ -64,13 +76,25 @@ def test_the_generator_receives_the_gradient_of_each_term(small_stack):
         with tf.GradientTape() as tape:
             objective = level.generator_objective(level_data(stack, batch, 0), SEED)
         gradients = tape.gradient(objective, [v.value for v in level.generator_variables()])
-        assert all(g is not None for g in gradients) and max(float(tf.reduce_max(tf.abs(g))) for g in gradients) > 0
+        assert (
+            all(g is not None for g in gradients)
+            and max(float(tf.reduce_max(tf.abs(g))) for g in gradients) > 0
+        )
         tracked = {name.removesuffix("_0") for name in (m.name for m in level.metrics)} - {"d_loss"}
         assert tracked == {only[kept]}
 
 
 def operations(model, data):
-    graph = tf.function(lambda: (model.discriminator_objective(data, SEED)[0], model.generator_objective(data, SEED))).get_concrete_function().graph
+    graph = (
+        tf.function(
+            lambda: (
+                model.discriminator_objective(data, SEED)[0],
+                model.generator_objective(data, SEED),
+            )
+        )
+        .get_concrete_function()
+        .graph
+    )
     return len(graph.get_operations())
 
 
@@ -87,17 +111,25 @@ def test_lambda_0_removes_the_terms_cost(small_stack):
 
 def test_the_posterior_weight_scales_the_entropy_loss_of_d_and_not_of_g(small_stack):
     def objectives(weight):
-        _, stack, batch = small_stack(overrides=["levels.0.lambda_adv=0", f"levels.0.posterior_weight={weight}"])
+        _, stack, batch = small_stack(
+            overrides=["levels.0.lambda_adv=0", f"levels.0.posterior_weight={weight}"]
+        )
         level, data = stack.levels[0], level_data(stack, batch, 0)
-        return float(level.discriminator_objective(data, SEED)[0]), float(level.generator_objective(data, SEED))
+        return float(level.discriminator_objective(data, SEED)[0]), float(
+            level.generator_objective(data, SEED)
+        )
 
     (d, g), (d_tenth, g_tenth) = objectives(1.0), objectives(0.1)
     assert d_tenth == pytest.approx(0.1 * d, rel=1e-5) and g_tenth == pytest.approx(g, rel=1e-5)
 
 
 @pytest.mark.parametrize("activation", ["linear", "sigmoid"])
-def test_a_posterior_that_starts_at_the_prior_begins_as_one_that_knows_nothing(small_stack, activation):
-    _, stack, _ = small_stack(overrides=["levels.0.q_prior_init=true", f"levels.0.q_activation={activation}"])
+def test_a_posterior_that_starts_at_the_prior_begins_as_one_that_knows_nothing(
+    small_stack, activation
+):
+    _, stack, _ = small_stack(
+        overrides=["levels.0.q_prior_init=true", f"levels.0.q_activation={activation}"]
+    )
     images = np.random.default_rng(0).random((500, 8, 8, 1), np.float32)
     z = stack.levels[0].draw_noise(SEED, len(images))
     _, estimate = stack.levels[0].discriminator(images, training=True, logits=False)
@@ -118,7 +150,10 @@ def test_a_level_without_discriminator_losses_trains_g_alone(small_stack, sgd):
     _, stack, batch = small_stack(overrides=["levels.0.lambda_ent=0", "levels.0.lambda_adv=0"])
     for model, data in ((stack.levels[0], level_data(stack, batch, 0)), (stack, batch)):
         model.compile(*sgd())
-        before_d, before_g = values(stack.levels[0].discriminator.variables), values(stack.levels[0].generator_variables())
+        before_d, before_g = (
+            values(stack.levels[0].discriminator.variables),
+            values(stack.levels[0].generator_variables()),
+        )
         model.fit(tf.data.Dataset.from_tensors(data), verbose=0)
         assert not any(changed(before_d, stack.levels[0].discriminator.variables))
         assert all(changed(before_g, stack.levels[0].generator_variables()))
@@ -139,7 +174,9 @@ def test_class_aware_discriminator_learns_the_labels(small_stack):
 
 @pytest.mark.parametrize("joint", [False, True])
 def test_the_adaptive_schedule_sets_the_number_of_generator_steps(small_stack, joint, monkeypatch):
-    _, stack, batch = small_stack(overrides=["levels.0.adaptive_steps=true", "joint.adaptive_steps=true"])
+    _, stack, batch = small_stack(
+        overrides=["levels.0.adaptive_steps=true", "joint.adaptive_steps=true"]
+    )
     model, data = (stack, batch) if joint else (stack.levels[0], level_data(stack, batch, 0))
     model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
     _, loss = model.discriminator_objective(data, model._seed(0, model.discriminator_optimizer))
@@ -158,7 +195,10 @@ def test_a_fixed_number_of_generator_steps(small_stack, sgd):
     level = stack.levels[0]
     level.compile(*sgd())
     level.train_on_batch(*level_data(stack, batch, 0))
-    assert (int(level.discriminator_optimizer.iterations), int(level.generator_optimizer.iterations)) == (1, 3)
+    assert (
+        int(level.discriminator_optimizer.iterations),
+        int(level.generator_optimizer.iterations),
+    ) == (1, 3)
 
 
 def gradients_of_joint_step(stack, batch, variables):
@@ -171,14 +211,26 @@ def test_an_upper_generator_adds_lower_weight_times_the_objective_below(small_st
     """d J_1 = d L_G1 + w d L_G0 is affine in w, and w = 0 leaves L_G1; the lower generator does not see w."""
     by_weight = {}
     for weight in (0.0, 0.01, 1.0):
-        _, stack, batch = small_stack(overrides=[f"joint.lower_weight={weight}", "levels.0.input_noise=0", "levels.1.input_noise=0"])
-        by_weight[weight] = [gradients_of_joint_step(stack, batch, level.generator_variables()) for level in stack.levels]
+        _, stack, batch = small_stack(
+            overrides=[
+                f"joint.lower_weight={weight}",
+                "levels.0.input_noise=0",
+                "levels.1.input_noise=0",
+            ]
+        )
+        by_weight[weight] = [
+            gradients_of_joint_step(stack, batch, level.generator_variables())
+            for level in stack.levels
+        ]
     for low, middle, high in zip(*(by_weight[w][0] for w in (0.0, 0.01, 1.0))):
         np.testing.assert_allclose(low, high, rtol=1e-3, atol=1e-6)
         np.testing.assert_allclose(low, middle, rtol=1e-3, atol=1e-6)
     for low, middle, high in zip(*(by_weight[w][1] for w in (0.0, 0.01, 1.0))):
         np.testing.assert_allclose(middle, low + 0.01 * (high - low), rtol=1e-3, atol=1e-5)
-    assert max(np.abs(high - low).max() for low, high in zip(by_weight[0.0][1], by_weight[1.0][1])) > 1e-4
+    assert (
+        max(np.abs(high - low).max() for low, high in zip(by_weight[0.0][1], by_weight[1.0][1]))
+        > 1e-4
+    )
 
 
 @pytest.mark.parametrize("cuts", [[], ["fc3"], ["pool2", "fc3"]])
@@ -188,14 +240,22 @@ def test_using_a_stack(small_stack, cuts):
     samples = stack.sample(labels, seed=5)
     assert samples.shape == (10, 8, 8, 1) and 0 <= samples.min() <= samples.max() <= 1
     np.testing.assert_array_equal(samples, stack.sample(labels, seed=5))
-    assert (samples != stack.sample(labels, seed=6)).any() and (stack.sample(labels) != stack.sample(labels)).any()
-    np.testing.assert_allclose(stack.decode(labels, stack.noise(10, 5), batch_size=3), samples, atol=1e-5)
+    assert (samples != stack.sample(labels, seed=6)).any() and (
+        stack.sample(labels) != stack.sample(labels)
+    ).any()
+    np.testing.assert_allclose(
+        stack.decode(labels, stack.noise(10, 5), batch_size=3), samples, atol=1e-5
+    )
     assert stack.sample(np.zeros(0, int)).shape == (0, 8, 8, 1)
     assert stack.variations(images, 4).shape == (3, 4, 8, 8, 1)
     known = stack.infer_noise(images)
     assert len(known.features) == len(cuts) and len(known.noise) == len(cuts) + 1
     np.testing.assert_allclose(known.probabilities.sum(-1), 1, rtol=1e-5)
-    np.testing.assert_allclose(stack.infer_noise(np.round(images * 255).astype(np.uint8)).probabilities, known.probabilities, atol=0.02)
+    np.testing.assert_allclose(
+        stack.infer_noise(np.round(images * 255).astype(np.uint8)).probabilities,
+        known.probabilities,
+        atol=0.02,
+    )
     for level in range(len(stack.levels)):
         again = stack.reconstruct(images, level)
         top = known.features[level] if level < len(cuts) else known.probabilities.argmax(-1)

@@ -18,8 +18,10 @@ def test_fused_batch_normalization_equals_keras(shape):
             tensor = tf.constant(x)
             tape.watch(tensor)
             output = layer(tensor, training=True)
-            gradient = tape.gradient(tf.reduce_sum(output ** 3), tensor)
-        results.append((output, gradient, layer.moving_mean, layer.moving_variance, layer(x, training=False)))
+            gradient = tape.gradient(tf.reduce_sum(output**3), tensor)
+        results.append(
+            (output, gradient, layer.moving_mean, layer.moving_variance, layer(x, training=False))
+        )
     for a, b in zip(*results):
         np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=2e-4, atol=2e-4)
 
@@ -32,7 +34,9 @@ def test_scale_gradient_keeps_the_value():
             loss = tf.reduce_sum(y * y)
         np.testing.assert_array_equal(y, x)
         gradient = tape.gradient(loss, x)
-        np.testing.assert_allclose(np.zeros(2) if gradient is None else gradient, weight * 2 * x.numpy(), rtol=1e-6)
+        np.testing.assert_allclose(
+            np.zeros(2) if gradient is None else gradient, weight * 2 * x.numpy(), rtol=1e-6
+        )
 
 
 @pytest.mark.parametrize("layer", [GaussianNoise(1.0), Dropout(0.5)])
@@ -48,7 +52,9 @@ def test_noise_is_for_training_and_is_resumed_by_its_seed_state(layer):
 
 @pytest.mark.parametrize("make", [lambda: GaussianNoise(1.0), lambda: Dropout(0.5)])
 def test_noise_differs_between_replicas(make):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice())
+    strategy = tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
     with strategy.scope():
         layer = make()
     draws = strategy.run(tf.function(lambda: layer(tf.ones([2, 50]), training=True)))

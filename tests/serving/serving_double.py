@@ -20,18 +20,28 @@ class Model:
     def __init__(self, path):
         self.session = tf.compat.v1.Session(graph=tf.Graph())
         with self.session.graph.as_default():
-            self.signatures = tf.compat.v1.saved_model.load(self.session, ["serve"], str(path)).signature_def
+            self.signatures = tf.compat.v1.saved_model.load(
+                self.session, ["serve"], str(path)
+            ).signature_def
 
     def predict(self, signature, inputs):
         """Runs a signature on `{name: array}`; returns `{name: array}`."""
         definition = self.signatures[signature]
         if set(inputs) != set(definition.inputs):
-            raise tf.errors.InvalidArgumentError(None, None, f"input size does not match signature: {set(inputs)} != {set(definition.inputs)}")
+            raise tf.errors.InvalidArgumentError(
+                None,
+                None,
+                f"input size does not match signature: {set(inputs)} != {set(definition.inputs)}",
+            )
         fetches = {name: info.name for name, info in definition.outputs.items()}
-        return self.session.run(fetches, {definition.inputs[name].name: array for name, array in inputs.items()})
+        return self.session.run(
+            fetches, {definition.inputs[name].name: array for name, array in inputs.items()}
+        )
 
     def array(self, signature, name, rows):
-        return np.array(rows, tf.dtypes.as_dtype(self.signatures[signature].inputs[name].dtype).as_numpy_dtype)
+        return np.array(
+            rows, tf.dtypes.as_dtype(self.signatures[signature].inputs[name].dtype).as_numpy_dtype
+        )
 
 
 @contextlib.contextmanager
@@ -56,18 +66,27 @@ def rest(model, name="sgan", refusals=0, delay=None):
         def predict(self, body):
             signature = body.get("signature_name", "serving_default")
             try:
-                inputs = {key: model.array(signature, key, rows) for key, rows in body["inputs"].items()}
-                outputs = {key: _plain(key, array) for key, array in model.predict(signature, inputs).items()}
+                inputs = {
+                    key: model.array(signature, key, rows) for key, rows in body["inputs"].items()
+                }
+                outputs = {
+                    key: _plain(key, array)
+                    for key, array in model.predict(signature, inputs).items()
+                }
             except (tf.errors.InvalidArgumentError, ValueError) as error:
                 return self.answer(400, {"error": getattr(error, "message", str(error))})
-            self.answer(200, {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))})
+            self.answer(
+                200, {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
+            )
 
         def answer(self, code, body):
             data = json.dumps(body).encode()
             self.send_response(code)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a client that has given up
+            with contextlib.suppress(
+                BrokenPipeError, ConnectionResetError
+            ):  # a client that has given up
                 self.wfile.write(data)
 
         def log_message(self, *args):
@@ -95,7 +114,10 @@ def grpc_server(model, name="sgan"):
             if request.model_spec.name != name:
                 context.abort(grpc.StatusCode.NOT_FOUND, "Servable not found for request")
             try:
-                outputs = model.predict(request.model_spec.signature_name, {key: tf.make_ndarray(proto) for key, proto in request.inputs.items()})
+                outputs = model.predict(
+                    request.model_spec.signature_name,
+                    {key: tf.make_ndarray(proto) for key, proto in request.inputs.items()},
+                )
             except tf.errors.InvalidArgumentError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
             response = predict_pb2.PredictResponse()

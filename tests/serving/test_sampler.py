@@ -13,7 +13,11 @@ NAMES = [f"class {i}" for i in range(10)]
 MOST = 64
 
 
-@pytest.fixture(scope="module", params=[[], ["fc3"], ["pool2", "fc3"]], ids=["one level", "two levels", "three levels"])
+@pytest.fixture(
+    scope="module",
+    params=[[], ["fc3"], ["pool2", "fc3"]],
+    ids=["one level", "two levels", "three levels"],
+)
 def sampler(request, small_stack):
     _, stack, batch = small_stack(request.param)
     for level in stack.levels:  # far from the initial 0.02, so that the noise shows
@@ -54,7 +58,12 @@ def test_a_seeded_row_depends_on_its_own_label_and_seed_alone(sampler):
     labels, seeds = tf.range(20, dtype=tf.int64) % 10, ints(*range(-5, 15)) * 10**17
     whole = sampler.functions["sample_seeded"](labels=labels, seeds=seeds)["images"].numpy()
     order = np.random.default_rng(0).permutation(20)
-    parts = [sampler.functions["sample_seeded"](labels=tf.gather(labels, p), seeds=tf.gather(seeds, p))["images"].numpy() for p in np.split(order, [1, 8])]
+    parts = [
+        sampler.functions["sample_seeded"](labels=tf.gather(labels, p), seeds=tf.gather(seeds, p))[
+            "images"
+        ].numpy()
+        for p in np.split(order, [1, 8])
+    ]
     np.testing.assert_allclose(np.concatenate(parts), whole[order], atol=1e-5)
     others = sampler.functions["sample_seeded"](labels=labels, seeds=seeds + 1)["images"].numpy()
     assert (np.abs(others - whole).reshape(20, -1).max(1) > 1e-4).all()
@@ -79,15 +88,30 @@ def test_variations_share_the_images_h_1(small_stack):
 def test_png_holds_the_seeded_images(sampler):
     sampler, _, _ = sampler
     inputs = {"labels": ints(3, 4), "seeds": ints(1, 2)}
-    images, pngs = sampler.functions["sample_seeded"](**inputs)["images"].numpy(), sampler.functions["sample_png"](**inputs)["image_bytes"].numpy()
+    images, pngs = (
+        sampler.functions["sample_seeded"](**inputs)["images"].numpy(),
+        sampler.functions["sample_png"](**inputs)["image_bytes"].numpy(),
+    )
     for image, png in zip(images, pngs):
-        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png))), np.round(image[..., 0] * 255))
+        np.testing.assert_array_equal(
+            np.asarray(Image.open(io.BytesIO(png))), np.round(image[..., 0] * 255)
+        )
 
 
 def test_lookup_takes_names_and_numbers(small_stack):
-    lookup = Sampler(small_stack()[1], [str(9 - i) for i in range(9)] + ["cat"], MOST).functions["lookup"]
-    assert lookup(names=tf.constant(["cat", "9", "1", "0"]))["labels"].numpy().tolist() == [9, 0, 8, 0]
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"unknown class\] \[dog\].*the classes are: 9, 8, .*cat"):
+    lookup = Sampler(small_stack()[1], [str(9 - i) for i in range(9)] + ["cat"], MOST).functions[
+        "lookup"
+    ]
+    assert lookup(names=tf.constant(["cat", "9", "1", "0"]))["labels"].numpy().tolist() == [
+        9,
+        0,
+        8,
+        0,
+    ]
+    with pytest.raises(
+        tf.errors.InvalidArgumentError,
+        match=r"unknown class\] \[dog\].*the classes are: 9, 8, .*cat",
+    ):
         lookup(names=tf.constant(["cat", "dog"]))
 
 
@@ -99,7 +123,11 @@ def test_what_no_signature_takes(sampler):
         (r"labels must lie in \[0, 10\)", "serving_default", {"labels": ints(1, 10)}),
         (r"labels must lie in \[0, 10\)", "sample_png", {"labels": ints(-1), "seeds": ints(0)}),
         (r"at most 64 rows", "serving_default", {"labels": tf.zeros([65], tf.int64)}),
-        (r"at most 64 rows", "variations", {"images": tf.zeros([65, 8, 8, 1]), "seeds": tf.zeros([65], tf.int64)}),
+        (
+            r"at most 64 rows",
+            "variations",
+            {"images": tf.zeros([65, 8, 8, 1]), "seeds": tf.zeros([65], tf.int64)},
+        ),
         (r"the same number of rows", "sample_seeded", {"labels": ints(1, 2), "seeds": ints(1)}),
         (r"the same number of rows", "decode", {"labels": ints(1, 2, 3), **zeros}),
         (r"images must be float32 in \[0, 1\]", "encode", {"images": image + 1.01}),
@@ -114,6 +142,9 @@ def test_what_no_signature_takes(sampler):
 def test_an_empty_batch_gives_an_empty_result(sampler):
     sampler, _, _ = sampler
     for function in sampler.functions.values():
-        inputs = {name: tf.zeros([0, *spec.shape[1:]], spec.dtype) for name, spec in function.structured_input_signature[1].items()}
+        inputs = {
+            name: tf.zeros([0, *spec.shape[1:]], spec.dtype)
+            for name, spec in function.structured_input_signature[1].items()
+        }
         for name, output in function(**inputs).items():
             assert output.shape == (0, *function.structured_outputs[name].shape[1:])
