@@ -1,11 +1,18 @@
 """The base of all errors that a user can cause."""
 
+import re
+
 
 class UserError(ValueError):
-    """Something that cannot be; the message is one line that names the flag or file, what is wrong and what to do.
+    """Something that cannot be: one line that names the parameter or file, what is wrong and what to do.
 
-    The programs print it and exit with code 2.
+    Parameters stand in backquotes, as in "`run_dir`: /tmp is not a run". The programs print the line
+    with their flags' dashes in place of the backquotes, and exit with code 2.
     """
+
+    def for_flags(self):
+        """Returns the message as a program says it: each parameter as the flag of that name."""
+        return re.sub(r"`([a-z_]+)`", r"--\1", str(self))
 
 
 class DataError(UserError):
