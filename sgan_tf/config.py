@@ -8,6 +8,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
+from sgan_tf.datasets import DATASETS
 from sgan_tf.errors import UserError
 
 ENCODER_LAYERS = (
@@ -18,7 +19,6 @@ ENCODER_LAYERS = (
     "fc3",
 )  # where the encoder may be cut, bottom up
 MAP_LAYERS = ENCODER_LAYERS[:4]
-DATASETS = ("digits", "mnist", "svhn", "cifar10", "folder")
 
 
 class ConfigError(UserError):
@@ -317,14 +317,6 @@ PRESETS = {
     "cifar10": _colour_preset(_CIFAR10_ENCODER),
     "cifar10-small": _small_preset(_CIFAR10_ENCODER),
 }
-DEFAULT_PRESET = {"folder": "cifar10-small"}  # every other data set has a preset of its own name
-NATIVE_SIZE = {
-    "digits": 8,
-    "mnist": 28,
-    "svhn": 32,
-    "cifar10": 32,
-    "folder": 32,
-}  # side in pixels when none is asked for
 
 
 def make_config(
@@ -354,7 +346,7 @@ def make_config(
         raise ConfigError(
             f"--dataset: unknown data set '{dataset}'; choose from {', '.join(DATASETS)}"
         )
-    preset = preset or DEFAULT_PRESET.get(dataset, dataset)
+    preset = preset or DATASETS[dataset].preset
     if preset not in PRESETS:
         raise ConfigError(f"--preset: unknown preset '{preset}'; choose from {', '.join(PRESETS)}")
     cuts = ["fc3"] if cuts is None else list(cuts)
@@ -364,7 +356,7 @@ def make_config(
     config = Config(
         dataset,
         preset,
-        image_size or NATIVE_SIZE[dataset],
+        image_size or DATASETS[dataset].side,
         seed,
         cuts,
         row.batch_size,

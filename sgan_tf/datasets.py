@@ -1,16 +1,16 @@
-"""Data sets: uint8 images in memory, labels and class names."""
+"""Data sets: one row each, and their images in memory as uint8, with labels and class names."""
 
 import dataclasses
 import hashlib
 import os
 import pathlib
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 
 from sgan_tf.errors import DataError
 
-TFDS_NAMES = {"mnist": "mnist", "svhn": "svhn_cropped", "cifar10": "cifar10"}
 TEST_PERCENT = 10  # of a folder's files
 
 
@@ -19,7 +19,7 @@ class ImageDataset:
     """Labelled images in memory.
 
     Attributes:
-        name: One of `config.DATASETS`.
+        name: A name in `DATASETS`, or any other for images of one's own.
         class_names: K strings.
         train_images, test_images: uint8 `[N, H, W, C]`.
         train_labels, test_labels: int32 `[N]` in [0, K).
@@ -41,7 +41,7 @@ class ImageDataset:
         return self.train_images.shape[1:]
 
     def description(self):
-        """Returns what identifies the data set: names, sizes and a checksum of its training images and labels."""
+        """Returns what identifies it: names, sizes and a checksum of the training data."""
         checksum = zlib.crc32(
             self.train_labels.tobytes(), zlib.crc32(np.ascontiguousarray(self.train_images))
         )
@@ -55,28 +55,53 @@ class ImageDataset:
         }
 
 
+@dataclasses.dataclass(frozen=True)
+class DatasetInfo:
+    """A row of `DATASETS`: all that is known of a data set before its images are loaded.
+
+    Attributes:
+        load: Function of `(name, image_size, data_dir, download)` that returns an `ImageDataset`.
+        tfds: Its name in TensorFlow Datasets, where it comes from there.
+        title: What it is, with its source; it completes a model card.
+        licence: Under which the images may be used.
+        side: Of the images in pixels, when none is asked for.
+        preset: The preset that is used when none is named.
+        flips: Mirror images are as real as the images.
+        judge_epochs: Of the classifier that scores samples.
+        judge_floor: Test accuracy below which that classifier is not to be trusted.
+    """
+
+    load: Callable
+    tfds: str | None = None
+    title: str = "images"
+    licence: str = "as the owner of the images says"
+    side: int = 32
+    preset: str = "cifar10-small"
+    flips: bool = False
+    judge_epochs: int = 20
+    judge_floor: float = 0.0
+
+
 def load_dataset(name, image_size=None, data_dir=None, download=False):
     """Loads a data set whole.
 
     Args:
-        name: One of `config.DATASETS`.
+        name: One of `DATASETS`.
         image_size: Side in pixels to which images of another size are resized.
-        data_dir: For `folder`, the directory with one sub-directory a class; for TFDS, where its data sets are
-            prepared (by default TFDS_DATA_DIR, then ~/tensorflow_datasets).
-        download: Allow TFDS to fetch a data set that is not prepared; else the network is never touched.
+        data_dir: For `folder`, the directory with one sub-directory a class; for TFDS, where its
+            data sets are prepared (by default TFDS_DATA_DIR, then ~/tensorflow_datasets).
+        download: Allow TFDS to fetch a data set that is not prepared; else the network is never
+            touched.
 
     Returns:
         An `ImageDataset`.
 
     Raises:
-        DataError: when the images are not there or cannot be used.
+        DataError: when there is no such data set, or its images are not there or cannot be used.
     """
-    if name == "digits":
-        dataset = _load_digits()
-    elif name == "folder":
-        return _load_folder(data_dir, image_size or 32)
-    else:
-        dataset = _load_tfds(name, data_dir, download)
+    if name not in DATASETS:
+        raise DataError(f"`dataset`: unknown data set '{name}'; choose from {', '.join(DATASETS)}")
+    dataset = DATASETS[name].load(name, image_size, data_dir, download)
     if image_size and image_size != dataset.image_shape[0]:
         dataset = dataclasses.replace(
             dataset,
@@ -86,8 +111,13 @@ def load_dataset(name, image_size=None, data_dir=None, download=False):
     return dataset
 
 
-def _load_digits():
-    """scikit-learn's 1,797 images of handwritten digits (UCI optdigits), every sixth for testing."""
+def info(name):
+    """Returns the `DatasetInfo` of a name; of images of one's own, what may be assumed of any."""
+    return DATASETS.get(name) or DatasetInfo(load=None)
+
+
+def _load_digits(name, image_size, data_dir, download):
+    """scikit-learn's images of handwritten digits (UCI optdigits), every sixth for testing."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -104,7 +134,7 @@ def _load_digits():
     )
 
 
-def _load_tfds(name, data_dir, download):
+def _load_tfds(name, image_size, data_dir, download):
     import tensorflow_datasets as tfds
 
     directory = (
@@ -113,18 +143,20 @@ def _load_tfds(name, data_dir, download):
         or str(pathlib.Path.home() / "tensorflow_datasets")
     )
     directory = os.path.expanduser(directory)
-    builder = tfds.builder(TFDS_NAMES[name], data_dir=directory, try_gcs=False)
+    builder_name = DATASETS[name].tfds
+    builder = tfds.builder(builder_name, data_dir=directory, try_gcs=False)
     if not builder.is_prepared():
         if not download:
             raise DataError(
-                f"--dataset {name}: {TFDS_NAMES[name]} is not prepared in {directory}; "
-                "name the folder that holds it with --data_dir, or fetch it with --download"
+                f"`dataset` {name}: {builder_name} is not prepared in {directory}; name the "
+                "folder that holds it with `data_dir`, or fetch it with `download`"
             )
         try:
             builder.download_and_prepare()
         except Exception as error:  # TFDS passes on whatever the network stack raises
             raise DataError(
-                f"--download: could not fetch {TFDS_NAMES[name]} into {directory}: {str(error).splitlines()[0]}"
+                f"`download`: could not fetch {builder_name} into {directory}: "
+                f"{str(error).splitlines()[0]}"
             ) from error
     splits = {
         split: tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
@@ -140,27 +172,30 @@ def _load_tfds(name, data_dir, download):
     )
 
 
-def _load_folder(data_dir, side):
+def _load_folder(name, image_size, data_dir, download):
     from PIL import Image, UnidentifiedImageError
 
+    side = image_size or DATASETS["folder"].side
     if not data_dir:
         raise DataError(
-            "--dataset folder: needs --data_dir, a directory with one sub-directory of images a class"
+            "`dataset` folder: needs `data_dir`, a directory with one sub-directory of images a "
+            "class"
         )
     root = pathlib.Path(data_dir).expanduser()
     if not root.is_dir():
-        raise DataError(f"--data_dir: {root} is not a directory")
+        raise DataError(f"`data_dir`: {root} is not a directory")
     classes = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
     if len(classes) < 2:
         raise DataError(
-            f"--data_dir: {root} has {len(classes)} sub-directories with images; at least 2 classes are needed, one sub-directory each"
+            f"`data_dir`: {root} has {len(classes)} sub-directories with images; at least 2 "
+            "classes are needed, one sub-directory each"
         )
     Image.init()
     images, labels, in_test, grey = [], [], [], True
     for label, name in enumerate(classes):
         files = sorted(p for p in (root / name).iterdir() if p.suffix.lower() in Image.EXTENSION)
         if not files:
-            raise DataError(f"--data_dir: {root / name} holds no image")
+            raise DataError(f"`data_dir`: {root / name} holds no image")
         for path in files:
             try:
                 with Image.open(path) as image:
@@ -172,7 +207,8 @@ def _load_folder(data_dir, side):
                     )
             except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
                 raise DataError(
-                    f"--data_dir: {path} is not a readable image ({type(error).__name__}); repair or remove it"
+                    f"`data_dir`: {path} is not a readable image ({type(error).__name__}); "
+                    "repair or remove it"
                 ) from error
             labels.append(label)
             in_test.append(_hashed_percent(f"{name}/{path.name}") < TEST_PERCENT)
@@ -181,14 +217,14 @@ def _load_folder(data_dir, side):
     missing = [name for label, name in enumerate(classes) if not (labels[~test] == label).any()]
     if missing or not test.any():
         raise DataError(
-            f"--data_dir: {root} has too few images ({len(images)}) for a training and a test split; add more"
-            + (f" to {missing[0]}" if missing else "")
+            f"`data_dir`: {root} has too few images ({len(images)}) for a training and a test "
+            "split; add more" + (f" to {missing[0]}" if missing else "")
         )
     return ImageDataset("folder", classes, images[~test], labels[~test], images[test], labels[test])
 
 
 def _hashed_percent(name):
-    """Maps a file name to [0, 100), so that a file stays in its split whatever is added beside it."""
+    """Maps a file name to [0, 100): a file stays in its split whatever is added beside it."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 100
 
 
@@ -201,3 +237,47 @@ def _resize(images, side):
         ).astype(np.uint8)
 
     return np.concatenate([resized(images[i : i + 1000]) for i in range(0, len(images), 1000)])
+
+
+DATASETS = {
+    "digits": DatasetInfo(
+        load=_load_digits,
+        title="1,797 handwritten digits of 8 x 8 pixels (UCI Optical Recognition of Handwritten "
+        "Digits, as in scikit-learn)",
+        licence="CC BY 4.0",
+        side=8,
+        preset="digits",
+        judge_epochs=40,
+        judge_floor=0.97,
+    ),
+    "mnist": DatasetInfo(
+        load=_load_tfds,
+        tfds="mnist",
+        title="70,000 handwritten digits of 28 x 28 pixels (LeCun, Cortes and Burges)",
+        licence="CC BY-SA 3.0",
+        side=28,
+        preset="mnist",
+        judge_epochs=3,
+        judge_floor=0.99,
+    ),
+    "svhn": DatasetInfo(
+        load=_load_tfds,
+        tfds="svhn_cropped",
+        title="cropped digits of house numbers in street photographs (Netzer et al., 2011)",
+        licence="non-commercial use only, by its authors' terms",
+        preset="svhn",
+        judge_epochs=4,
+        judge_floor=0.90,
+    ),
+    "cifar10": DatasetInfo(
+        load=_load_tfds,
+        tfds="cifar10",
+        title="60,000 photographs of 32 x 32 pixels in ten classes (Krizhevsky, 2009)",
+        licence="none stated by its authors; cite the technical report",
+        preset="cifar10",
+        flips=True,
+        judge_epochs=16,
+        judge_floor=0.85,
+    ),
+    "folder": DatasetInfo(load=_load_folder, title="a folder of images", flips=True),
+}

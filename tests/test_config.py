@@ -1,6 +1,7 @@
 import pytest
 
-from sgan_tf.config import DATASETS, PRESETS, Config, ConfigError, make_config
+from sgan_tf.config import PRESETS, Config, ConfigError, make_config
+from sgan_tf.datasets import DATASETS
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -143,7 +143,7 @@ def test_bad_folders(folder, tmp_path_factory):
     (empty / "other").mkdir()
     refuse("holds no image", "folder", 16, empty)
     refuse("is not a directory", "folder", 16, empty / "absent")
-    refuse("needs --data_dir", "folder", 16)
+    refuse("needs `data_dir`", "folder", 16)
     broken = folder / "dogs" / "7.jpg"
     broken.write_bytes(broken.read_bytes()[:300])
     refuse(str(broken), "folder", 16, folder)

@@ -36,7 +36,7 @@ def _guarded(main):
     try:
         return main() or 0
     except UserError as error:
-        _die(str(error))
+        _die(error.for_flags())
     except OSError as error:
         _die(f"{error.filename or 'input/output'}: {error.strerror or error}")
 

@@ -10,7 +10,7 @@ from absl import flags
 from sgan_tf.batches import steps_per_epoch
 from sgan_tf.cli import app
 from sgan_tf.config import make_config
-from sgan_tf.datasets import TFDS_NAMES, load_dataset
+from sgan_tf.datasets import DATASETS, load_dataset
 
 FLAGS = flags.FLAGS
 
@@ -75,7 +75,7 @@ def train():
         )
 
     # What needs no TensorFlow comes first, so that a mistake shows at once.
-    if config.dataset in TFDS_NAMES:
+    if DATASETS[config.dataset].tfds:
         app.import_tensorflow()
     dataset = load_dataset(config.dataset, config.image_size, FLAGS.data_dir, FLAGS.download)
     steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
