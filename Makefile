@@ -1,25 +1,33 @@
-# make demo, make test, make lint, make bench, make bench-serving: each makes .venv and installs when needed.
+# make demo, make test, make lint, make bench: each makes .venv and installs when needed.
+# make clean removes what was built; runs/ and exports/ stay.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench bench-serving clean
+.PHONY: demo demo-run test lint bench clean
 
-demo: .venv/installed
-	$(BIN)/python train.py --dataset digits --run_dir runs/demo --sample_every 0
+demo: demo-run
 	$(BIN)/python export.py --run_dir runs/demo
 	$(BIN)/python evaluate.py --run_dir runs/demo
+
+demo-run: .venv/installed
+	$(BIN)/python train.py --dataset digits --run_dir runs/demo --sample_every 0
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+# deptry, first: the package imports what its users install, and they install nothing it leaves unused.
+# Second: the same of the whole repository and of what developers install.
 lint: .venv/installed
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/requirements.py .venv
+	$(BIN)/deptry . --extend-exclude '\.ci|benchmarks|docs|tests' \
+		--requirements-files .venv/user.txt --requirements-files-dev .venv/dev.txt
+	$(BIN)/deptry . benchmarks tests tests/*/ --requirements-files .venv/user.txt,.venv/dev.txt
 
-bench: .venv/installed
+# All of benchmarks/.
+bench: demo-run
 	$(BIN)/python benchmarks/stages.py
-
-bench-serving: .venv/installed
-	$(BIN)/python train.py --dataset digits --run_dir runs/demo --sample_every 0
 	$(BIN)/python benchmarks/sampling.py --run_dir runs/demo
 
 .venv/installed: setup.cfg pyproject.toml
@@ -29,4 +37,5 @@ bench-serving: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
