@@ -9,22 +9,30 @@ import importlib
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Checkpoint": "checkpoint",
+    "CheckpointError": "checkpoint",
     "Config": "config",
     "ConfigError": "config",
-    "make_config": "config",
-    "ImageDataset": "datasets",
+    "EncoderConfig": "config",
+    "JointConfig": "config",
+    "LevelConfig": "config",
     "DataError": "errors",
+    "UserError": "errors",
+    "ImageDataset": "datasets",
     "load_dataset": "datasets",
+    "load": "loading",
+    "build": "models.build",
+    "Discriminator": "models.discriminators",
     "Encoder": "models.encoder",
     "EntropyLoss": "models.entropy",
     "LevelGAN": "models.level_gan",
-    "StackedGAN": "models.stacked_gan",
+    "Adversarial": "models.losses",
     "Decomposition": "models.stacked_gan",
+    "StackedGAN": "models.stacked_gan",
+    "make_config": "presets",
     "Run": "run",
     "RunError": "run",
     "Pipeline": "training.pipeline",
-    "build": "training.pipeline",
-    "load": "training.pipeline",
 }
 __all__ = ["__version__", *_HOMES]
 
@@ -33,3 +41,7 @@ def __getattr__(name):
     if name in _HOMES:
         return getattr(importlib.import_module(f"sgan_tf.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'sgan_tf' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

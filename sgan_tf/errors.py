@@ -4,10 +4,10 @@ import re
 
 
 class UserError(ValueError):
-    """Something that cannot be: one line that names the parameter or file, what is wrong and what to do.
+    """Something that cannot be: one line that names the parameter or file, and what to do.
 
-    Parameters stand in backquotes, as in "`run_dir`: /tmp is not a run". The programs print the line
-    with their flags' dashes in place of the backquotes, and exit with code 2.
+    Parameters stand in backquotes, as in "`run_dir`: /tmp is not a run". The programs print the
+    line with their flags' dashes in place of the backquotes, and exit with code 2.
     """
 
     def for_flags(self):

@@ -1,15 +1,14 @@
-"""`Run`: the run folder. Names of its files, atomic writes, finished stages, exact resume."""
+"""`Run`: the run folder. Names of its files, atomic writes, and which configuration may go on."""
 
-import fcntl
 import json
 import logging
 import pathlib
 import shutil
-import zlib
 
-import numpy as np
+import filelock
 
-from sgan_tf.config import Config, ConfigError
+from sgan_tf.checkpoint import Checkpoint, Progress
+from sgan_tf.config import Config, ConfigError, with_epochs
 from sgan_tf.errors import UserError
 from sgan_tf.files import PARTIAL, write_whole
 
@@ -24,37 +23,62 @@ class Run:
     """A folder that holds one training run and explains itself.
 
     `config.json`, `data.json`, `versions.json`: what the run is; `metrics.jsonl`: a line an epoch;
-    `checkpoints/<stage>.safetensors`: the whole state of a stage; `log.txt`, `tensorboard/`, `*.png`.
+    `checkpoints/<stage>.safetensors`: the whole state of a stage (`Checkpoint`); `log.txt`,
+    `tensorboard/`, `*.png`.
 
-    A checkpoint is one file, replaced atomically, that holds the weights, the optimizers' and the metrics' state,
-    the step, and a checksum: it is there whole or not at all, and the weights never disagree with the step.
+    Args:
+        path: The folder.
+        writes: Whether this process writes to it: of several workers the chief alone does, and what
+            the others write is dropped.
     """
 
-    def __init__(self, path):
-        self.path = pathlib.Path(path)
+    def __init__(self, path, writes: bool = True):
+        self.path, self.writes = pathlib.Path(path), writes
         self._lock = None
 
     @classmethod
-    def open(cls, path, config, overwrite=False):
+    def open(
+        cls,
+        path,
+        config: Config,
+        overwrite: bool = False,
+        keep_epochs: bool = False,
+        writes: bool = True,
+    ) -> "Run":
         """Creates a run folder, or opens the one that holds the same configuration.
+
+        Epochs may be more than the folder's, as long as the past stays what it was: for stages that
+        no stage which has begun stands on. The folder then takes the new ones.
 
         Args:
             path: The folder.
             config: The `Config` to train.
             overwrite: Start anew: remove the files of the run that the folder holds.
+            keep_epochs: Where more epochs of a stage would change the past, keep those of the
+                folder, and say so in the log, in place of refusing.
+            writes: See `Run`; a process that does not write finds what the writing one made.
+
+        Returns:
+            The `Run`, with an attribute `config`: what is trained.
 
         Raises:
-            RunError: when the folder is not a run, cannot be written, is in use, or holds another configuration.
+            RunError: when the folder is not a run, cannot be written, is in use, or holds another
+                configuration.
         """
-        run = cls(path)
-        existing = run._existing_config()
+        run = cls(path, writes)
+        exists = run._exists()
         try:
-            run._open(config, existing, overwrite)
+            if writes:
+                run.path.mkdir(parents=True, exist_ok=True)
+                run._take_lock()
+            if exists and overwrite and writes:
+                run._clear()
+                exists = False
+            run._open(config, exists, keep_epochs)
         except OSError as error:
-            raise RunError(
-                f"--run_dir: cannot write to {run.path}: {error.strerror or error}"
-            ) from error
-        except RunError:
+            reason = error.strerror or error
+            raise RunError(f"`run_dir`: cannot write to {run.path}: {reason}") from error
+        except UserError:
             run.close()
             raise
         return run
@@ -62,64 +86,75 @@ class Run:
     def close(self):
         """Lets other processes use the folder."""
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
 
-    def _open(self, config, existing, overwrite):
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
-        if existing is not None and overwrite:
-            self._clear()
-        elif existing is not None and existing != config.to_json():
-            self._refuse(existing, config)
-        if existing is None or overwrite:
-            self.write("config.json", config.to_json())
-        (self.path / "checkpoints").mkdir(exist_ok=True)
-        _remove(self.path.rglob(f"{PARTIAL}*"))
+    def _open(self, config, exists, keep_epochs):
+        existing = read_config(self.path) if exists else None
+        self.config = self._agreed(existing, config, keep_epochs) if exists else config
+        if self.config != existing:
+            self.write("config.json", self.config.to_json())
+        if self.writes:
+            (self.path / "checkpoints").mkdir(exist_ok=True)
+            _remove(self.path.rglob(f"{PARTIAL}*"))
 
-    def _existing_config(self):
+    def _exists(self):
+        """Tells whether the folder holds a run, and refuses one that holds something else."""
         if self.path.exists() and not self.path.is_dir():
-            raise RunError(f"--run_dir: {self.path} is not a directory")
+            raise RunError(f"`run_dir`: {self.path} is not a directory")
         try:
             if (self.path / "config.json").exists():
-                return (self.path / "config.json").read_text()
+                return True
             # A process that was killed before it wrote config.json leaves no more than these.
-            others = (
-                [
-                    p.name
-                    for p in self.path.iterdir()
-                    if p.name != "lock" and not p.name.startswith(PARTIAL)
-                ]
-                if self.path.exists()
-                else []
-            )
+            names = [p.name for p in self.path.iterdir()] if self.path.exists() else []
         except OSError as error:
-            raise RunError(
-                f"--run_dir: cannot read {self.path}: {error.strerror or error}"
-            ) from error
+            reason = error.strerror or error
+            raise RunError(f"`run_dir`: cannot read {self.path}: {reason}") from error
+        others = [name for name in names if name != "lock" and not name.startswith(PARTIAL)]
         if others:
             raise RunError(
-                f"--run_dir: {self.path} holds {others[0]} but no config.json, so it is not a run of sgan_tf; choose another folder"
+                f"`run_dir`: {self.path} holds {others[0]} but no config.json, so it is not a run "
+                "of sgan_tf; choose another folder"
             )
-        return None
+        return False
 
-    def _refuse(self, existing, config):
-        try:
-            differences = Config.from_json(existing).differences(config)
-        except ConfigError as error:
-            raise RunError(
-                f"--run_dir: {self.path}/config.json is {error}; choose another folder"
-            ) from error
+    def _agreed(self, existing, config, keep_epochs):
+        """Returns the configuration to go on with, out of the folder's and the one asked for."""
+        before = {name: settings.epochs for name, settings in existing.sections().items()}
+        wanted = {name: settings.epochs for name, settings in config.sections().items()}
+        more = [name for name in wanted if wanted[name] > before.get(name, wanted[name])]
+        settled = {name: self._why_settled(name, config) for name in more}
+        settled = {name: reason for name, reason in settled.items() if reason}
+        if keep_epochs:
+            config = with_epochs(config, {name: before[name] for name in settled})
+            for name, reason in settled.items():
+                log.info("%s keeps its %d epochs: %s", name, before[name], reason)
+        grown = with_epochs(existing, {n: wanted[n] for n in more if n not in settled})
+        differences = grown.differences(config)
+        if not differences:
+            return config
+        reasons = [f"; {name}: {reason}" for name, reason in settled.items() if not keep_epochs]
         raise RunError(
-            f"--run_dir: {self.path} holds another configuration ({'; '.join(differences)}); choose another folder, or --overwrite it"
+            f"`run_dir`: {self.path} holds another configuration ({'; '.join(differences)}"
+            f"{''.join(reasons)}); choose another folder, or `overwrite` it"
         )
 
+    def _why_settled(self, stage, config):
+        """Says why a stage's epochs cannot grow any more; None where they can."""
+        begun = [name for name in config.sections() if self.progress(name).step]
+        if stage == "encoder" and stage in begun:
+            return "its learning rates follow from its epochs, and it has begun"
+        upon = {"encoder": [n for n in begun if n != "encoder"], "joint": []}
+        standing = upon.get(stage, [name for name in begun if name == "joint"])
+        return f"{standing[0]} stands on it, and has begun" if standing else None
+
     def _take_lock(self):
-        self._lock = open(self.path / "lock", "w")  # noqa: SIM115 - held until the process ends
+        self._lock = filelock.FileLock(self.path / "lock")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout as error:
             raise RunError(
-                f"--run_dir: {self.path} is in use by another process; wait for it, or choose another folder"
+                f"`run_dir`: {self.path} is in use by another process; wait for it, or choose "
+                "another folder"
             ) from error
 
     def _clear(self):
@@ -129,28 +164,34 @@ class Run:
             "checkpoints",
         }:
             raise RunError(
-                f"--overwrite: {self.path} holds a config.json but no run of sgan_tf; choose another folder"
+                f"`overwrite`: {self.path} holds a config.json but no run of sgan_tf; choose "
+                "another folder"
             )
         for name in ("checkpoints", "tensorboard"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        _remove(
-            self.path / name
-            for name in ("data.json", "versions.json", "metrics.jsonl", "log.txt", "reals.png")
-        )
+        names = ("data.json", "versions.json", "metrics.jsonl", "log.txt", "reals.png")
+        _remove(self.path / name for name in names)
         _remove(self.path.glob("fakes_*.png"))
 
-    def write(self, name, content):
-        """Writes a file of the folder (bytes or text) whole or not at all."""
-        write_whole(self.path / name, content)
+    # Files
 
-    def save_png(self, name, picture):
+    def write(self, name: str, content):
+        """Writes a file of the folder (bytes or text) whole or not at all."""
+        if self.writes:
+            write_whole(self.path / name, content)
+
+    def save_png(self, name: str, picture):
         """Writes a PIL image."""
         from sgan_tf.images import png
 
         self.write(name, png(picture))
 
-    def record(self, name, facts):
-        """Writes `name` (JSON) once; returns what an earlier process wrote there instead, if it differs, else None."""
+    def record(self, name: str, facts):
+        """Writes `name` (JSON) once.
+
+        Returns:
+            What an earlier process wrote there instead, if it differs, else None.
+        """
         text = json.dumps(facts, indent=2) + "\n"
         path = self.path / name
         if not path.exists():
@@ -159,13 +200,49 @@ class Run:
         before = path.read_text()
         return None if before == text else json.loads(before)
 
-    def append_metrics(self, line):
-        """Appends a dictionary to `metrics.jsonl`."""
-        with open(self.path / "metrics.jsonl", "a") as file:
-            file.write(json.dumps(line) + "\n")
+    def record_facts(self, dataset):
+        """Records the run's data set and the libraries; warns when other versions began it.
 
-    def read_metrics(self):
-        """Returns the lines of `metrics.jsonl`, without one that a killed process left half-written."""
+        Args:
+            dataset: An `ImageDataset`.
+
+        Raises:
+            RunError: when the run was begun on other images.
+        """
+        if self.record("data.json", dataset.description()) is not None:
+            raise RunError(
+                f"`run_dir`: {self.path} was trained on other images than these (see data.json in "
+                "it); choose another folder"
+            )
+        before = self.record("versions.json", versions())
+        if before is not None:
+            log.warning(
+                "the run was begun with %s: its weights may differ from an uninterrupted run's",
+                before,
+            )
+
+    def data(self) -> dict:
+        """Returns what data.json holds: class names, shapes and sizes of the data set.
+
+        Raises:
+            RunError: when no training has begun here.
+        """
+        path = self.path / "data.json"
+        if not path.exists():
+            raise RunError(
+                f"`run_dir`: {self.path} is not trained: encoder is not finished; run train.py "
+                "again to resume it"
+            )
+        return json.loads(path.read_text())
+
+    def append_metrics(self, line: dict):
+        """Appends a dictionary to `metrics.jsonl`."""
+        if self.writes:
+            with open(self.path / "metrics.jsonl", "a") as file:
+                file.write(json.dumps(line) + "\n")
+
+    def read_metrics(self) -> list[dict]:
+        """Returns the lines of `metrics.jsonl`, without one that was left half-written."""
         path = self.path / "metrics.jsonl"
         lines = []
         for text in path.read_text().splitlines() if path.exists() else []:
@@ -175,135 +252,59 @@ class Run:
                 log.warning("%s: dropped a half-written line", path)
         return lines
 
-    def forget_metrics(self, stage, step):
-        """Removes the lines of a stage beyond the step from which it resumes; it will write them again."""
+    def forget_metrics(self, stage: str, step: int):
+        """Removes the lines of a stage beyond the step from which it resumes."""
         lines = self.read_metrics()
         kept = [line for line in lines if line["stage"] != stage or line["step"] <= step]
         if lines:
             self.write("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
 
-    def adopt(self, other, stages):
-        """Takes over finished stages of another run: what of the stages' settings decides their weights must be the same.
+    def adopt(self, other: "Run", stages):
+        """Takes over finished stages of another run, whose settings decide the same weights.
 
         Args:
             other: A `Run`.
             stages: Their names; those that are finished here are left alone.
         """
         for stage in stages:
-            if not self.progress(stage)[1]:
+            if not self.progress(stage).done:
                 self.forget_metrics(stage, 0)
                 for line in other.read_metrics():
                     if line["stage"] == stage:
                         self.append_metrics(line)
                 if stage == "encoder":
                     self.write("encoder.json", (other.path / "encoder.json").read_bytes())
-                self.write(f"checkpoints/{stage}.safetensors", other.checkpoint(stage).read_bytes())
+                content = other.checkpoint(stage).path.read_bytes()
+                self.write(f"checkpoints/{stage}.safetensors", content)
 
-    # Checkpoints
+    # Stages
 
-    def checkpoint(self, stage):
-        return self.path / "checkpoints" / f"{stage}.safetensors"
+    def checkpoint(self, stage: str) -> Checkpoint:
+        """Returns the `Checkpoint` of a stage, whether its file exists or not."""
+        return Checkpoint(self.path / "checkpoints" / f"{stage}.safetensors", stage)
 
-    def save(self, stage, state, step, done):
-        """Replaces the checkpoint of a stage.
+    def progress(self, stage: str) -> Progress:
+        """Returns how far a stage is; `(0, False)` without a checkpoint."""
+        return self.checkpoint(stage).progress()
 
-        Args:
-            stage: Name.
-            state: `{group: Keras variables}`.
-            step: Steps done.
-            done: The stage is finished.
-        """
-        from safetensors.numpy import save
-
-        arrays = {
-            key: np.asarray(variable.numpy(), order="C") for key, variable in _named(state).items()
-        }
-        for key, array in arrays.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise FloatingPointError(f"{key.split('/')[0]} holds a number that is not finite")
-        metadata = {
-            "stage": stage,
-            "step": str(step),
-            "done": str(int(done)),
-            "crc32": _checksum(arrays),
-        }
-        self.write(f"checkpoints/{stage}.safetensors", save(arrays, metadata))
-
-    def progress(self, stage):
-        """Returns `(step, done)` of a stage's checkpoint, `(0, False)` without one."""
-        if not self.checkpoint(stage).exists():
-            return 0, False
-        metadata, _ = self._read(stage)
-        return int(metadata["step"]), metadata["done"] == "1"
-
-    def unfinished(self, config):
-        """Returns `["joint (step 1200)", …]`: the stages of a configuration that are not finished here."""
+    def unfinished(self, config: Config) -> list[str]:
+        """Returns `["joint (step 1200)", …]`: the stages that are not finished here."""
         progress = {name: self.progress(name) for name in config.stages()}
-        return [f"{name} (step {step})" for name, (step, done) in progress.items() if not done]
-
-    def load(self, stage, state):
-        """Assigns a stage's checkpoint to variables.
-
-        Args:
-            stage: Name.
-            state: `{group: Keras variables}`; groups of the checkpoint that it lacks are passed over.
-
-        Returns:
-            `{group: arrays}` as read.
-
-        Raises:
-            RunError: when the file is damaged or does not fit the variables.
-        """
-        _, arrays = self._read(stage)
-        named = _named(state)
-        misfits = [
-            key
-            for key, v in named.items()
-            if key not in arrays or arrays[key].shape != tuple(v.shape)
-        ]
-        if misfits:
-            raise RunError(
-                f"{self.checkpoint(stage)} does not fit the networks (first at {misfits[0]}); remove it to train {stage} again"
-            )
-        groups = {group: [] for group in state}
-        for key, variable in named.items():
-            variable.assign(arrays[key])
-            groups[key.split("/")[0]].append(arrays[key])
-        return groups
-
-    def _read(self, stage):
-        from safetensors import SafetensorError, safe_open
-
-        path = self.checkpoint(stage)
-        try:
-            with safe_open(path, framework="numpy") as file:
-                metadata, arrays = (
-                    file.metadata() or {},
-                    {key: file.get_tensor(key) for key in file.keys()},
-                )  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise RunError(
-                f"{path} is damaged ({str(error).splitlines()[0]}); remove it to train {stage} again"
-            ) from error
-        if metadata.get("crc32") != _checksum(arrays):
-            raise RunError(
-                f"{path} is damaged (its checksum is wrong); remove it to train {stage} again"
-            )
-        return metadata, arrays
+        return [f"{name} (step {p.step})" for name, p in progress.items() if not p.done]
 
 
-def read_config(path):
+def read_config(path) -> Config:
     """Returns the `Config` of a run folder. Raises `RunError` when it is none."""
     file = pathlib.Path(path) / "config.json"
     if not file.exists():
-        raise RunError(f"--run_dir: {path} is not a run of sgan_tf: it has no config.json")
+        raise RunError(f"`run_dir`: {path} is not a run of sgan_tf: it has no config.json")
     try:
         return Config.from_json(file.read_text())
     except ConfigError as error:
-        raise RunError(f"--run_dir: {file} is {error}") from error
+        raise RunError(f"`run_dir`: {file} is {error}; choose another folder") from error
 
 
-def versions():
+def versions() -> dict[str, str]:
     """Returns the versions that a run's weights depend on."""
     import platform
 
@@ -321,22 +322,6 @@ def versions():
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
-
-
-def _named(state):
-    """Names variables by group, position and name: stable where Keras's automatic names are not."""
-    return {
-        f"{group}/{i:03d}/{v.path.split('/')[-1]}": v
-        for group, variables in state.items()
-        for i, v in enumerate(variables)
-    }
-
-
-def _checksum(arrays):
-    crc = 0
-    for key in sorted(arrays):
-        crc = zlib.crc32(arrays[key].tobytes(), zlib.crc32(key.encode(), crc))
-    return f"{crc:08x}"
 
 
 def _remove(paths):

@@ -1,4 +1,4 @@
-"""Two logical CPU devices stand in for GPUs, and what several tests share: small models, a finished run, an export."""
+"""Two logical CPU devices stand in for GPUs, and what tests share: stacks, a run, an export."""
 
 import os
 
@@ -10,28 +10,32 @@ import pytest
 import tensorflow as tf
 from processes import EXPORT, TRAIN, run
 
-from sgan_tf.config import make_config
-from sgan_tf.training.pipeline import build
+from sgan_tf.models.build import build
+from sgan_tf.presets import make_config
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 SHORT = ["--epochs", "2", "--sample_every", "0"]
+DIGITS = [str(digit) for digit in range(10)]
 
 
 @pytest.fixture(scope="session")
 def small_stack():
-    """Builds a digits stack for a list of cuts; returns `(config, stack, batch (h_0, …, labels))`."""
+    """Builds a digits stack for a list of cuts.
+
+    Returns `(config, stack, batch)`, the batch being `([h_0, …, h_{N-1}], labels)`.
+    """
 
     def make(cuts=("fc3",), overrides=(), batch=8, preset="digits"):
         config = make_config("digits", preset, cuts=cuts, overrides=overrides)
-        encoder, stack = build(config, (8, 8, 1), 10)
+        encoder, stack = build(config, (8, 8, 1), DIGITS)
         encoder.trainable = False
         rng = np.random.default_rng(0)
         images = rng.random((batch, 8, 8, 1), dtype=np.float32)
         labels = rng.integers(0, 10, batch).astype(np.int32)
         features = [h.numpy() for h in encoder.features(images)[:-1]]
-        return config, stack, (images, *features, labels)
+        return config, stack, ([images, *features], labels)
 
     return make
 
@@ -51,7 +55,7 @@ def finished(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def exported(finished, tmp_path_factory):
-    """The export of the finished run, and what export.py printed: `(folder of the version, stdout)`."""
+    """The export of the finished run, and what export.py printed: `(version's folder, stdout)`."""
     folder = tmp_path_factory.mktemp("exports")
     out, _ = run(EXPORT, ["--run_dir", finished[0], "--export_dir", folder])
     return folder / "whole" / "1", out

@@ -1,16 +1,49 @@
+import dataclasses
+import json
+
 import pytest
+from conftest import DIGITS
 
-from sgan_tf.config import PRESETS, Config, ConfigError, make_config
+from sgan_tf.config import SCHEMA, Config, ConfigError, with_overrides
 from sgan_tf.datasets import DATASETS
+from sgan_tf.models.build import build
+from sgan_tf.presets import PRESETS, make_config
+
+ALONE = ("mnist-release-independent",)  # presets without a joint stage
+CUTS = [[], ["fc3"], ["pool2", "fc3"]]
 
 
+@pytest.mark.parametrize("cuts", CUTS)
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("cuts", [[], ["fc3"], ["pool2", "fc3"]])
 def test_every_preset_serves_every_list_of_cuts_and_survives_json(preset, cuts):
+    if preset == "mnist-release" and not cuts:
+        with pytest.raises(ConfigError, match="no joint stage that would train this level"):
+            make_config("mnist", preset, cuts)
+        return
     config = make_config("mnist", preset, cuts)
     assert len(config.levels) == len(cuts) + 1
     assert Config.from_json(config.to_json()) == config
-    assert ("joint" in config.stages()) == bool(cuts)
+    assert ("joint" in config.stages()) == (bool(cuts) and preset not in ALONE)
+
+
+def test_presets_are_flat_rows_of_plain_values():
+    for preset in PRESETS.values():
+        for name, settings in dataclasses.asdict(preset).items():
+            for value in settings.values() if isinstance(settings, dict) else [settings]:
+                items = value if isinstance(value, list) else [value]
+                assert all(isinstance(x, (int, float, str)) for x in items), name
+
+
+def test_the_release_on_mnist_is_its_two_scripts():
+    joint = make_config("mnist", "mnist-release")
+    assert joint.stages() == {"encoder": 5, "joint": 200}  # from scratch
+    assert joint.joint.lower_weight == 0  # G_1 minimises L_G1 alone
+    assert [level.d_dense_slope for level in joint.levels] == [0, 0]
+    assert joint.levels[1].head_init == "glorot_uniform"
+    alone = make_config("mnist", "mnist-release-independent")
+    assert alone.stages() == {"encoder": 5, "level0": 200, "level1": 200}
+    assert [level.d_dense_slope for level in alone.levels] == [0.2, 0.2]
+    assert [level.head_init for level in alone.levels] == ["normal", "normal"]
 
 
 def test_overrides_are_typed_and_leave_the_presets_alone():
@@ -19,16 +52,14 @@ def test_overrides_are_typed_and_leave_the_presets_alone():
         overrides=[
             "levels.0.lambda_ent=0",
             "levels.1.d_units=[32, 64]",
+            "levels.1.regularizers.r1=0.5",
             "encoder.learning_rate=1e-2",
             "encoder.flip=true",
         ],
     )
-    assert (
-        config.levels[0].lambda_ent,
-        config.levels[1].d_units,
-        config.encoder.learning_rate,
-        config.encoder.flip,
-    ) == (0.0, [32, 64], 0.01, True)
+    level0, level1 = config.levels
+    assert (level0.lambda_ent, level1.d_units, level1.regularizers) == (0.0, [32, 64], {"r1": 0.5})
+    assert (config.encoder.learning_rate, config.encoder.flip) == (0.01, True)
     fresh = make_config("svhn")
     assert fresh.levels[0].lambda_ent == 10.0
     assert sorted(line.split(":")[0] for line in fresh.differences(config)) == [
@@ -36,58 +67,98 @@ def test_overrides_are_typed_and_leave_the_presets_alone():
         "encoder.learning_rate",
         "levels.0.lambda_ent",
         "levels.1.d_units",
+        "levels.1.regularizers.r1",
     ]
+
+
+def test_epochs_are_those_of_every_stage_that_has_any():
+    assert make_config("mnist", "mnist-release", epochs=3).stages() == {"encoder": 3, "joint": 3}
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(dataset="imagenet"), "--dataset: unknown data set 'imagenet'"),
-        (dict(preset="huge"), "--preset: unknown preset 'huge'"),
-        (dict(cuts=["fc9"]), "--cuts: unknown layer 'fc9'"),
-        (dict(cuts=["fc3", "pool2"]), "--cuts: fc3,pool2 is not in bottom-up order"),
-        (dict(cuts=["fc3", "fc3"]), "--cuts: fc3,fc3 is not"),
-        (dict(seed=-1), "--seed: -1"),
+        (dict(dataset="imagenet"), "`dataset`: unknown data set 'imagenet'"),
+        (dict(preset="huge"), "`preset`: unknown preset 'huge'"),
+        (dict(cuts=["fc9"]), "`cuts`: unknown layer 'fc9'"),
+        (dict(cuts=["fc3", "pool2"]), "`cuts`: fc3,pool2 is not in bottom-up order"),
+        (dict(cuts=["fc3", "fc3"]), "`cuts`: fc3,fc3 is not"),
+        (dict(seed=-1), "`seed`: -1"),
         (
             dict(image_size=10),
-            "--image_size: the networks cannot produce 10 x 10 pixels; sizes near it that they can: 4, 8, 12, 16",
+            "`image_size`: the networks cannot produce 10 x 10 pixels; sizes near it that they "
+            "can: 4, 8, 12, 16",
         ),
-    ]
-    + [
-        (dict(overrides=[text]), message)
-        for text, message in [
-            ("levels.0.lamda=1", "levels.0.lamda is not a setting"),
-            ("levels.7.z_dim=1", "levels.7.z_dim is not a setting"),
-            ("levels.0.lambda_ent=x", "'x' of type 'str' could not be converted to Float"),
-            ("levels.0.z_dim=1.5", "'1.5' of type 'str' could not be converted to Integer"),
-            ("levels.0.z_dim=0", "levels.0.z_dim: 0 is not above 0"),
-            ("levels.0.posterior_weight=0", "levels.0.posterior_weight: 0.0 is not above 0"),
-            ("encoder.shift=-1", "encoder.shift: -1 is not at least 0"),
-            ("levels.0.d_channels=7", "levels.0.d_channels is not a setting, or"),
-            ("levels.0.d_family=dense", "levels.0.d_family: dense is not one of strided, allconv"),
-            (
-                "levels.0.adversarial=hinge",
-                "levels.0.adversarial: hinge is not one of binary, class_logits",
-            ),
-            ("levels.0.lambda_adv=nan", "levels.0.lambda_adv: nan"),
-            ("batch_size=1", "batch_size: 1 is not at least 2"),
-            ("cuts=[fc3]", "cuts has a flag of its own"),
-            ("nonsense", "'nonsense' is not name=value"),
-        ]
     ],
 )
-def test_bad_settings_are_named(arguments, message):
-    with pytest.raises(ConfigError) as error:
-        make_config(**arguments)
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
+def test_bad_arguments_are_named(arguments, message):
+    refuse(message, lambda: make_config(**arguments))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("levels.0.lamda=1", "levels.0.lamda is not a setting"),
+        ("levels.7.z_dim=1", "levels.7.z_dim is not a setting"),
+        ("levels.0.lambda_ent=x", "'x' of type 'str' could not be converted to Float"),
+        ("levels.0.z_dim=1.5", "'1.5' of type 'str' could not be converted to Integer"),
+        ("levels.0.z_dim=0", "levels.0.z_dim: 0 is not above 0"),
+        ("levels.0.posterior_weight=0", "levels.0.posterior_weight: 0.0 is not above 0"),
+        ("encoder.shift=-1", "encoder.shift: -1 is not at least 0"),
+        ("encoder.epochs=0", "encoder.epochs: 0 is not at least 1"),
+        ("levels.0.d_channels=7", "levels.0.d_channels is not a setting, or"),
+        ("levels.0.g_channels=[]", "levels.0.g_channels: [] is not at least one number"),
+        ("levels.0.d_family=dense", "levels.0.d_family: dense is not one of strided, allconv"),
+        ("levels.0.regularizers.r1=x", "could not be converted to Float"),
+        ("levels.0.regularizers.r1=-1", "is not names with weights above 0"),
+        ("levels.0.lambda_adv=nan", "levels.0.lambda_adv: nan"),
+        ("joint.adaptive_watch=top", "joint.adaptive_watch: top is not one of bottom, least"),
+        ("batch_size=1", "batch_size: 1 is not at least 2"),
+        ("cuts=[fc3]", "cuts has a flag of its own"),
+        ("nonsense", "'nonsense' is not name=value"),
+    ],
+)
+def test_bad_settings_are_named(override, message):
+    refuse(message, lambda: make_config(overrides=[override]))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("levels.0.adversarial=wgan", "levels.0.adversarial: wgan is not one of binary, class_l"),
+        ("levels.1.regularizers.r9=1", "levels.1.regularizers: r9 is not one of r1"),
+        ("levels.0.augment=[blur]", "levels.0.augment: blur is not one of translation"),
+    ],
+)
+def test_a_name_that_no_table_of_losses_has(override, message):
+    config = make_config(overrides=[override])
+    refuse(message, lambda: build(config, (8, 8, 1), DIGITS))
 
 
 def test_every_data_set_has_a_default_preset():
-    assert [make_config(name).preset for name in DATASETS] == [
-        "digits",
-        "mnist",
-        "svhn",
-        "cifar10",
-        "cifar10-small",
-    ]
+    presets = [make_config(name).preset for name in DATASETS]
+    assert presets == ["digits", "mnist", "svhn", "cifar10", "cifar10-small"]
+
+
+def test_text_of_other_versions():
+    config = make_config("svhn")
+    tree = json.loads(config.to_json())
+    assert tree["schema"] == SCHEMA
+    old = {name: value for name, value in tree.items() if name != "schema"}
+    for level in old["levels"]:  # version 0.1.0 had none of these
+        for name in ("g_kernel", "regularizers", "augment"):
+            del level[name]
+    del old["joint"]["adaptive_watch"]
+    assert Config.from_json(json.dumps(old)) == with_overrides(
+        config, ["joint.adaptive_watch=least"]
+    )
+    refuse("of a newer version", lambda: Config.from_json(json.dumps({**tree, "schema": 99})))
+    for text in ("", "[]", "{", '{"hello": 1}', '{"schema": "x"}', "{}\n{}"):
+        refuse("", lambda text=text: Config.from_json(text))
+
+
+def refuse(message, function):
+    with pytest.raises(ConfigError) as error:
+        function()
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)

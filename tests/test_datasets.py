@@ -89,7 +89,7 @@ def test_a_shifted_batch_moves_alike_and_black_comes_in():
 
 
 def test_fewer_images_than_a_batch():
-    with pytest.raises(DataError, match="--set batch_size="):
+    with pytest.raises(DataError, match="`set` batch_size=2"):
         batches([np.zeros((3, 2))], 5, seed=0)
 
 

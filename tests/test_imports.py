@@ -15,7 +15,7 @@ ROOMS = (
     ("training",),
     ("evaluation",),
     ("pretrained",),
-    ("load",),
+    ("loading",),
     ("run",),
     ("checkpoint",),
     ("models",),

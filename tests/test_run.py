@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from sgan_tf.config import make_config
+from sgan_tf.presets import make_config
 from sgan_tf.run import Run, RunError, read_config
 
 
@@ -16,49 +16,8 @@ def refuse(message, function, *arguments, **keywords):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
-def state(*arrays):
-    return {"network": [keras.Variable(a, name="w") for a in arrays]}
-
-
-def test_a_checkpoint_comes_back_bit_for_bit(tmp_path):
-    run = Run.open(tmp_path / "run", make_config())
-    saved = [
-        np.random.default_rng(0).normal(size=(3, 4)).astype("float32"),
-        np.array(7, "int64"),
-        np.zeros((0, 2), "float32"),
-    ]
-    assert run.progress("level0") == (0, False)
-    run.save("level0", state(*saved), step=12, done=False)
-    assert run.progress("level0") == (12, False)
-    target = state(*[np.zeros_like(a) for a in saved])
-    read = run.load("level0", target)
-    for a, b, c in zip(saved, target["network"], read["network"]):
-        np.testing.assert_array_equal(a, b.numpy())
-        np.testing.assert_array_equal(a, c)
-
-
-def test_a_damaged_checkpoint_is_refused_and_kept(tmp_path):
-    run = Run.open(tmp_path / "run", make_config())
-    run.save("level0", state(np.arange(100, dtype="float32")), 1, False)
-    path = run.checkpoint("level0")
-    whole = path.read_bytes()
-    flipped = bytearray(whole)
-    flipped[-10] ^= 1
-    for damaged in (whole[:-30], whole[:20], b"", bytes(flipped)):
-        path.write_bytes(damaged)
-        refuse("is damaged", run.progress, "level0")
-        refuse(str(path), run.load, "level0", state(np.zeros(100, "float32")))
-        assert path.read_bytes() == damaged
-    path.write_bytes(whole)
-    refuse("does not fit", run.load, "level0", state(np.zeros(99, "float32")))
-
-
-def test_what_is_not_finite_is_not_saved(tmp_path):
-    run = Run.open(tmp_path / "run", make_config())
-    run.save("level0", state(np.ones(3, "float32")), 1, False)
-    with pytest.raises(FloatingPointError, match="network"):
-        run.save("level0", state(np.array([1, np.nan, 1], "float32")), 2, False)
-    assert run.progress("level0") == (1, False)
+def save(run, stage, step, done):
+    run.checkpoint(stage).save({"network": [keras.Variable(np.ones(3), name="w")]}, step, done)
 
 
 def test_another_configuration_is_refused_naming_the_difference(tmp_path):
@@ -77,7 +36,7 @@ def test_another_configuration_is_refused_naming_the_difference(tmp_path):
 def test_overwrite_starts_anew_and_touches_nothing_else(tmp_path):
     run = Run.open(tmp_path / "run", make_config())
     run.record("data.json", {})
-    run.save("level0", state(np.ones(3, "float32")), 1, True)
+    save(run, "level0", 1, True)
     run.append_metrics({"stage": "level0", "step": 1})
     (run.path / "notes.md").write_text("mine")
     run.close()
@@ -95,7 +54,7 @@ def test_folders_that_are_not_ours(tmp_path):
     refuse("is not a directory", Run.open, tmp_path / "file", make_config())
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "config.json").write_text('{"hello": 1}')
-    refuse("not a configuration of this version", Run.open, tmp_path / "foreign", make_config())
+    refuse("not a configuration", Run.open, tmp_path / "foreign", make_config())
     refuse("holds a config.json but no run", Run.open, tmp_path / "foreign", make_config(), True)
     assert os.listdir(tmp_path / "photos") == ["holiday.jpg"]
     assert (tmp_path / "foreign" / "config.json").read_text() == '{"hello": 1}'
@@ -130,3 +89,80 @@ def test_half_written_files_are_cleared_away(tmp_path):
     run.close()
     run = Run.open(tmp_path / "run", make_config())
     assert os.listdir(run.path / "checkpoints") == []
+
+
+def with_epochs(encoder, level0, level1, joint):
+    epochs = {"encoder": encoder, "levels.0": level0, "levels.1": level1, "joint": joint}
+    return make_config(overrides=[f"{name}.epochs={n}" for name, n in epochs.items()])
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """Makes a run of (5, 5, 5, 5) epochs in which some stages have begun."""
+
+    def make(*stages):
+        run = Run.open(tmp_path / "run", with_epochs(5, 5, 5, 5))
+        run.record("data.json", {})
+        for stage in stages:
+            save(run, stage, 10, True)
+        run.close()
+        return run.path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("stages", "epochs"),
+    [
+        ([], (6, 6, 6, 6)),
+        (["encoder"], (5, 6, 6, 6)),
+        (["encoder", "level0"], (5, 9, 5, 7)),
+        (["encoder", "level0", "level1", "joint"], (5, 5, 5, 8)),
+    ],
+)
+def test_epochs_may_grow_where_the_past_stays(begun, stages, epochs):
+    path = begun(*stages)
+    run = Run.open(path, with_epochs(*epochs))
+    assert run.config == read_config(path) == with_epochs(*epochs)
+
+
+@pytest.mark.parametrize(
+    ("stages", "epochs", "message"),
+    [
+        (["encoder"], (6, 5, 5, 5), "encoder.epochs: 5 -> 6; encoder: its learning rates follow"),
+        (["encoder", "level0"], (6, 5, 5, 5), "encoder.epochs: 5 -> 6"),
+        (["encoder", "joint"], (5, 6, 5, 5), "levels.0.epochs: 5 -> 6; level0: joint stands on it"),
+        ([], (5, 4, 5, 5), "levels.0.epochs: 5 -> 4"),
+    ],
+)
+def test_what_would_change_the_past_is_refused_and_named(begun, stages, epochs, message):
+    path = begun(*stages)
+    before = (path / "config.json").read_bytes()
+    refuse(message, Run.open, path, with_epochs(*epochs))
+    assert (path / "config.json").read_bytes() == before
+
+
+def test_asking_every_stage_for_more_raises_those_that_can_be(begun):
+    path = begun("encoder", "level0", "level1", "joint")
+    run = Run.open(path, with_epochs(9, 9, 9, 9), keep_epochs=True)
+    assert run.config == with_epochs(5, 5, 5, 9)
+    run.close()
+    refuse("levels.0.epochs: 5 -> 4", Run.open, path, with_epochs(9, 4, 9, 9), keep_epochs=True)
+
+
+def test_a_field_that_is_new_does_not_make_another_configuration(tmp_path):
+    Run.open(tmp_path / "run", make_config()).close()
+    path = tmp_path / "run" / "config.json"
+    tree = json.loads(path.read_text())
+    del tree["levels"][0]["regularizers"], tree["joint"]["adaptive_watch"]
+    path.write_text(json.dumps(tree))
+    assert Run.open(tmp_path / "run", make_config()).config == make_config()
+
+
+def test_a_process_that_does_not_write_leaves_the_folder_alone(tmp_path):
+    chief = Run.open(tmp_path / "run", make_config())
+    before = sorted(os.listdir(chief.path))
+    worker = Run.open(tmp_path / "run", make_config(), writes=False)
+    worker.write("x.json", "{}")
+    worker.append_metrics({"stage": "encoder"})
+    assert sorted(os.listdir(chief.path)) == before

@@ -1,5 +1,6 @@
 """What the programs share: one-line errors, exit codes, logging."""
 
+import json
 import logging
 import os
 import shlex
@@ -17,7 +18,7 @@ class UsageError(UserError):
 
 
 def run(main):
-    """Parses the flags, runs `main()` and exits; errors that users cause become one line on stderr and exit code 2."""
+    """Parses the flags, runs `main()` and exits; users' errors are one line and exit code 2."""
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS reports every file it opens
 
     def parse(argv):
@@ -47,9 +48,10 @@ def _die(message):
 
 
 def import_tensorflow():
-    """Imports TensorFlow and returns it, without the C++ lines that it prints on a machine without a GPU.
+    """Imports TensorFlow and returns it, without what its C++ prints on a machine without a GPU.
 
-    They are written before TensorFlow reads its log level. TF_CPP_MIN_LOG_LEVEL=0 in the environment keeps them.
+    That is written before TensorFlow reads its log level; TF_CPP_MIN_LOG_LEVEL=0 in the environment
+    keeps it.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         import tensorflow as tf
@@ -70,17 +72,28 @@ def import_tensorflow():
     return tf
 
 
-def start_log(path):
-    """Sends the package's log to stdout and to a file."""
+def start_log(path=None):
+    """Sends the package's log to stdout, and to a file if one is named."""
     log = logging.getLogger("sgan_tf")
     log.setLevel(logging.INFO)
     log.propagate = False
-    to_file = logging.FileHandler(path)
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_stdout = logging.StreamHandler(sys.stdout)
     to_stdout.setFormatter(logging.Formatter("%(message)s"))
-    log.handlers = [to_file, to_stdout]
+    log.handlers = [to_stdout]
+    if path is not None:
+        to_file = logging.FileHandler(path)
+        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.handlers.insert(0, to_file)
     return log
+
+
+def several_machines():
+    """Tells whether TF_CONFIG makes this process a worker among several."""
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
+        return len(cluster.get("worker", [])) > 1
+    except (ValueError, AttributeError) as error:
+        raise UsageError(f"TF_CONFIG: it is not what TensorFlow reads ({error})") from error
 
 
 def strategy(devices, batch_size=0):
@@ -95,6 +108,8 @@ def strategy(devices, batch_size=0):
     """
     import tensorflow as tf
 
+    if several_machines():
+        return _workers(batch_size)
     # Logical devices: what a GPU, or a CPU in tests, has been split into counts.
     gpus = [
         device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")
@@ -114,7 +129,8 @@ def strategy(devices, batch_size=0):
         raise UsageError(f"--devices: {count} asked for, but there are {len(available)} {kind}")
     if batch_size % count:
         raise UsageError(
-            f"--devices: {count} devices do not divide the batch size {batch_size}; change --set batch_size"
+            f"--devices: {count} devices do not divide the batch size {batch_size}; change --set "
+            "batch_size"
         )
     if count == 1:
         return (
@@ -124,8 +140,29 @@ def strategy(devices, batch_size=0):
     return tf.distribute.MirroredStrategy(available[:count], cross_device_ops=across)
 
 
+def _workers(batch_size):
+    """The strategy of TF_CONFIG's workers; it has to be made before anything else is computed."""
+    import tensorflow as tf
+
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    except (ValueError, RuntimeError, KeyError, tf.errors.OpError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UsageError(f"TF_CONFIG: the workers cannot be joined ({reason})") from error
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise UsageError(
+            f"TF_CONFIG: {replicas} devices do not divide the batch size {batch_size}; change "
+            "--set batch_size"
+        )
+    return strategy
+
+
 def stop_signals():
-    """Catches Ctrl-C and SIGTERM; returns the list to which the first is added. A second one ends the process at once."""
+    """Catches Ctrl-C and SIGTERM; returns the list to which the first is added.
+
+    A second one ends the process at once.
+    """
     received = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(
@@ -139,7 +176,7 @@ def train_guarded(log, signals, train):
 
     128 and the signal's number when a signal stopped it, 3 when it diverged.
     """
-    from sgan_tf.training.callbacks import Interrupted, TrainingDiverged
+    from sgan_tf.training.trainer import Interrupted, TrainingDiverged
 
     try:
         train()

@@ -1,23 +1,32 @@
-"""Train a stacked GAN: the encoder, each level, then all levels jointly. The same command again resumes.
+"""Train a stacked GAN: the encoder, each level, then all levels jointly. The same command resumes.
 
-python train.py                                      # scikit-learn's embedded digits
-python train.py --dataset svhn --data_dir ~/tensorflow_datasets
-python train.py --dataset folder --data_dir photos/  # one sub-directory a class
+    python train.py                                      # scikit-learn's embedded digits
+    python train.py --dataset svhn --data_dir ~/tensorflow_datasets
+    python train.py --dataset folder --data_dir photos/  # one sub-directory a class
+    python train.py --dry_run > mine.json                # all settings, to be edited and read again
+    python train.py --config mine.json
+
+On several machines, run it on each with TF_CONFIG set and a --run_dir that they share.
 """
+
+import pathlib
 
 from absl import flags
 
 from sgan_tf.batches import steps_per_epoch
 from sgan_tf.cli import app
-from sgan_tf.config import make_config
+from sgan_tf.config import Config, ConfigError, with_overrides
 from sgan_tf.datasets import DATASETS, load_dataset
+from sgan_tf.presets import make_config
 
 FLAGS = flags.FLAGS
+SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "seed")  # by --config, in their place
 
 
 def define_flags():
-    flags.DEFINE_string("dataset", "digits", "digits, mnist, svhn, cifar10 or folder")
+    flags.DEFINE_string("dataset", "digits", ", ".join(DATASETS))
     flags.DEFINE_string("preset", None, "networks and settings; by default the data set's own")
+    flags.DEFINE_string("config", None, "a file of all settings, as --dry_run prints them")
     flags.DEFINE_string(
         "data_dir",
         None,
@@ -29,10 +38,15 @@ def define_flags():
     flags.DEFINE_string(
         "cuts",
         None,
-        "layers where the encoder is cut, bottom up, as pool2,fc3; none for one level; by default fc3",
+        "layers where the encoder is cut, bottom up, as pool2,fc3; none for one level; by default "
+        "fc3",
     )
     flags.DEFINE_integer(
-        "epochs", None, "epochs of every stage, in place of the preset's", lower_bound=1
+        "epochs",
+        None,
+        "epochs of every stage that has any, in place of the preset's; a finished run may be "
+        "trained on",
+        lower_bound=1,
     )
     flags.DEFINE_integer(
         "image_size",
@@ -48,7 +62,7 @@ def define_flags():
     )
     flags.DEFINE_bool("overwrite", False, "start anew in a run folder that holds a run")
     flags.DEFINE_bool(
-        "dry_run", False, "print the configuration, the networks and the planned steps, then stop"
+        "dry_run", False, "print the settings, the networks and the planned steps, then stop"
     )
     flags.DEFINE_multi_string(
         "set",
@@ -58,71 +72,104 @@ def define_flags():
 
 
 def train():
-    cuts = None if FLAGS.cuts is None else [] if FLAGS.cuts == "none" else FLAGS.cuts.split(",")
-    config = make_config(
-        FLAGS.dataset,
-        FLAGS.preset,
-        cuts,
-        FLAGS.image_size,
-        FLAGS.epochs,
-        FLAGS.seed,
-        FLAGS["set"].value,
-    )
+    config = _config()
     unknown = [name for name in FLAGS.stages or [] if name not in config.stages()]
     if unknown:
         raise app.UsageError(
             f"--stages: unknown stage '{unknown[0]}'; choose from {', '.join(config.stages())}"
         )
-
     # What needs no TensorFlow comes first, so that a mistake shows at once.
-    if DATASETS[config.dataset].tfds:
+    if DATASETS[config.dataset].tfds or app.several_machines():
         app.import_tensorflow()
+    strategy = app.several_machines() and app.strategy(FLAGS.devices, config.batch_size)
     dataset = load_dataset(config.dataset, config.image_size, FLAGS.data_dir, FLAGS.download)
     steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
     tf = app.import_tensorflow()
-    tf.config.experimental.enable_op_determinism()  # resuming bit for bit needs kernels without races
-    strategy = app.strategy(FLAGS.devices, config.batch_size)
+    from sgan_tf.models.build import check_names
+
+    check_names(config)
+    tf.config.experimental.enable_op_determinism()  # bit for bit needs kernels without races
+    strategy = strategy or app.strategy(FLAGS.devices, config.batch_size)
     if FLAGS.dry_run:
         return _dry_run(config, dataset, steps)
     return _train(config, dataset, strategy)
 
 
-def _dry_run(config, dataset, steps):
-    from sgan_tf.training.pipeline import build
+def _config():
+    """The configuration that the flags ask for."""
+    if FLAGS.config is None:
+        cuts = None if FLAGS.cuts is None else []
+        if FLAGS.cuts not in (None, "none"):
+            cuts = FLAGS.cuts.split(",")
+        return make_config(
+            FLAGS.dataset,
+            FLAGS.preset,
+            cuts,
+            FLAGS.image_size,
+            FLAGS.epochs,
+            FLAGS.seed,
+            FLAGS["set"].value,
+        )
+    said = [name for name in SAID_BY_CONFIG if FLAGS[name].present]
+    if said:
+        raise app.UsageError(f"--{said[0]}: --config says it already; change it in the file")
+    try:
+        config = Config.from_json(pathlib.Path(FLAGS.config).expanduser().read_text())
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise app.UsageError(f"--config: {FLAGS.config} is {error}") from error
+    if config.dataset not in DATASETS:
+        raise app.UsageError(
+            f"--config: unknown data set '{config.dataset}'; choose from {', '.join(DATASETS)}"
+        )
+    return with_overrides(config, FLAGS["set"].value, FLAGS.epochs)
 
-    encoder, stack = build(config, dataset.image_shape, dataset.num_classes)
+
+def _dry_run(config, dataset, steps):
+    """Prints the configuration, and beside it what --config passes over."""
+    from sgan_tf.models.build import build
+
+    encoder, stack = build(config, dataset.image_shape, dataset.class_names)
     print(config.to_json(), end="")
     print(
-        f"{len(dataset.train_images)} training and {len(dataset.test_images)} test images, {dataset.image_shape}, {dataset.num_classes} classes"
+        f"# {len(dataset.train_images)} training and {len(dataset.test_images)} test images, "
+        f"{dataset.image_shape}, {dataset.num_classes} classes"
     )
-    print(f"E: {encoder.count_params():,} parameters; h_0 … h_N: {encoder.shapes}")
+    print(f"# E: {encoder.count_params():,} parameters; h_0 … h_N: {encoder.shapes}")
     for level in stack.levels:
         print(
-            f"level {level.index}: G {level.generator.count_params():,}, D and Q {level.discriminator.count_params():,} parameters"
+            f"# level {level.index}: G {level.generator.count_params():,}, "
+            f"D and Q {level.discriminator.count_params():,} parameters"
         )
     for name, epochs in config.stages().items():
-        print(f"{name}: {epochs} epochs of {steps} steps = {epochs * steps:,} steps")
+        print(f"# {name}: {epochs} epochs of {steps} steps = {epochs * steps:,} steps")
 
 
 def _train(config, dataset, strategy):
     from sgan_tf.run import Run
-    from sgan_tf.training.pipeline import Pipeline, record_facts
+    from sgan_tf.training.pipeline import Pipeline
+    from sgan_tf.training.workers import Workers
 
-    run = Run.open(
-        FLAGS.run_dir or f"runs/{config.preset if config.dataset != 'folder' else 'folder'}",
-        config,
-        FLAGS.overwrite,
-    )
-    log = app.start_log(run.path / "log.txt")
-    record_facts(run, dataset)
+    name = "folder" if config.dataset == "folder" else config.preset
+    path = FLAGS.run_dir or f"runs/{name}"
+    keep_epochs = FLAGS.epochs is not None
+
+    def open_run(writes):
+        run = Run.open(path, config, FLAGS.overwrite, keep_epochs, writes)
+        run.record_facts(dataset)
+        return run
+
+    workers = Workers(strategy)
+    app.start_log()
+    run = workers.open_run(open_run)
+    log = app.start_log(run.path / "log.txt" if workers.is_chief else None)
     signals = app.stop_signals()
     pipeline = Pipeline(
-        config,
+        run.config,
         run,
         dataset,
         strategy,
-        FLAGS.sample_every,
-        FLAGS.checkpoint_minutes,
+        sample_every=FLAGS.sample_every,
+        checkpoint_minutes=FLAGS.checkpoint_minutes,
         stop=lambda: bool(signals),
     )
     code = app.train_guarded(log, signals, lambda: pipeline.train(FLAGS.stages))

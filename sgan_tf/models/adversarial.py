@@ -1,139 +1,162 @@
-"""`AdversarialModel`: what one level trained alone and the whole stack trained jointly have in common."""
+"""`AdversarialModel`: what one level trained alone and the whole stack trained jointly share."""
 
 import keras
 import tensorflow as tf
 
+from sgan_tf.models.base import TrainedModel, apply_gradients
+from sgan_tf.models.layers import SeedGenerator
 from sgan_tf.models.losses import adaptive_generator_steps
 
 
-class AdversarialModel(keras.Model):
-    """Alternates one discriminator update with one or more generator updates, on any number of replicas.
+class AdversarialModel(TrainedModel):
+    """Alternates one discriminator update with one or more generator updates, on any replicas.
 
     Subclasses give the two objectives and the variables that each of them trains:
 
-    * `discriminator_objective(data, seed)` -> `(objective, loss)`, where `loss` is what the adaptive schedule watches
-    * `generator_objective(data, seed)` -> `objective`
-    * `networks()` -> `{group: variables}`, what a checkpoint holds of the model itself
-    * `discriminator_variables()`, `generator_variables()`; when the first is empty no discriminator is trained.
+    * `batch(x, y)`: what the objectives take of a batch of `fit`
+    * `discriminator_objective(batch, seed, training)` and
+      `generator_objective(batch, seed, training)`: `(objective, {name: scalar})`
+    * `discriminator_variables()`, `generator_variables()`; when the first is empty no discriminator
+      is trained
+    * `watched(numbers)`: the loss that the adaptive schedule follows, out of `[len(reported)]`
 
-    Objectives are means over the replica's share of the batch. All noise is a function of (noise_seed, the
-    optimizer's iterations), so a restored model continues with the noise it would have had.
+    Objectives are means over the replica's share of the batch. All noise of training is a function
+    of (noise_seed, the optimizer's iterations), so a restored model continues with the noise it
+    would have had.
 
     Args:
+        reported: Names of the scalars of both objectives.
         generator_steps: Generator updates for each discriminator update, each with new noise.
         adaptive_steps: Choose 1 to 7 of them by the discriminator's loss instead
             (`losses.adaptive_generator_steps`).
         noise_seed: Integer.
     """
 
-    def __init__(self, generator_steps=1, adaptive_steps=False, noise_seed=0, **kwargs):
-        super().__init__(**kwargs)
-        self.generator_steps, self.adaptive_steps, self.noise_seed = (
-            generator_steps,
-            adaptive_steps,
-            noise_seed,
-        )
+    def __init__(self, reported, generator_steps=1, adaptive_steps=False, noise_seed=0, **kwargs):
+        super().__init__(reported, **kwargs)
+        self.generator_steps, self.adaptive_steps = generator_steps, adaptive_steps
+        self.noise_seed = noise_seed
+        self.seed_generator = SeedGenerator(noise_seed)  # of `call`, which samples
         self.discriminator_optimizer = self.generator_optimizer = None
-        self.built = True
 
-    def compile(self, discriminator_optimizer, generator_optimizer):
-        """Sets one optimizer for D and Q and one for G, and makes their slots."""
-        # An optimizer given to Keras itself would make slots for the weights of all networks.
-        super().compile(optimizer=None, jit_compile=False)  # XLA is several times slower on CPUs
-        self.discriminator_optimizer, self.generator_optimizer = (
-            discriminator_optimizer,
-            generator_optimizer,
-        )
-        discriminator_optimizer.build(self.discriminator_variables())
-        generator_optimizer.build(self.generator_variables())
+    def compile(self, discriminator_optimizer=None, generator_optimizer=None, **kwargs):
+        """Sets one optimizer for D and Q and one for G (by default Adams), and makes their slots.
 
-    def train_step(self, data):
+        Args:
+            discriminator_optimizer, generator_optimizer: Keras optimizers.
+            kwargs: As in Keras, `steps_per_execution` and `run_eagerly` for instance.
+        """
+        # An optimizer given to Keras itself would make slots for the weights of all networks, and
+        # XLA is several times slower on CPUs.
+        super().compile(optimizer=None, **{"jit_compile": False, **kwargs})
+        self.discriminator_optimizer = discriminator_optimizer or adam("discriminator_adam")
+        self.generator_optimizer = generator_optimizer or adam("generator_adam")
+        self.discriminator_optimizer.build(self.discriminator_variables())
+        self.generator_optimizer.build(self.generator_variables())
+
+    def optimizers(self):
+        return {
+            "discriminator_optimizer": self.discriminator_optimizer,
+            "generator_optimizer": self.generator_optimizer,
+        }
+
+    # One training step
+
+    def update(self, x, y):
         """One discriminator update and `generator_steps` generator updates, in replica context."""
-        if self.discriminator_variables():
-            self.discriminator_step(data)
+        batch = self.batch(x, y)
+        numbers = self.discriminator_step(batch)
         for _ in range(self.generator_steps):
-            self.generator_step(data)
-        return self.get_metrics_result()
+            numbers += self.generator_step(batch) / self.generator_steps
+        return numbers
 
-    def discriminator_step(self, data):
-        """Updates D and Q once; returns the loss that the adaptive schedule watches."""
-        seed = self._seed(0, self.discriminator_optimizer)
+    def discriminator_step(self, batch):
+        """Updates D and Q once; returns the numbers of their objective."""
+        variables = self.discriminator_variables()
+        if not variables:
+            return self._numbers({})
+        optimizer = self.discriminator_optimizer
+        return self._step(self.discriminator_objective, batch, 0, variables, optimizer)
+
+    def generator_step(self, batch):
+        """Updates G once, with new noise; returns the numbers of its objective."""
+        variables, optimizer = self.generator_variables(), self.generator_optimizer
+        return self._step(self.generator_objective, batch, 1, variables, optimizer)
+
+    def _step(self, objective_of, batch, kind, variables, optimizer):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            variables = self.discriminator_variables()
             tape.watch([v.value for v in variables])
-            objective, loss = self.discriminator_objective(data, seed)
+            objective, report = objective_of(batch, self._seed(kind, optimizer), training=True)
             # Keras sums gradients over the replicas.
             objective /= tf.distribute.get_strategy().num_replicas_in_sync
-        self.discriminator_optimizer.apply(
-            tape.gradient(objective, [v.value for v in variables]), variables
-        )
-        return loss
+        apply_gradients(optimizer, objective, tape, variables)
+        return self._numbers(report)
 
-    def generator_step(self, data):
-        """Updates G once, with new noise."""
-        seed = self._seed(1, self.generator_optimizer)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            variables = self.generator_variables()
-            tape.watch([v.value for v in variables])
-            objective = (
-                self.generator_objective(data, seed)
-                / tf.distribute.get_strategy().num_replicas_in_sync
-            )
-        self.generator_optimizer.apply(
-            tape.gradient(objective, [v.value for v in variables]), variables
-        )
+    def measure(self, x, y):
+        batch, seed = self.batch(x, y), tf.constant([self.noise_seed, 2], tf.int32)
+        _, report = self.discriminator_objective(batch, seed, training=False)
+        return self._numbers(report | self.generator_objective(batch, seed, training=False)[1])
+
+    # The adaptive schedule. No optimizer may be applied inside a loop in replica context, so the
+    # loop stands outside of it.
+
+    @property
+    def adaptive(self):
+        """The number of generator steps follows D's loss."""
+        return self.adaptive_steps and bool(self.discriminator_variables())
+
+    def distributed_update(self, x, y):
+        if not self.adaptive:
+            return super().distributed_update(x, y)
+        numbers = self._reduced(lambda x, y: self.discriminator_step(self.batch(x, y)), x, y)
+        steps = adaptive_generator_steps(self.watched(numbers))
+        total = tf.zeros_like(numbers)
+        for _ in tf.range(steps):
+            total += self._reduced(lambda x, y: self.generator_step(self.batch(x, y)), x, y)
+        return numbers + total / tf.cast(steps, tf.float32)
 
     def make_train_function(self, force=False):
-        if not (self.adaptive_steps and self.discriminator_variables()):
+        if not self.adaptive:
             return super().make_train_function(force)
         if self.train_function is not None and not force:
             return self.train_function
-
         strategy = self.distribute_strategy
 
-        # No optimizer may be applied inside a loop in replica context, so the loop stands outside of it.
         @tf.function
         def adaptive_step(data):
-            losses = strategy.run(self.discriminator_step, (data,))
-            loss = strategy.reduce(tf.distribute.ReduceOp.MEAN, losses, axis=None)
-            for _ in tf.range(adaptive_generator_steps(loss)):
-                strategy.run(self.generator_step, (data,))
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            numbers = self.distributed_update(x, y)
+            strategy.run(self._averaged, (numbers,))
             return self.get_metrics_result()
 
         self.train_function = lambda iterator: adaptive_step(next(iterator))
         return self.train_function
 
-    def _seed(self, step_kind, optimizer):
-        seed = tf.constant([self.noise_seed, step_kind], tf.int32)
+    def _seed(self, kind, optimizer):
+        seed = tf.constant([self.noise_seed, kind], tf.int32)
         return tf.random.experimental.stateless_fold_in(
             seed, tf.cast(optimizer.iterations, tf.int32)
         )
 
-    def state(self):
-        """Returns `{group: variables}`: all that training changes, for checkpoints of the compiled model."""
-        return {
-            **self.networks(),
-            "discriminator_optimizer": self.discriminator_optimizer.variables,
-            "generator_optimizer": self.generator_optimizer.variables,
-            "metrics": [v for m in self.metrics for v in m.variables],
-        }
+
+def adam(name, learning_rate=1e-4, beta_1=0.5):
+    """Returns the release's Adam; learning rate and beta_1 as asked for."""
+    return keras.optimizers.Adam(learning_rate, beta_1, beta_2=0.999, epsilon=1e-8, name=name)
 
 
 def optimizer_pair(settings):
-    """Returns the two Adams `(discriminator's, generator's)` of a `LevelConfig` or `JointConfig`."""
-    return tuple(
-        keras.optimizers.Adam(
-            settings.learning_rate, beta_1=settings.beta_1, beta_2=0.999, epsilon=1e-8, name=name
-        )
-        for name in ("discriminator_adam", "generator_adam")
-    )
+    """Returns the Adams of D and G, `{name: optimizer}`, of a `LevelConfig` or `JointConfig`."""
+    return {
+        f"{side}_optimizer": adam(f"{side}_adam", settings.learning_rate, settings.beta_1)
+        for side in ("discriminator", "generator")
+    }
 
 
 def draw_noise(seed, count, z_dim):
     """Draws this replica's rows of the global batch's noise, uniform on [0, 1).
 
-    Every replica draws the whole and keeps its share: a step on several replicas then sees the very noise of
-    the same step on one.
+    Every replica draws the whole and keeps its share: a step on several replicas then sees the very
+    noise of the same step on one.
 
     Args:
         seed: Integer tensor `[2]`.

@@ -1,130 +1,177 @@
-"""The classifier E and its stages E_0 … E_{N-1}, cut at named layers."""
+"""The classifier E as an interface, and the paper's network as one maker of it."""
+
+from collections.abc import Sequence
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
-from sgan_tf.config import ENCODER_LAYERS, MAP_LAYERS, check_image_size
-from sgan_tf.models.layers import Dropout, SubtractMean
+from sgan_tf.config import ENCODER_LAYERS, EncoderConfig, check_image_size
+from sgan_tf.models.base import TrainedModel, apply_gradients
+from sgan_tf.models.layers import Dropout, SubtractMean, unit_images
+from sgan_tf.models.losses import label_loss
 
 
-class Encoder(keras.Model):
-    """The paper's classifier: conv1 - pool1 - conv2 - pool2 - fc3 - fc4, all ReLU but the last.
+@keras.saving.register_keras_serializable("sgan_tf")
+class Encoder(TrainedModel):
+    """A classifier cut into stages: `h_0 = x`, `h_{i+1} = E_i(h_i)`; `h_N` are the class logits.
 
-    Trained with `fit` on images and labels as any Keras classifier, then frozen with `trainable = False`.
+    Trained with `fit(images, labels)` as any Keras classifier, then frozen with
+    `trainable = False`.
+
+    Args:
+        stages: `[E_0, …, E_{N-1}]`, Keras models of one input and one output each, in bottom-up
+            order. E_0 takes images, float32 `[N, H, W, C]` in [0, 1]; E_{N-1} ends in the logits.
+
+    Attributes:
+        stages: As given.
+        shapes: `[h_0, …, h_N]` without the batch dimension.
+        image_shape: `(H, W, C)`.
+        num_classes: K.
+
+    Raises:
+        ValueError: when a stage does not take what the one below it gives.
+
+    Example:
+
+    >>> from keras import Input, Sequential
+    >>> lower = Sequential([Input((8, 8, 1)), layers.Flatten(), layers.Dense(16, "relu")])
+    >>> upper = Sequential([Input((16,)), layers.Dense(10)])
+    >>> Encoder([lower, upper]).shapes
+    [(8, 8, 1), (16,), (10,)]
+    """
+
+    def __init__(self, stages: Sequence[keras.Model], **kwargs):
+        super().__init__(["accuracy", "loss"], **kwargs)
+        self.stages = list(stages)
+        self.shapes = [tuple(self.stages[0].input_shape[1:])]
+        for i, stage in enumerate(self.stages):
+            if tuple(stage.input_shape[1:]) != self.shapes[-1]:
+                raise ValueError(
+                    f"stages[{i}] takes {tuple(stage.input_shape[1:])}, but what is below it gives "
+                    f"{self.shapes[-1]}"
+                )
+            self.shapes.append(tuple(stage.output_shape[1:]))
+        self.image_shape, self.num_classes = self.shapes[0], self.shapes[-1][0]
+
+    def call(self, images, training=False):
+        """Returns the class logits `[N, K]` of `images` `[N, H, W, C]`."""
+        h = unit_images(images)
+        for stage in self.stages:
+            h = stage(h, training=training)
+        return h
+
+    def features(self, images):
+        """Returns `[h_1, …, h_{N-1}, logits]` of `images`, as the frozen encoder gives them."""
+        h, outputs = unit_images(images), []
+        for stage in self.stages:
+            h = stage(h, training=False)
+            outputs.append(h)
+        return outputs
+
+    def compile(self, optimizer="adam", **kwargs):
+        """As in Keras; the loss is the cross-entropy and need not be given."""
+        super().compile(optimizer=optimizer, **{"jit_compile": False, **kwargs})
+        self.optimizer.build(self.trainable_variables)
+
+    def update(self, x, y):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            variables = self.trainable_variables
+            tape.watch([v.value for v in variables])
+            logits = self(x, training=True)
+            loss = label_loss(logits, y)
+            objective = loss / tf.distribute.get_strategy().num_replicas_in_sync
+        apply_gradients(self.optimizer, objective, tape, variables)
+        return self._numbers({"loss": loss, "accuracy": _accuracy(logits, y)})
+
+    def measure(self, x, y):
+        logits = self(x, training=False)
+        return self._numbers({"loss": label_loss(logits, y), "accuracy": _accuracy(logits, y)})
+
+    def networks(self):
+        return {"encoder": [v for stage in self.stages for v in stage.variables]}
+
+    def optimizers(self):
+        return {"optimizer": self.optimizer}
+
+    def get_config(self):
+        stages = [keras.saving.serialize_keras_object(stage) for stage in self.stages]
+        return {**super().get_config(), "stages": stages}
+
+    @classmethod
+    def from_config(cls, config):
+        stages = [keras.saving.deserialize_keras_object(stage) for stage in config.pop("stages")]
+        return cls(stages, **config)
+
+
+def build_encoder(
+    config: EncoderConfig, image_shape, num_classes: int, cuts=("fc3",), mean=None, **kwargs
+) -> Encoder:
+    """Makes the paper's classifier: conv1, pool1, conv2, pool2, fc3, fc4, all ReLU but the last.
 
     Args:
         config: An `EncoderConfig`.
-        image_shape: `(H, W, C)`; images are float32 in [0, 1].
+        image_shape: `(H, W, C)`.
         num_classes: K.
-        cuts: Names of layers, bottom up. `h_i` is the output of the i-th (from 1), after its ReLU;
-            `h_0` is the image, and the last stage ends in the class logits.
-
-    Attributes:
-        stages: `[E_0, …, E_{N-1}]`, Keras models with `h_{i+1} = stages[i](h_i)`.
-        shapes: `[h_0, …, h_N]` without the batch dimension; `h_N` is `(K,)`, the logits or a one-hot label.
-        center: The layer that subtracts the mean image, or None.
+        cuts: Names of layers, bottom up. `h_i` is the output of the i-th (from 1), after its ReLU.
+        mean: The mean image, float `[H, W, C]`, that is subtracted where `config.subtract_mean` is
+            set.
+        kwargs: For `Encoder`.
 
     Raises:
         ConfigError: when the image's size does not fit the layers.
     """
+    check_image_size(config, image_shape[0])
+    groups = _layers_by_name(config, num_classes, mean)
+    ends = [0, *(ENCODER_LAYERS.index(cut) + 1 for cut in cuts), len(groups)]
+    shape, stages = tuple(image_shape), []
+    for i, (start, end) in enumerate(zip(ends[:-1], ends[1:])):
+        parts = [layer for group in groups[start:end] for layer in group]
+        stages.append(keras.Sequential([keras.Input(shape), *parts], name=f"e{i}"))
+        shape = tuple(stages[-1].output_shape[1:])
+    return Encoder(stages, **kwargs)
 
-    def __init__(self, config, image_shape, num_classes, cuts=("fc3",), **kwargs):
-        super().__init__(**kwargs)
-        self.config, self.image_shape, self.num_classes, self.cuts = (
-            config,
-            tuple(image_shape),
-            num_classes,
-            tuple(cuts),
+
+def _layers_by_name(c, num_classes, mean):
+    """The layers of conv1, pool1, conv2, pool2, fc3 and fc4, a list each."""
+
+    def convolution(name, channels):
+        return layers.Conv2D(
+            channels,
+            c.kernel_size,
+            padding=c.padding,
+            activation="relu",
+            kernel_initializer="he_normal",
+            name=name,
         )
-        check_image_size(config, image_shape[0])
-        self.center = SubtractMean(name="center") if config.subtract_mean else None
-        groups = self._layers_by_name()
-        ends = [0, *(ENCODER_LAYERS.index(cut) + 1 for cut in self.cuts), len(groups)]
-        self.shapes, self.stages = [self.image_shape], []
-        for i, (start, end) in enumerate(zip(ends[:-1], ends[1:])):
-            parts = [layer for group in list(groups.values())[start:end] for layer in group]
-            stage = keras.Sequential([keras.Input(self.shapes[-1]), *parts], name=f"e{i}")
-            self.stages.append(stage)
-            self.shapes.append(tuple(stage.output_shape[1:]))
-        self.accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-        self.cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        self.built = True
 
-    def _layers_by_name(self):
-        c = self.config
+    def dense(name, units, **settings):
+        return layers.Dense(units, name=name, **settings)
 
-        def convolution(name, channels):
-            return layers.Conv2D(
-                channels,
-                c.kernel_size,
-                padding=c.padding,
-                activation="relu",
-                kernel_initializer="he_normal",
-                name=name,
-            )
-
-        return {
-            "conv1": ([self.center] if self.center else []) + [convolution("conv1", c.channels[0])],
-            "pool1": [layers.MaxPooling2D(2, name="pool1")],
-            "conv2": [convolution("conv2", c.channels[1])],
-            "pool2": [layers.MaxPooling2D(2, name="pool2")],
-            "fc3": [
-                layers.Flatten(name="flatten"),
-                layers.Dense(
-                    c.units, activation="relu", kernel_initializer="he_normal", name="fc3"
-                ),
-            ],
-            "fc4": ([Dropout(c.dropout, name="dropout")] if c.dropout else [])
-            + [layers.Dense(self.num_classes, name="fc4")],
-        }
-
-    def mirrored(self, i):
-        """Returns the kinds (`conv`, `pool`) of E_i's map layers from the top down: what a G_i of maps undoes."""
-        start, *ends = [
-            0,
-            *(ENCODER_LAYERS.index(cut) + 1 for cut in self.cuts),
-            len(ENCODER_LAYERS),
-        ][i:]
-        return [name[:-1] for name in reversed(MAP_LAYERS[start : ends[0]])]
-
-    def call(self, images, training=False):
-        """Returns the class logits `[N, K]` of `images` `[N, H, W, C]`."""
-        for stage in self.stages:
-            images = stage(images, training=training)
-        return images
-
-    def features(self, images):
-        """Returns `[h_1, …, h_{N-1}, logits]` of `images`, as the frozen encoder gives them."""
-        outputs = []
-        for stage in self.stages:
-            images = stage(images, training=False)
-            outputs.append(images)
-        return outputs
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return self.cross_entropy(y, y_pred, sample_weight)
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        self.accuracy.update_state(y, y_pred, sample_weight)
-        return self.get_metrics_result()
-
-    @property
-    def metrics(self):
-        return [self._loss_tracker, self.accuracy]
-
-    def networks(self):
-        """Returns `{group: variables}` of the network alone."""
-        return {"encoder": [v for stage in self.stages for v in stage.variables]}
-
-    def state(self):
-        """Returns `{group: variables}`: all that training changes, for checkpoints of the compiled model."""
-        return {
-            **self.networks(),
-            "optimizer": self.optimizer.variables,
-            "metrics": [v for m in self.metrics for v in m.variables],
-        }
+    return [
+        [
+            *([SubtractMean(mean, name="center")] if c.subtract_mean else []),
+            convolution("conv1", c.channels[0]),
+        ],
+        [layers.MaxPooling2D(2, name="pool1")],
+        [convolution("conv2", c.channels[1])],
+        [layers.MaxPooling2D(2, name="pool2")],
+        [
+            layers.Flatten(name="flatten"),
+            dense("fc3", c.units, activation="relu", kernel_initializer="he_normal"),
+        ],
+        [
+            *([Dropout(c.dropout, name="dropout")] if c.dropout else []),
+            dense("fc4", num_classes),
+        ],
+    ]
 
 
-def one_hot(labels, num_classes):
+def one_hot(labels, num_classes: int):
     """Returns float32 `[N, K]`: labels as the condition of the top generator."""
     return ops.one_hot(ops.cast(labels, "int32"), num_classes, dtype="float32")
+
+
+def _accuracy(logits, labels):
+    right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), ops.cast(labels, "int32"))
+    return ops.mean(ops.cast(right, "float32"))

@@ -7,30 +7,37 @@ from sgan_tf.models.losses import entropy_loss
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class EntropyLoss(keras.layers.Layer):
-    """L_ent of Eq. (7) and (8) as a layer: a posterior head on a discriminator's features, and its loss.
+    """L_ent of Eq. (7) and (8) as a layer: a posterior head on D's features, and its loss.
 
-    Add the loss, times a weight (the paper's is 10), to the generator's objective, so that the noise can be read off
-    its outputs, and to that of the discriminator, whose features the head shares. Train the head's variables with the
-    discriminator's.
+    Add the loss, times a weight (the paper's is 10), to the generator's objective, so that the
+    noise can be read off its outputs, and to that of the discriminator, whose features the head
+    shares. Train the head's variables with the discriminator's.
 
     Args:
-        z_dim: Length of the noise vector. Keep it near what the images can show: 16 serves where 50 stays unused.
+        z_dim: Length of the noise vector. Keep it near what the images can show: 16 serves where 50
+            stays unused.
 
     Call arguments:
-        features: What the discriminator computes before its last layer, of generated samples, `[N, ...]`.
+        features: What the discriminator computes before its last layer, of generated samples,
+            `[N, ...]`.
         z: The noise that they were generated from, `[N, z_dim]`.
 
     Returns:
-        Scalar; where the features tell nothing of z it is z's variance, 1/12 for noise uniform on [0, 1) and 1 for normal noise.
+        Scalar; where the features tell nothing of z it is z's variance, 1/12 for noise uniform on
+        [0, 1) and 1 for normal noise.
+
+    Example:
+
+    >>> loss = EntropyLoss(z_dim=3)(features=keras.ops.ones((5, 4)), z=keras.ops.ones((5, 3)))
+    >>> loss.shape
+    TensorShape([])
     """
 
-    def __init__(self, z_dim, **kwargs):
+    def __init__(self, z_dim: int, **kwargs):
         super().__init__(**kwargs)
         self.z_dim = z_dim
-        self.flatten, self.posterior = (
-            keras.layers.Flatten(),
-            keras.layers.Dense(z_dim, name="posterior"),
-        )
+        self.flatten = keras.layers.Flatten()
+        self.posterior = keras.layers.Dense(z_dim, name="posterior")
 
     def build(self, features_shape, z_shape=None):
         self.posterior.build((None, *self.flatten.compute_output_shape(features_shape)[1:]))

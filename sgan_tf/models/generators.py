@@ -1,110 +1,124 @@
-"""Builders for the generators G_i, by the shapes of the condition h_{i+1} and of the target h_i."""
+"""The generators G_i of a configuration, by the layers of the stage E_i that they invert."""
 
 import keras
 from keras import layers
 
+from sgan_tf.config import LevelConfig
 from sgan_tf.models.layers import BatchNormalization
+
+POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
 
 
 def build_generator(
-    level,
-    condition_shape,
-    target_shape,
-    mirrored=(),
-    kernel_size=5,
-    padding="valid",
-    image=False,
-    name="generator",
-):
-    """Builds G_i: `[condition [N, ...], z [N, z_dim]] -> h_i [N, *target_shape]`.
+    config: LevelConfig, stage: keras.Model, condition_shape, image=False, name="generator"
+) -> keras.Model:
+    """Makes G_i: `[condition [N, ...], z [N, z_dim]] -> h_i`.
 
-    A vector comes from dense layers. A map comes from the mirror image of the encoder's layers: a transposed
-    convolution for each convolution (with its kernel and padding), one of stride 2 for each pooling.
+    A vector comes from dense layers. A map comes from the mirror image of the stage's layers: a
+    transposed convolution for each convolution, with its kernel, stride and padding, and one of the
+    pooling's stride for each pooling.
 
     Args:
-        level: A `LevelConfig`.
-        condition_shape: `(K,)` for labels, `(D,)` for a vector, `(H, W, C)` for a map.
-        target_shape: `(D,)` or `(H, W, C)`.
-        mirrored: `Encoder.mirrored(i)`, kinds of layers to undo, from the top down. Maps only.
-        kernel_size, padding: The encoder's. Maps only.
-        image: The target is h_0: the output passes a sigmoid, else (features after a ReLU) a ReLU.
+        config: A `LevelConfig`.
+        stage: E_i, a sequential Keras model whose input is h_i.
+        condition_shape: Of h_{i+1}: `(K,)` for one-hot labels, `(D,)` or `(H, W, C)`.
+        image: h_i is h_0: the output passes a sigmoid, else (features after a ReLU) a ReLU.
+        name: Of the model.
 
     Returns:
         A functional Keras model.
     """
     condition = keras.Input(condition_shape, name="condition")
-    z = keras.Input((level.z_dim,), name="z")
+    z = keras.Input((config.z_dim,), name="z")
     noise = z
-    for i, units in enumerate(level.noise_units):
+    for i, units in enumerate(config.noise_units):
         noise = _dense(noise, units, f"noise{i}")
-    if len(target_shape) == 1:
-        x = layers.Concatenate(name="joined")([noise, _vector(condition, level)])
-        for i, units in enumerate(level.g_units):
-            x = _dense(x, units, f"hidden{i}")
-        output = layers.Dense(
-            target_shape[0], activation="relu", kernel_initializer=_normal(), name="output"
-        )(x)
-        return keras.Model([condition, z], output, name=name)
+    output_activation = "sigmoid" if image else "relu"
+    make = _vector if len(stage.input_shape) == 2 else _map
+    output = make(config, stage, condition, noise, output_activation)
+    return keras.Model([condition, z], output, name=name)
 
-    undo = list(mirrored) or ["same"]
-    side = target_shape[0]
-    for kind in reversed(undo):
-        side = (
-            side // 2
-            if kind == "pool"
-            else side - (kernel_size - 1 if kind == "conv" and padding == "valid" else 0)
-        )
-    channels = level.g_channels + level.g_channels[-1:] * len(
-        undo
-    )  # the last width serves any further layer
-    if len(condition_shape) == 3:
-        noise = layers.UpSampling2D(side, name="spread")(
-            layers.Reshape((1, 1, -1), name="point")(noise)
-        )
+
+def _vector(config, stage, condition, noise, activation):
+    x = layers.Concatenate(name="joined")([noise, _hidden_condition(condition, config)])
+    for i, units in enumerate(config.g_units):
+        x = _dense(x, units, f"hidden{i}")
+    return layers.Dense(
+        stage.input_shape[-1], activation=activation, kernel_initializer=_normal(), name="output"
+    )(x)
+
+
+def _map(config, stage, condition, noise, activation):
+    undo = _mirrored(stage, config.g_kernel)
+    side = undo[0]["side"]
+    # The last width serves any further layer.
+    channels = config.g_channels + config.g_channels[-1:] * len(undo)
+    x = _activated(_base(config, condition, noise, side, channels[0]), "base")
+    for i, settings in enumerate(undo):
+        last = i == len(undo) - 1
+        x = layers.Conv2DTranspose(
+            stage.input_shape[-1] if last else channels[i + 1],
+            settings["kernel_size"],
+            strides=settings["strides"],
+            padding=settings["padding"],
+            use_bias=last,
+            kernel_initializer=_normal(),
+            name="output" if last else f"up{i}",
+        )(x)
+        x = x if last else _activated(x, f"up{i}")
+    return layers.Activation(activation, name="activation")(x)
+
+
+def _base(config, condition, noise, side, channels):
+    """The smallest map, of `side` x `side`, out of the condition and the noise."""
+    if len(condition.shape) == 4:
+        noise = layers.Reshape((1, 1, -1), name="point")(noise)
+        noise = layers.UpSampling2D(side, name="spread")(noise)
         x = layers.Concatenate(name="joined")([noise, condition])
-        x = layers.Conv2D(
-            channels[0],
+        return layers.Conv2D(
+            channels,
             3,
             padding="same",
             use_bias=False,
             kernel_initializer=_normal(),
             name="base",
         )(x)
-    else:
-        x = layers.Concatenate(name="joined")([noise, _vector(condition, level)])
-        x = layers.Dense(
-            channels[0] * side * side, use_bias=False, kernel_initializer=_normal(), name="base"
-        )(x)
-        x = layers.Reshape((side, side, channels[0]), name="map")(x)
-    x = _activated(x, "base")
-    for i, kind in enumerate(undo):
-        last = i == len(undo) - 1
-        x = layers.Conv2DTranspose(
-            target_shape[-1] if last else channels[i + 1],
-            3 if kind == "same" else kernel_size,
-            strides=2 if kind == "pool" else 1,
-            padding=padding if kind == "conv" else "same",
-            use_bias=last,
-            kernel_initializer=_normal(),
-            name="output" if last else f"up{i}",
-        )(x)
-        if not last:
-            x = _activated(x, f"up{i}")
-    output = layers.Activation("sigmoid" if image else "relu", name="activation")(x)
-    return keras.Model([condition, z], output, name=name)
+    x = layers.Concatenate(name="joined")([noise, _hidden_condition(condition, config)])
+    units = channels * side * side
+    x = layers.Dense(units, use_bias=False, kernel_initializer=_normal(), name="base")(x)
+    return layers.Reshape((side, side, channels), name="map")(x)
 
 
-def _vector(condition, level):
+def _mirrored(stage, pooling_kernel):
+    """What undoes a stage's map layers, from the top down: settings of transposed convolutions."""
+    kernels = [layer.kernel_size[0] for layer in stage.layers if isinstance(layer, layers.Conv2D)]
+    undo = []
+    for layer in reversed(stage.layers):
+        if isinstance(layer, layers.Conv2D):
+            settings = (layer.kernel_size[0], layer.strides[0], layer.padding)
+        elif isinstance(layer, POOLINGS):
+            stride = layer.strides[0]
+            # Without a hint, a kernel as wide as the convolutions' beside it.
+            kernel = pooling_kernel or (kernels[0] if kernels else 2 * stride + 1)
+            settings = (kernel, stride, "same")
+        else:
+            continue
+        undo.append(dict(zip(("kernel_size", "strides", "padding"), settings)))
+        undo[-1]["side"] = layer.output.shape[1]
+    side = stage.input_shape[1]
+    return undo or [{"kernel_size": 3, "strides": 1, "padding": "same", "side": side}]
+
+
+def _hidden_condition(condition, config):
     x = condition
-    for i, units in enumerate(level.condition_units):
+    for i, units in enumerate(config.condition_units):
         x = _dense(x, units, f"condition{i}")
     return x
 
 
 def _dense(x, units, name):
-    return _activated(
-        layers.Dense(units, use_bias=False, kernel_initializer=_normal(), name=name)(x), name
-    )
+    dense = layers.Dense(units, use_bias=False, kernel_initializer=_normal(), name=name)
+    return _activated(dense(x), name)
 
 
 def _activated(x, name):

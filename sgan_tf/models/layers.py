@@ -1,11 +1,11 @@
-"""Layers that Keras lacks, or has in a form that will not do here. Keras only, with TensorFlow fast paths."""
+"""Layers that Keras lacks, or has in a form that will not do here; with TensorFlow fast paths."""
 
 import keras
 from keras import ops
 
 
 def _replica_context():
-    """Returns TensorFlow's replica context, or None outside `strategy.run` and on other backends."""
+    """TensorFlow's replica context; None outside `strategy.run` and on other backends."""
     if keras.backend.backend() != "tensorflow":
         return None
     import tensorflow as tf
@@ -14,9 +14,9 @@ def _replica_context():
 
 
 class SeedGenerator(keras.random.SeedGenerator):
-    """A Keras `SeedGenerator` whose draws differ between the replicas of a `tf.distribute` strategy.
+    """A Keras `SeedGenerator` whose draws differ between replicas of a `tf.distribute` strategy.
 
-    Its state is the same everywhere, so one copy of it in a checkpoint serves any number of devices.
+    Its state is the same everywhere, so one copy in a checkpoint serves any number of devices.
     """
 
     _STRIDE = 0x9E3779B97F4A7C15 >> 1  # far apart, so that no replica meets another layer's seed
@@ -32,8 +32,9 @@ class SeedGenerator(keras.random.SeedGenerator):
         return seed + ops.stack([shift, ops.zeros_like(shift)])
 
 
+@keras.saving.register_keras_serializable("sgan_tf")
 class GaussianNoise(keras.layers.Layer):
-    """Adds Gaussian noise while training, as Keras's layer does, but noise of its own on every replica.
+    """Adds Gaussian noise while training, as Keras's layer does, but each replica its own.
 
     Args:
         stddev: Standard deviation, in the units of the input.
@@ -55,8 +56,9 @@ class GaussianNoise(keras.layers.Layer):
         return {**super().get_config(), "stddev": self.stddev}
 
 
+@keras.saving.register_keras_serializable("sgan_tf")
 class Dropout(keras.layers.Layer):
-    """Sets a fraction of the input to 0 while training, as Keras's layer does, but another one on every replica.
+    """Sets a fraction of the input to 0 while training, as in Keras, but each replica its own.
 
     Args:
         rate: The fraction, in [0, 1).
@@ -76,23 +78,38 @@ class Dropout(keras.layers.Layer):
         return {**super().get_config(), "rate": self.rate}
 
 
+@keras.saving.register_keras_serializable("sgan_tf")
 class SubtractMean(keras.layers.Layer):
-    """Subtracts a stored mean image of shape `[H, W, C]` (0 until it is assigned to `mean`)."""
+    """Subtracts a stored mean image.
+
+    Args:
+        mean: Float `[H, W, C]`; zeros where none is given, until weights are loaded.
+    """
+
+    def __init__(self, mean=None, **kwargs):
+        super().__init__(**kwargs)
+        self._initial = mean
 
     def build(self, input_shape):
         self.mean = self.add_weight(
             shape=input_shape[1:], initializer="zeros", trainable=False, name="mean"
         )
+        if self._initial is not None:
+            self.mean.assign(self._initial)
 
     def call(self, inputs):
         return inputs - ops.convert_to_tensor(self.mean)
 
+    def get_config(self):
+        return super().get_config()  # the mean is a weight
 
+
+@keras.saving.register_keras_serializable("sgan_tf")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation over the last axis, with statistics of the global batch on several replicas.
+    """Batch normalisation over the last axis, of the global batch on several replicas.
 
     On one TensorFlow device training runs the fused kernel, several times faster on CPUs than the
-    composition that Keras uses; both give the same values, the same (biased) moving variance included.
+    composition that Keras uses; both give the same values, the (biased) moving variance included.
 
     Args:
         momentum, epsilon: As in Keras; the defaults are the reference networks' (0.9 and 1e-6).
@@ -141,7 +158,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
         axes = list(range(len(inputs.shape) - 1))
         average = tf.distribute.ReduceOp.MEAN  # replicas hold equal shares of the batch
-        # Keras's synchronized variance, E[x^2] - E[x]^2, cancels where activations are small; deviations do not.
+        # Keras's synchronized variance, E[x^2] - E[x]^2, cancels where activations are small.
         mean = context.all_reduce(average, tf.reduce_mean(inputs, axes))
         variance = context.all_reduce(average, tf.reduce_mean(tf.square(inputs - mean), axes))
         return (
@@ -149,6 +166,14 @@ class BatchNormalization(keras.layers.BatchNormalization):
             mean,
             variance,
         )
+
+
+def unit_images(images):
+    """Returns images as the networks take them, float32 in [0, 1]: uint8 is divided by 255."""
+    images = ops.convert_to_tensor(images)
+    if keras.backend.standardize_dtype(images.dtype) == "uint8":
+        return ops.cast(images, "float32") / 255
+    return ops.cast(images, "float32")
 
 
 def scale_gradient(x, weight):

@@ -1,179 +1,311 @@
-"""`LevelGAN`: one level of the stack, G_i, D_i and Q_i, trained alone on the encoder's real features."""
+"""`LevelGAN`: one level of the stack, G_i, D_i and Q_i, trained alone on real features."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
+from keras import ops
 
-from sgan_tf.models import losses
+from sgan_tf.config import LevelConfig
 from sgan_tf.models.adversarial import AdversarialModel, draw_noise
-from sgan_tf.models.discriminators import Discriminator
+from sgan_tf.models.augmentations import AUGMENTATIONS
 from sgan_tf.models.encoder import one_hot
-from sgan_tf.models.generators import build_generator
+from sgan_tf.models.layers import unit_images
+from sgan_tf.models.losses import (
+    ADVERSARIAL,
+    REGULARIZERS,
+    Adversarial,
+    entropy_loss,
+    feature_loss,
+    label_loss,
+)
 
 
+class LevelBatch(NamedTuple):
+    """What a level is trained on."""
+
+    real: tf.Tensor  # h_i of the encoder
+    condition: tf.Tensor  # h_{i+1} of the encoder, or one-hot labels at the top
+    labels: tf.Tensor | None  # integers [N]
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
 class LevelGAN(AdversarialModel):
-    """The GAN that inverts E_i: `h_i ~ G_i(h_{i+1}, z_i)`, with a discriminator and a posterior network.
+    """The GAN that inverts a stage E_i: `h_i ~ G_i(h_{i+1}, z_i)`, with D_i and Q_i.
 
-    `fit` takes batches `(h_i, h_{i+1}, labels)`, where `h_{N}` of the top level is the labels themselves:
-    integers `[N]`. Images are float32 in [0, 1].
+    `fit(h_i, labels)` trains it, on images at the bottom; h_{i+1} is computed inside, or given, as
+    in `fit((h_i, h_{i+1}), labels)`. Labels, integers `[N]`, are needed at the top and by a D that
+    knows classes; elsewhere they may be left out. Calling the model samples: `level(h_{i+1})`, or
+    `level(labels)` at the top, gives h_i of new noise.
 
     Args:
-        level: A `LevelConfig`.
-        encoder: The trained `Encoder`; its stage E_i is used frozen, in L_cond (Eq. 6).
-        index: i, 0 at the bottom.
+        generator: G_i, any Keras model `[condition, z] -> h_i`.
+        discriminator: D_i and Q_i, any Keras model `h_i -> (logits, estimate of z_i)`, the logits
+            `[N, 1]`, or `[N, K]` where the adversarial form has one a class. If its `call` has
+            arguments `labels` or `condition` (with None as their default), it is given these too.
+        stage: E_i, any Keras model `h_i -> h_{i+1}`, used frozen in L_cond, Eq. (6).
+        config: A `LevelConfig`: z_dim, the weights of Eq. (3), the names of losses, the schedule.
+        index: i, 0 at the bottom: it is part of the names of what is measured.
+        num_classes: K at the top level, whose condition is a label; None below.
+        adversarial: The adversarial form in place of `ADVERSARIAL[config.adversarial]`.
+        regularizers: `{name: function}` of D beside the table `REGULARIZERS`;
+            `config.regularizers` holds the weights of those that are used.
+        augment: Function `(h_i, seed [2]) -> h_i` on all that D sees, in place of the named ones in
+            `config.augment`.
         noise_seed: See `AdversarialModel`.
 
     Attributes:
-        generator: `[condition, z] -> h_i`.
-        discriminator: A `Discriminator`: `h_i -> (logits, estimate of z)`.
+        is_top: The level is conditioned on labels.
+
+    Raises:
+        ValueError: when G_i, D_i and E_i do not fit one another.
+
+    Example:
+
+    >>> from keras import Input, Sequential, layers
+    >>> stage = Sequential([Input((16,)), layers.Dense(10)])
+    >>> condition, z = Input((10,)), Input((4,))
+    >>> h = layers.Dense(16, "relu")(layers.Concatenate()([condition, z]))
+    >>> features = layers.Dense(8, "relu")(h_in := Input((16,)))
+    >>> d = keras.Model(h_in, [layers.Dense(1)(features), layers.Dense(4)(features)])
+    >>> level = LevelGAN(keras.Model([condition, z], h), d, stage, LevelConfig(z_dim=4), 1, 10)
+    >>> level(ops.array([3, 7])).shape
+    TensorShape([2, 16])
     """
 
-    def __init__(self, level, encoder, index=0, noise_seed=0, **kwargs):
-        super().__init__(
-            level.generator_steps,
-            level.adaptive_steps and level.lambda_adv > 0,
-            noise_seed,
-            **kwargs,
-        )
-        self.level, self.index, self.num_classes = level, index, encoder.num_classes
-        self.is_top = index == len(encoder.stages) - 1
-        self.stage = encoder.stages[index]
-        self.generator = build_generator(
-            level,
-            encoder.shapes[index + 1],
-            encoder.shapes[index],
-            encoder.mirrored(index),
-            encoder.config.kernel_size,
-            encoder.config.padding,
-            image=index == 0,
-            name=f"g{index}",
-        )
-        self.discriminator = Discriminator(
-            level,
-            encoder.shapes[index],
-            encoder.num_classes,
-            encoder.center if index == 0 else None,
-            name=f"d{index}",
-        )
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        stage: keras.Model,
+        config: LevelConfig | None = None,
+        index: int = 0,
+        num_classes: int | None = None,
+        adversarial: Adversarial | None = None,
+        regularizers: Mapping[str, Callable] | None = None,
+        augment: Callable | None = None,
+        noise_seed: int = 0,
+        **kwargs,
+    ):
+        config = config or LevelConfig()
+        self_adversarial = adversarial or ADVERSARIAL[config.adversarial]()
+        weights = dict(config.regularizers) if config.lambda_adv else {}
         terms = {
-            "d_loss": level.lambda_adv,
-            "adv": level.lambda_adv,
-            "cond": level.lambda_cond,
-            "ent": level.lambda_ent,
-            "label": level.lambda_adv * level.lambda_label * (level.adversarial == "class_logits"),
+            "d_loss": config.lambda_adv,
+            "label": config.lambda_adv * config.lambda_label * self_adversarial.class_logits,
+            **weights,
+            "adv": config.lambda_adv,
+            "cond": config.lambda_cond,
+            "ent": config.lambda_ent,
         }
-        self.trackers = {
-            name: keras.metrics.Mean(name=f"{name}_{index}")
-            for name, weight in terms.items()
-            if weight
+        reported = [f"{name}_{index}" for name, weight in terms.items() if weight]
+        adaptive = config.adaptive_steps and config.lambda_adv > 0
+        super().__init__(reported, config.generator_steps, adaptive, noise_seed, **kwargs)
+        self.generator, self.discriminator, self.stage = generator, discriminator, stage
+        self.config, self.index, self.num_classes = config, index, num_classes
+        self.is_top = num_classes is not None
+        self.adversarial = self_adversarial
+        self.regularizers = {**REGULARIZERS, **(regularizers or {})}
+        self.augment = augment or _named_augmentations(config.augment)
+        self._own = {
+            "adversarial": adversarial,
+            "regularizers": dict(regularizers) if regularizers else None,
+            "augment": augment,
         }
+        accepted = inspect.signature(discriminator.call).parameters
+        self._asks_for = [name for name in ("labels", "condition") if name in accepted]
+        self._check_shapes()
 
-    @property
-    def metrics(self):
-        return list(self.trackers.values())
+    def call(self, condition, training=False):
+        """Samples h_i: a row for each row of `condition`, h_{i+1} or integer labels at the top."""
+        condition = self.condition(condition)
+        shape = (ops.shape(condition)[0], self.config.z_dim)
+        z = keras.random.uniform(shape, seed=self.seed_generator)
+        return self.generator([condition, z], training=training)
 
-    def networks(self):
-        """Returns `{group: variables}` of the two networks."""
-        return {
-            f"generator{self.index}": self.generator.variables,
-            f"discriminator{self.index}": self.discriminator.variables,
-        }
+    # The training step: which rows, and the two objectives
+
+    def batch(self, x, y):
+        real, *upper = x if isinstance(x, (list, tuple)) else [x]
+        real = unit_images(real)
+        if self.is_top:
+            upper = y
+        else:
+            upper = upper[0] if upper else self.stage(real, training=False)
+        return LevelBatch(real, self.condition(upper), y)
+
+    def discriminator_objective(self, batch, seed, training=True):
+        z = self.draw_noise(seed, tf.shape(batch.real)[0])
+        fake = self.generator([batch.condition, z], training=training)
+        return self.discriminator_losses(fake, z, batch, seed, training)
+
+    def generator_objective(self, batch, seed, training=True):
+        z = self.draw_noise(seed, tf.shape(batch.real)[0])
+        fake = self.generator([batch.condition, z], training=training)
+        return self.generator_losses(fake, z, batch, seed, training)
+
+    def discriminator_losses(self, fake, z, batch, seed, training=True):
+        """D's and Q's objective: Eq. (4), with Eq. (7) for the head that they share a trunk with.
+
+        `lambda_adv (L_D + lambda_label L_label + sum_k w_k R_k)
+        + posterior_weight lambda_ent L_ent`
+
+        Args:
+            fake: `G_i(condition, z)`.
+            z: The noise that G_i was given.
+            batch: A `LevelBatch`, whose condition is what G_i was given.
+            seed: Of the augmentations.
+            training: D's mode.
+
+        Returns:
+            `(objective, {name: scalar})`.
+        """
+        c, report, objective = self.config, {}, tf.zeros([])
+        if not self.discriminator_variables():
+            return objective, report
+        fake = tf.stop_gradient(fake)
+        fake_logits, z_estimate = self._discriminate(fake, batch, seed, 0, training)
+        if c.lambda_adv:
+            real_logits, _ = self._discriminate(batch.real, batch, seed, 1, training)
+            loss = report["d_loss"] = self.adversarial.discriminator(real_logits, fake_logits)
+            if c.lambda_label and self.adversarial.class_logits:
+                report["label"] = label_loss(real_logits, batch.labels)
+                loss += c.lambda_label * report["label"]
+            for name, weight in c.regularizers.items():
+                report[name] = self._penalty(name, fake, batch, seed, training)
+                loss += weight * report[name]
+            objective += c.lambda_adv * loss
+        if c.lambda_ent:
+            objective += c.posterior_weight * c.lambda_ent * entropy_loss(z_estimate, z)
+        return objective, self._named(report)
+
+    def generator_losses(self, fake, z, batch, seed, training=True):
+        """G's objective, Eq. (3): `lambda_adv L_adv + lambda_cond L_cond + lambda_ent L_ent`.
+
+        A weight of 0 leaves its term out, with the term's cost. Arguments and result as in
+        `discriminator_losses`.
+        """
+        c, report = self.config, {}
+        if c.lambda_adv or c.lambda_ent:
+            logits, z_estimate = self._discriminate(fake, batch, seed, 2, training)
+            if c.lambda_adv:
+                report["adv"] = self.adversarial.generator(logits)
+            if c.lambda_ent:
+                report["ent"] = entropy_loss(z_estimate, z)
+        if c.lambda_cond:
+            recovered = self.stage(fake, training=False)
+            if self.is_top:
+                report["cond"] = label_loss(recovered, batch.labels)
+            else:
+                report["cond"] = feature_loss(recovered, batch.condition)
+        weights = {"adv": c.lambda_adv, "cond": c.lambda_cond, "ent": c.lambda_ent}
+        objective = sum(weights[name] * term for name, term in report.items())
+        return objective, self._named(report)
+
+    def watched(self, numbers):
+        return numbers[self.reported.index(f"d_loss_{self.index}")]
 
     def generator_variables(self):
         return self.generator.trainable_variables
 
     def discriminator_variables(self):
-        """The weights that D's objective reaches: those of a head without a loss are not among them."""
-        level, d = self.level, self.discriminator
-        if not (level.lambda_adv or level.lambda_ent):
-            return []
-        return (
-            d.trunk.trainable_variables
-            + (d.logits.trainable_variables if level.lambda_adv else [])
-            + (d.posterior.trainable_variables if level.lambda_ent else [])
-        )
+        """D's and Q's weights; none where neither has a loss."""
+        used = self.config.lambda_adv or self.config.lambda_ent
+        return self.discriminator.trainable_variables if used else []
+
+    def networks(self):
+        return {
+            f"generator{self.index}": self.generator.variables,
+            f"discriminator{self.index}": self.discriminator.variables,
+        }
+
+    # Conditions and noise
 
     def condition(self, upper):
-        """Returns the generator's condition: h_{i+1}, or one-hot `[N, K]` of the top level's integer labels."""
-        return one_hot(upper, self.num_classes) if self.is_top else tf.convert_to_tensor(upper)
+        """Returns G_i's condition: h_{i+1}, or one-hot `[N, K]` of the top level's labels."""
+        return one_hot(upper, self.num_classes) if self.is_top else ops.convert_to_tensor(upper)
 
     def draw_noise(self, seed, count):
-        """Returns z_i `[count, z_dim]` for this level out of a step's `seed`; see `adversarial.draw_noise`."""
-        return draw_noise(
-            tf.random.experimental.stateless_fold_in(seed, self.index), count, self.level.z_dim
-        )
+        """Returns z_i `[count, z_dim]` of a step's `seed`; see `adversarial.draw_noise`."""
+        seed = tf.random.experimental.stateless_fold_in(seed, self.index)
+        return draw_noise(seed, count, self.config.z_dim)
 
-    def discriminator_objective(self, data, seed):
-        real, upper, labels = data
-        z = self.draw_noise(seed, tf.shape(labels)[0])
-        fake = self.generator([self.condition(upper), z], training=True)
-        return self.discriminator_losses(real, fake, z, labels)
+    def estimate_noise(self, h):
+        """Returns Q_i's estimate of the noise behind h_i, `[N, z_dim]`."""
+        return self.discriminator(h, training=False)[1]
 
-    def generator_objective(self, data, seed):
-        _, upper, labels = data
-        z = self.draw_noise(seed, tf.shape(labels)[0])
-        condition = self.condition(upper)
-        return self.generator_losses(
-            self.generator([condition, z], training=True), condition, z, upper
-        )
+    def infer_noise(self, h):
+        """Returns `estimate_noise` clipped to [0, 1], where noise lies."""
+        return ops.clip(self.estimate_noise(h), 0, 1)
 
-    def discriminator_losses(self, real, fake, z, labels):
-        """Returns D's and Q's objective, and the adversarial loss alone (0 without one).
+    def _discriminate(self, h, batch, seed, view, training):
+        if self.augment is not None:
+            h = self.augment(h, tf.random.experimental.stateless_fold_in(seed, 1000 + view))
+        given = {name: getattr(batch, name) for name in self._asks_for}
+        return self.discriminator(h, training=training, **given)
 
-        The objective is `lambda_adv (L_D + lambda_label L_label) + posterior_weight lambda_ent L_ent`, Eq. (4) and (7).
-        """
-        level = self.level
-        objective = adversarial = tf.zeros([])
-        if not self.discriminator_variables():
-            return objective, adversarial
-        fake = tf.stop_gradient(fake)
-        fake_logits, z_estimate = self.discriminator(
-            fake, training=True, logits=level.lambda_adv > 0, posterior=level.lambda_ent > 0
-        )
-        if level.lambda_adv:
-            real_logits, _ = self.discriminator(real, training=True, posterior=False)
-            adversarial = self._track(
-                "d_loss", losses.discriminator_loss(real_logits, fake_logits, level.adversarial)
+    def _penalty(self, name, fake, batch, seed, training):
+        def discriminate(h):
+            return self._discriminate(h, batch, seed, 1, training)[0]
+
+        return self.regularizers[name](discriminate, batch.real, fake)
+
+    def _named(self, report):
+        return {f"{name}_{self.index}": value for name, value in report.items()}
+
+    def _check_shapes(self):
+        """Builds networks that are not built yet, and sees that they fit one another."""
+        target = tuple(self.stage.input_shape[1:])
+        shape = (self.num_classes,) if self.is_top else self.stage.output_shape[1:]
+        noise = ops.zeros((1, self.config.z_dim))
+        found = self.generator([ops.zeros((1, *shape)), noise], training=False)
+        if tuple(found.shape[1:]) != target:
+            raise ValueError(f"generator gives {tuple(found.shape[1:])}; the stage takes {target}")
+        _, estimate = self.discriminator(ops.zeros((1, *target)), training=False)
+        if tuple(estimate.shape[1:]) != tuple(noise.shape[1:]):
+            raise ValueError(
+                f"discriminator estimates noise of shape {tuple(estimate.shape[1:])}, "
+                f"but z_dim is {self.config.z_dim}"
             )
-            objective += level.lambda_adv * adversarial
-            if "label" in self.trackers:
-                label = self._track("label", losses.label_loss(real_logits, labels))
-                objective += level.lambda_adv * level.lambda_label * label
-        if level.lambda_ent:
-            objective += (
-                level.posterior_weight * level.lambda_ent * losses.entropy_loss(z_estimate, z)
-            )
-        return objective, adversarial
 
-    def generator_losses(self, fake, condition, z, labels):
-        """Returns Eq. (3) for generated h_i `fake`.
+    # Saving
 
-        Args:
-            fake: `G_i(condition, z)`.
-            condition: What G_i was given.
-            z: The noise it was given.
-            labels: Integers `[N]`; used by the top level, whose L_cond is a cross-entropy.
-        """
-        level, adversarial, conditional, entropy = self.level, None, None, None
-        if level.lambda_adv or level.lambda_ent:
-            logits, z_estimate = self.discriminator(
-                fake, training=True, logits=level.lambda_adv > 0, posterior=level.lambda_ent > 0
-            )
-            if level.lambda_adv:
-                adversarial = self._track("adv", losses.adversarial_loss(logits, level.adversarial))
-            if level.lambda_ent:
-                entropy = self._track("ent", losses.entropy_loss(z_estimate, z))
-        if level.lambda_cond:
-            recovered = self.stage(fake, training=False)
-            loss = (
-                losses.label_loss(recovered, labels)
-                if self.is_top
-                else losses.feature_loss(recovered, condition)
-            )
-            conditional = self._track("cond", loss)
-        return losses.generator_loss(
-            adversarial, conditional, entropy, level.lambda_adv, level.lambda_cond, level.lambda_ent
-        )
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        networks = {name: serialize(getattr(self, name)) for name in _NETWORKS}
+        own = {name: serialize(value) for name, value in self._own.items() if value is not None}
+        return {
+            **super().get_config(),
+            **networks,
+            **own,
+            "config": dataclasses.asdict(self.config),
+            "index": self.index,
+            "num_classes": self.num_classes,
+            "noise_seed": self.noise_seed,
+        }
 
-    def _track(self, name, value):
-        self.trackers[name].update_state(value)
-        return value
+    @classmethod
+    def from_config(cls, config):
+        config["config"] = LevelConfig(**config["config"])
+        for name in (*_NETWORKS, "adversarial", "regularizers", "augment"):
+            if isinstance(config.get(name), dict):
+                config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)
+
+
+_NETWORKS = ("generator", "discriminator", "stage")
+
+
+def _named_augmentations(names):
+    if not names:
+        return None
+
+    def augment(h, seed):
+        for i, name in enumerate(names):
+            h = AUGMENTATIONS[name](h, tf.random.experimental.stateless_fold_in(seed, i))
+        return h
+
+    return augment

@@ -1,53 +1,128 @@
-"""The losses of stacked GANs (Huang et al., CVPR 2017, Eq. 3 to 7) as pure functions of network outputs.
+"""The losses of stacked GANs (Huang et al., CVPR 2017, Eq. 3 to 8) as functions of network outputs.
 
-Every function takes a batch and returns its mean as a scalar. Squared errors are means over the dimensions
-too, as in the authors' release, so that one set of weights serves vectors and feature maps of any size.
+Every function takes a batch and returns its mean as a scalar. Squared errors are means over the
+dimensions too, as in the authors' release, so that one set of weights serves vectors and feature
+maps of any size. `ADVERSARIAL` and `REGULARIZERS` are the tables that configurations choose from.
 """
 
+import keras
 from keras import ops
 
 GENERATOR_STEPS = ((0.65, 1), (0.5, 3), (0.3, 5))  # "above this loss of D: so many steps", else:
 MOST_GENERATOR_STEPS = 7
 
 
-def discriminator_loss(real, fake, form="binary"):
-    """The discriminator's adversarial loss, Eq. (4), each half weighted 0.5 as in the release.
+class Adversarial:
+    """A pair of adversarial objectives; the base of the entries of `ADVERSARIAL`.
+
+    An own one is a subclass, registered with Keras where models are to be saved, and handed to
+    `LevelGAN(adversarial=...)`.
+
+    Attributes:
+        class_logits: D has K logits, one a class, in place of one; D is then taught the classes of
+            real images as well, by `label_loss`.
+    """
+
+    class_logits = False
+
+    def discriminator(self, real, fake):
+        """D's adversarial loss; the adaptive number of generator steps follows it.
+
+        Args:
+            real: Logits on real h_i, `[N, 1]`, or `[N, K]` where `class_logits` is set.
+            fake: Logits on generated h_i, of the same shape.
+
+        Returns:
+            Scalar.
+        """
+        raise NotImplementedError
+
+    def generator(self, fake):
+        """L_adv: the generator's adversarial loss.
+
+        Args:
+            fake: Logits on generated h_i, as in `discriminator`.
+
+        Returns:
+            Scalar.
+        """
+        raise NotImplementedError
+
+    def get_config(self):
+        return {}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
+class Binary(Adversarial):
+    """Eq. (4), each half weighted 0.5 as in the release (log 2 at chance), and Eq. (5)."""
+
+    def discriminator(self, real, fake):
+        return 0.5 * (ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake)))
+
+    def generator(self, fake):
+        return ops.mean(ops.softplus(-fake))
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
+class ClassLogits(Adversarial):
+    """The release's form on CIFAR-10: the log-sum-exp of K class logits is the logit of "real".
+
+    It is the (K+1)-class discriminator of Salimans et al. (2016) with the fake class's logit fixed
+    at 0. The generator's loss, `-mean softplus(s)`, is unbounded below.
+    """
+
+    class_logits = True
+
+    def discriminator(self, real, fake):
+        real, fake = ops.logsumexp(real, axis=-1), ops.logsumexp(fake, axis=-1)
+        return 0.5 * (ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake)))
+
+    def generator(self, fake):
+        return -ops.mean(ops.softplus(ops.logsumexp(fake, axis=-1)))
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
+class Hinge(Adversarial):
+    """The hinge losses (Lim and Ye 2017; Miyato et al. 2018), for a D of bounded slope."""
+
+    def discriminator(self, real, fake):
+        return ops.mean(ops.relu(1.0 - real)) + ops.mean(ops.relu(1.0 + fake))
+
+    def generator(self, fake):
+        return -ops.mean(fake)
+
+
+ADVERSARIAL = {"binary": Binary, "class_logits": ClassLogits, "hinge": Hinge}
+
+
+def r1_penalty(discriminate, real, fake):
+    """R1 (Mescheder et al., 2018): half the squared norm of the gradient of D's logits at real h_i.
 
     Args:
-        real: Logits on real h_i, `[N, 1]` for `binary`, `[N, K]` for `class_logits`.
-        fake: Logits on generated h_i, of the same shape.
-        form: `binary`, or `class_logits`: K class logits of which the log-sum-exp is the logit of "real"
-            (Salimans et al. 2016, the fake class's logit fixed at 0).
+        discriminate: Function h_i -> logits `[N, ...]`.
+        real, fake: h_i, real and generated; the penalty is at the real ones.
 
     Returns:
-        Scalar; log 2 at chance.
+        Scalar, the mean over the batch.
     """
-    real, fake = realness(real, form), realness(fake, form)
-    return 0.5 * (ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake)))
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(real)
+        total = tf.reduce_sum(discriminate(real))
+    gradient = tape.gradient(total, real)
+    return 0.5 * ops.sum(ops.square(gradient)) / ops.cast(ops.shape(real)[0], "float32")
 
 
-def adversarial_loss(fake, form="binary"):
-    """The generator's adversarial loss L_adv: Eq. (5), or `-mean softplus(s)` for `class_logits`.
-
-    Args:
-        fake: Logits on generated h_i, shaped as in `discriminator_loss`.
-        form: As in `discriminator_loss`. The release's generator loss for `class_logits` is unbounded below.
-    """
-    score = realness(fake, form)
-    return ops.mean(ops.softplus(-score)) if form == "binary" else -ops.mean(ops.softplus(score))
-
-
-def realness(logits, form):
-    """The logit of "real", `[N]`: the only logit, or the log-sum-exp of the class logits."""
-    if form == "binary":
-        return ops.squeeze(logits, -1)
-    if form == "class_logits":
-        return ops.logsumexp(logits, axis=-1)
-    raise ValueError(f"form must be 'binary' or 'class_logits', not {form!r}")
+REGULARIZERS = {"r1": r1_penalty}  # of D: functions of (h_i -> logits, real h_i, generated h_i)
 
 
 def label_loss(logits, labels):
-    """Cross-entropy of the true classes: L_cond at the top level, and the label loss of a class-aware D.
+    """Cross-entropy of the true classes: L_cond at the top level, and the label loss of D.
 
     Args:
         logits: `[N, K]`.
@@ -69,9 +144,9 @@ def feature_loss(recovered, condition):
 def entropy_loss(z_estimate, z):
     """L_ent, Eq. (7) and (8): mean squared error of Q_i's estimate of the noise.
 
-    Up to constants it is -log Q_i(z | generated h) for a Gaussian Q of fixed variance; minimised by G and Q it
-    raises a lower bound of the conditional entropy of generated features. An estimate that knows nothing of
-    z ~ U[0, 1) reaches 1/12.
+    Up to constants it is -log Q_i(z | generated h) for a Gaussian Q of fixed variance; minimised by
+    G and Q it raises a lower bound of the conditional entropy of generated features. An estimate
+    that knows nothing of z ~ U[0, 1) reaches 1/12.
 
     Args:
         z_estimate, z: `[N, z_dim]`.
@@ -79,21 +154,13 @@ def entropy_loss(z_estimate, z):
     return ops.mean(ops.square(z_estimate - z))
 
 
-def generator_loss(
-    adversarial, conditional, entropy, lambda_adv=1.0, lambda_cond=1.0, lambda_ent=10.0
-):
-    """Eq. (3). A term that is None is left out, which is how a weight of 0 saves its cost."""
-    weighted = ((lambda_adv, adversarial), (lambda_cond, conditional), (lambda_ent, entropy))
-    return sum(weight * term for weight, term in weighted if term is not None)
-
-
 def adaptive_generator_steps(loss):
-    """How many generator steps follow a discriminator step with this adversarial loss (release, CIFAR-10).
+    """How many generator steps follow a discriminator step with this loss (release, CIFAR-10).
 
     Above 0.65: 1; above 0.5: 3; above 0.3: 5; else 7.
 
     Args:
-        loss: Scalar, `discriminator_loss` on the current batch.
+        loss: Scalar, D's adversarial loss on the current batch.
 
     Returns:
         Scalar int32.

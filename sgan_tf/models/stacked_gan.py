@@ -1,16 +1,20 @@
-"""`StackedGAN`: the chain of levels; joint training, sampling, and the decomposition of real images."""
+"""`StackedGAN`: the chain of levels; joint training, sampling, and the decomposition of images."""
 
+import dataclasses
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from sgan_tf.config import JointConfig
 from sgan_tf.images import as_float
 from sgan_tf.models.adversarial import AdversarialModel
-from sgan_tf.models.encoder import one_hot
-from sgan_tf.models.layers import scale_gradient
+from sgan_tf.models.encoder import Encoder, one_hot
+from sgan_tf.models.layers import scale_gradient, unit_images
+from sgan_tf.models.level_gan import LevelBatch, LevelGAN
 
 
 class Decomposition(NamedTuple):
@@ -18,46 +22,131 @@ class Decomposition(NamedTuple):
 
     features: list  # [h_1, …, h_{N-1}] of the encoder, each float32 [N, ...]
     probabilities: np.ndarray  # the encoder's class probabilities, [N, K]
-    noise: list  # [z_0, …, z_{N-1}]: the Q networks' estimates, each float32 [N, z_dim], clipped to [0, 1]
+    noise: list  # [z_0, …, z_{N-1}]: Q's estimates, each float32 [N, z_dim], clipped to [0, 1]
 
 
+class StackBatch(NamedTuple):
+    """What a stack is trained on."""
+
+    reals: list  # [h_0, …, h_{N-1}] of the encoder
+    labels: tf.Tensor  # integers [N]
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
 class StackedGAN(AdversarialModel):
-    """The whole stack. `fit` trains all levels jointly on batches `(h_0, h_1, …, h_{N-1}, labels)`.
+    """The whole stack: `fit(images, labels)` trains all levels jointly, calling it samples.
 
-    In joint training each generator is fed the output of the one above, from the label down, and every
-    level keeps all its losses. With `J_i` for what G_i minimises, `J_i = L_Gi + lower_weight J_{i-1}`: one
-    backward pass in which the gradient into the level above is multiplied by `lower_weight`.
+    In joint training each generator is fed the output of the one above, from the label down, and
+    every level keeps all its losses. With `J_i` for what G_i minimises,
+    `J_i = L_Gi + lower_weight J_{i-1}`: one backward pass in which the gradient into the level
+    above is multiplied by `lower_weight`. Features are computed inside, or given as in
+    `fit((h_0, …, h_{N-1}), labels)`.
+
+    Images are float32 `[N, H, W, C]` in [0, 1]; where images are taken, uint8 in [0, 255] serve as
+    well.
 
     Args:
         encoder: The trained `Encoder`.
         levels: `[LevelGAN, …]`, bottom up, one for each stage of the encoder.
-        joint: A `JointConfig`.
+        config: A `JointConfig`.
+        class_names: K strings; by default "0", "1", ….
         noise_seed: See `AdversarialModel`.
 
-    Images are float32 `[N, H, W, C]` in [0, 1]; where images are taken, uint8 in [0, 255] serve as well.
+    Raises:
+        ValueError: when the levels are not one for each stage, bottom up.
+
+    Example:
+
+    >>> from sgan_tf import build, make_config
+    >>> encoder, stack = build(make_config("digits"), (8, 8, 1), [str(d) for d in range(10)])
+    >>> stack.sample([3, 3, 7], seed=1).shape
+    (3, 8, 8, 1)
     """
 
-    def __init__(self, encoder, levels, joint=None, noise_seed=0, **kwargs):
-        joint = joint or JointConfig()
-        super().__init__(joint.generator_steps, joint.adaptive_steps, noise_seed, **kwargs)
-        self.encoder, self.levels, self.joint = encoder, list(levels), joint
+    def __init__(
+        self,
+        encoder: Encoder,
+        levels: Sequence[LevelGAN],
+        config: JointConfig | None = None,
+        class_names: Sequence[str] | None = None,
+        noise_seed: int = 0,
+        **kwargs,
+    ):
+        config = config or JointConfig()
+        if [level.index for level in levels] != list(range(len(encoder.stages))):
+            raise ValueError(
+                f"levels must be one for each of the encoder's {len(encoder.stages)} stages, "
+                f"bottom up; their indices are {[level.index for level in levels]}"
+            )
+        reported = [name for level in levels for name in level.reported]
+        adaptive = config.adaptive_steps
+        super().__init__(reported, config.generator_steps, adaptive, noise_seed, **kwargs)
+        self.encoder, self.levels, self.config = encoder, list(levels), config
+        self.class_names = list(class_names or map(str, range(encoder.num_classes)))
+        if len(self.class_names) != encoder.num_classes:
+            raise ValueError(
+                f"class_names are {len(self.class_names)}, but the encoder has "
+                f"{encoder.num_classes} classes"
+            )
         self._decoders = {}
 
-    @property
-    def metrics(self):
-        return [metric for level in self.levels for metric in level.metrics]
+    def call(self, labels, training=False):
+        """Samples an image for each of the integer `labels` `[N]`, with new noise."""
+        condition = one_hot(labels, self.encoder.num_classes)
+        count = ops.shape(condition)[0]
+        noise = [
+            keras.random.uniform((count, level.config.z_dim), seed=self.seed_generator)
+            for level in self.levels
+        ]
+        return self.chain(condition, noise, training=training)[0][0]
 
-    def networks(self):
-        """Returns `{group: variables}` of all levels' networks."""
-        return {
-            name: variables for level in self.levels for name, variables in level.networks().items()
-        }
+    # The training step
+
+    def batch(self, x, y):
+        if isinstance(x, (list, tuple)):
+            return StackBatch([unit_images(x[0]), *map(ops.convert_to_tensor, x[1:])], y)
+        images = unit_images(x)
+        return StackBatch([images, *self.encoder.features(images)[:-1]], y)
+
+    def discriminator_objective(self, batch, seed, training=True):
+        return self._objective("discriminator_losses", batch, seed, training, lower_weight=1.0)
+
+    def generator_objective(self, batch, seed, training=True):
+        weight = self.config.lower_weight
+        return self._objective("generator_losses", batch, seed, training, lower_weight=weight)
+
+    def _objective(self, losses, batch, seed, training, lower_weight):
+        count = tf.shape(batch.labels)[0]
+        noise = [level.draw_noise(seed, count) for level in self.levels]
+        condition = one_hot(batch.labels, self.encoder.num_classes)
+        chain = self.chain(condition, noise, lower_weight=lower_weight, training=training)
+        objective, report = tf.zeros([]), {}
+        for level, real, (fake, condition), z in zip(self.levels, batch.reals, chain, noise):
+            rows = LevelBatch(real, condition, batch.labels)
+            part, numbers = getattr(level, losses)(fake, z, rows, seed, training)
+            objective += part
+            report |= numbers
+        return objective, report
+
+    def watched(self, numbers):
+        """D_0's loss, as in the release, or the least of all levels (`config.adaptive_watch`)."""
+        names = [f"d_loss_{level.index}" for level in self.levels if level.config.lambda_adv]
+        if self.config.adaptive_watch == "bottom":
+            names = [name for name in names if name == "d_loss_0"]
+        losses = [numbers[self.reported.index(name)] for name in names]
+        return tf.reduce_min(losses or [1.0])
 
     def generator_variables(self):
         return [v for level in self.levels for v in level.generator_variables()]
 
     def discriminator_variables(self):
         return [v for level in self.levels for v in level.discriminator_variables()]
+
+    def networks(self):
+        groups = [level.networks().items() for level in self.levels]
+        return {name: variables for items in groups for name, variables in items}
+
+    # Using a trained stack
 
     def chain(self, condition, noise, top=None, lower_weight=1.0, training=False):
         """Runs G_top … G_0.
@@ -79,42 +168,11 @@ class StackedGAN(AdversarialModel):
             condition = scale_gradient(h, lower_weight)
         return outputs[::-1]
 
-    def discriminator_objective(self, data, seed):
-        *reals, labels = data
-        noise = self._draw(seed, tf.shape(labels)[0])
-        chain = self.chain(one_hot(labels, self.encoder.num_classes), noise, training=True)
-        pairs = [
-            level.discriminator_losses(real, fake, z, labels)
-            for level, real, (fake, _), z in zip(self.levels, reals, chain, noise)
-        ]
-        # The generators are trained as one, so the one that is most behind sets the number of their steps.
-        watched = [loss for level, (_, loss) in zip(self.levels, pairs) if level.level.lambda_adv]
-        return sum(objective for objective, _ in pairs), tf.reduce_min(watched or [1.0])
-
-    def generator_objective(self, data, seed):
-        labels = data[-1]
-        noise = self._draw(seed, tf.shape(labels)[0])
-        chain = self.chain(
-            one_hot(labels, self.encoder.num_classes),
-            noise,
-            lower_weight=self.joint.lower_weight,
-            training=True,
-        )
-        return sum(
-            level.generator_losses(fake, condition, z, labels)
-            for level, (fake, condition), z in zip(self.levels, chain, noise)
-        )
-
-    def _draw(self, seed, count):
-        return [level.draw_noise(seed, count) for level in self.levels]
-
-    # Using a trained stack
-
     def noise(self, count, seed=None):
-        """Draws `[z_0, …, z_{N-1}]` for `count` samples, float32 `[count, z_dim]` each; the same for the same seed."""
+        """Draws `[z_0, …, z_{N-1}]`, float32 `[count, z_dim]` each, the same for the same seed."""
         seed = int(np.random.SeedSequence().generate_state(1)[0] >> 1) if seed is None else seed
         return [
-            tf.random.stateless_uniform([count, level.level.z_dim], [seed, level.index]).numpy()
+            tf.random.stateless_uniform([count, level.config.z_dim], [seed, level.index]).numpy()
             for level in self.levels
         ]
 
@@ -142,7 +200,7 @@ class StackedGAN(AdversarialModel):
         if top not in self._decoders:
             shapes = [
                 self.encoder.shapes[top + 1],
-                *[(level.level.z_dim,) for level in self.levels[: top + 1]],
+                *[(level.config.z_dim,) for level in self.levels[: top + 1]],
             ]
             signature = [tf.TensorSpec([None, *shape]) for shape in shapes]
             self._decoders[top] = tf.function(
@@ -155,7 +213,8 @@ class StackedGAN(AdversarialModel):
 
         Args:
             labels: Integers in [0, K), `[N]`.
-            seed: Integer: the same labels and seed give the same images. None: new noise at every call.
+            seed: Integer: the same labels and seed give the same images. None: new noise at every
+                call.
 
         Returns:
             float32 array `[N, H, W, C]` in [0, 1].
@@ -191,27 +250,19 @@ class StackedGAN(AdversarialModel):
         """
         images = as_float(images)
         upper = self.infer_noise(images)
-        condition = (
-            np.argmax(upper.probabilities, -1) if len(self.levels) == 1 else upper.features[0]
-        )
-        condition = np.repeat(condition, n, axis=0)
-        return self.decode(condition, self.noise(len(condition), seed), top=0).reshape(
-            len(images), n, *images.shape[1:]
-        )
+        condition = np.repeat(self._upper(upper, 0), n, axis=0)
+        varied = self.decode(condition, self.noise(len(condition), seed), top=0)
+        return varied.reshape(len(images), n, *images.shape[1:])
 
     def decompose(self, images):
-        """Returns a `Decomposition` in tensors of `images`, a float32 tensor `[N, H, W, C]` in [0, 1]."""
+        """Returns a `Decomposition` in tensors of a tensor of images, float32 `[N, H, W, C]`."""
         *features, logits = self.encoder.features(images)
-        noise = [
-            level.discriminator(h, logits=False)[1]
-            for level, h in zip(self.levels, [images, *features])
-        ]
-        return Decomposition(
-            features, tf.nn.softmax(logits), [tf.clip_by_value(z, 0, 1) for z in noise]
-        )
+        reals = [images, *features]
+        noise = [level.infer_noise(h) for level, h in zip(self.levels, reals)]
+        return Decomposition(features, tf.nn.softmax(logits), noise)
 
     def infer_noise(self, images):
-        """Decomposes real images into the encoder's features and the Q networks' estimates of every z_i.
+        """Decomposes real images into the encoder's features and Q's estimates of every z_i.
 
         Args:
             images: `[N, H, W, C]`.
@@ -222,7 +273,7 @@ class StackedGAN(AdversarialModel):
         return self._in_batches(self.decompose, [as_float(images)], 100)
 
     def reconstruct(self, images, level=0):
-        """Regenerates real images from the encoder's h_{level+1} and the noise inferred for `level` and below.
+        """Regenerates real images from their h_{level+1} and the noise inferred below it.
 
         Args:
             images: `[N, H, W, C]`.
@@ -232,12 +283,13 @@ class StackedGAN(AdversarialModel):
             float32 array `[N, H, W, C]`.
         """
         known = self.infer_noise(images)
-        condition = (
-            np.argmax(known.probabilities, -1)
-            if level == len(self.levels) - 1
-            else known.features[level]
-        )
-        return self.decode(condition, known.noise, top=level)
+        return self.decode(self._upper(known, level), known.noise, top=level)
+
+    def _upper(self, known, level):
+        """The condition of a level out of a `Decomposition`: h_{level+1}, or labels at the top."""
+        if level == len(self.levels) - 1:
+            return np.argmax(known.probabilities, -1)
+        return known.features[level]
 
     def _labels(self, labels):
         labels = np.asarray(labels)
@@ -247,7 +299,8 @@ class StackedGAN(AdversarialModel):
             )
         if labels.size and (labels.min() < 0 or labels.max() >= self.encoder.num_classes):
             raise ValueError(
-                f"labels must lie in [0, {self.encoder.num_classes}); got {labels.min()} to {labels.max()}"
+                f"labels must lie in [0, {self.encoder.num_classes}); got {labels.min()} to "
+                f"{labels.max()}"
             )
         return labels
 
@@ -255,9 +308,7 @@ class StackedGAN(AdversarialModel):
     def _in_batches(function, arrays, batch_size):
         """Applies a function of tensors to slices of arrays and joins what it returns."""
         count = len(arrays[0])
-        if (
-            not count
-        ):  # TensorFlow's CPU convolutions fail on no rows, so one goes in and none comes out
+        if not count:  # CPU convolutions fail on no rows, so one goes in and none comes out
             arrays = [np.zeros((1, *a.shape[1:]), a.dtype) for a in arrays]
         parts = [
             function(*(tf.constant(a[start : start + batch_size]) for a in arrays))
@@ -266,3 +317,28 @@ class StackedGAN(AdversarialModel):
         return tf.nest.map_structure(
             lambda *p: np.concatenate([x.numpy() for x in p])[:count], *parts
         )
+
+    # Saving
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        levels = [level.get_config() for level in self.levels]
+        for level in levels:
+            del level["stage"]  # they are the encoder's
+        return {
+            **super().get_config(),
+            "encoder": serialize(self.encoder),
+            "levels": levels,
+            "config": dataclasses.asdict(self.config),
+            "class_names": self.class_names,
+            "noise_seed": self.noise_seed,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        encoder = keras.saving.deserialize_keras_object(config.pop("encoder"))
+        levels = [
+            LevelGAN.from_config({**level, "stage": stage})
+            for level, stage in zip(config.pop("levels"), encoder.stages)
+        ]
+        return cls(encoder, levels, JointConfig(**config.pop("config")), **config)

@@ -11,8 +11,15 @@ from sgan_tf.models.adversarial import optimizer_pair
 SEED = tf.constant([1, 2], tf.int32)
 
 
-def level_data(stack, batch, index):
-    return batch[index], batch[index + 1], batch[-1]
+def level_data(batch, index):
+    """`(x, y)` of a level: `(h_i, h_{i+1})`, `h_i` alone at the top, and the labels."""
+    reals, labels = batch
+    pair = tuple(reals[index : index + 2])
+    return (pair if len(pair) > 1 else pair[0]), labels
+
+
+def stack_data(batch):
+    return tuple(batch[0]), batch[1]
 
 
 def values(variables):
@@ -25,8 +32,8 @@ def changed(before, variables):
 
 def gan_stages(stack, batch):
     """Every model that a GAN stage trains, with a batch for it."""
-    return [(level, level_data(stack, batch, level.index)) for level in stack.levels] + [
-        (stack, batch)
+    return [(level, level_data(batch, level.index)) for level in stack.levels] + [
+        (stack, stack_data(batch))
     ]
 
 
@@ -35,11 +42,9 @@ def test_training_moves_g_d_and_q_but_never_the_encoder(small_stack, cuts):
     config, stack, batch = small_stack(cuts)
     encoder = values(stack.encoder.variables)
     for model, data in gan_stages(stack, batch):
-        model.compile(*optimizer_pair(config.joint))
-        before_d, before_g = (
-            values(model.discriminator_variables()),
-            values(model.generator_variables()),
-        )
+        model.compile(**optimizer_pair(config.joint))
+        before_d = values(model.discriminator_variables())
+        before_g = values(model.generator_variables())
         model.fit(tf.data.Dataset.from_tensors(data), verbose=0)
         assert all(changed(before_d, model.discriminator_variables()))
         assert all(changed(before_g, model.generator_variables()))
@@ -51,19 +56,13 @@ def test_each_step_moves_its_own_side(small_stack, sgd):
     _, stack, batch = small_stack()
     for model, data in gan_stages(stack, batch):
         model.compile(*sgd())
-        before_d, before_g = (
-            values(model.discriminator_variables()),
-            values(model.generator_variables()),
-        )
-        model.discriminator_step(data)
-        assert all(changed(before_d, model.discriminator_variables())) and not any(
-            changed(before_g, model.generator_variables())
-        )
-        before_d = values(model.discriminator_variables())
-        model.generator_step(data)
-        assert not any(changed(before_d, model.discriminator_variables())) and all(
-            changed(before_g, model.generator_variables())
-        )
+        d, g = model.discriminator_variables(), model.generator_variables()
+        before_d, before_g, rows = values(d), values(g), model.batch(*data)
+        model.discriminator_step(rows)
+        assert all(changed(before_d, d)) and not any(changed(before_g, g))
+        before_d = values(d)
+        model.generator_step(rows)
+        assert not any(changed(before_d, d)) and all(changed(before_g, g))
 
 
 def test_the_generator_receives_the_gradient_of_each_term(small_stack):
@@ -74,34 +73,34 @@ def test_the_generator_receives_the_gradient_of_each_term(small_stack):
         _, stack, batch = small_stack(overrides=overrides)
         level = stack.levels[0]
         with tf.GradientTape() as tape:
-            objective = level.generator_objective(level_data(stack, batch, 0), SEED)
+            rows = level.batch(*level_data(batch, 0))
+            objective, report = level.generator_objective(rows, SEED)
         gradients = tape.gradient(objective, [v.value for v in level.generator_variables()])
-        assert (
-            all(g is not None for g in gradients)
-            and max(float(tf.reduce_max(tf.abs(g))) for g in gradients) > 0
-        )
-        tracked = {name.removesuffix("_0") for name in (m.name for m in level.metrics)} - {"d_loss"}
-        assert tracked == {only[kept]}
+        assert all(g is not None for g in gradients)
+        assert max(float(tf.reduce_max(tf.abs(g))) for g in gradients) > 0
+        assert set(report) == {f"{only[kept]}_0"}
 
 
-def operations(model, data):
-    graph = (
-        tf.function(
-            lambda: (
-                model.discriminator_objective(data, SEED)[0],
-                model.generator_objective(data, SEED),
-            )
-        )
-        .get_concrete_function()
-        .graph
-    )
-    return len(graph.get_operations())
+def operations(level, data):
+    """The number of operations that one step's graph really runs."""
+
+    @tf.function
+    def step():
+        rows = level.batch(*data)
+        d, _ = level.discriminator_objective(rows, SEED)
+        g, _ = level.generator_objective(rows, SEED)
+        return tf.identity(d, "d"), tf.identity(g, "g")
+
+    graph = step.get_concrete_function().graph
+    pruned = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), ["d", "g"])
+    stateful = [op for op in graph.get_operations() if "Assign" in op.type]
+    return len(pruned.node) + len(stateful)
 
 
 def test_lambda_0_removes_the_terms_cost(small_stack):
     def count(*overrides):
         _, stack, batch = small_stack(overrides=overrides)
-        return operations(stack.levels[0], level_data(stack, batch, 0))
+        return operations(stack.levels[0], level_data(batch, 0))
 
     whole = count()
     without = [count(f"levels.0.{name}=0") for name in ("lambda_adv", "lambda_cond", "lambda_ent")]
@@ -114,10 +113,10 @@ def test_the_posterior_weight_scales_the_entropy_loss_of_d_and_not_of_g(small_st
         _, stack, batch = small_stack(
             overrides=["levels.0.lambda_adv=0", f"levels.0.posterior_weight={weight}"]
         )
-        level, data = stack.levels[0], level_data(stack, batch, 0)
-        return float(level.discriminator_objective(data, SEED)[0]), float(
-            level.generator_objective(data, SEED)
-        )
+        level = stack.levels[0]
+        rows = level.batch(*level_data(batch, 0))
+        objectives = (level.discriminator_objective, level.generator_objective)
+        return [float(objective(rows, SEED)[0]) for objective in objectives]
 
     (d, g), (d_tenth, g_tenth) = objectives(1.0), objectives(0.1)
     assert d_tenth == pytest.approx(0.1 * d, rel=1e-5) and g_tenth == pytest.approx(g, rel=1e-5)
@@ -132,7 +131,7 @@ def test_a_posterior_that_starts_at_the_prior_begins_as_one_that_knows_nothing(
     )
     images = np.random.default_rng(0).random((500, 8, 8, 1), np.float32)
     z = stack.levels[0].draw_noise(SEED, len(images))
-    _, estimate = stack.levels[0].discriminator(images, training=True, logits=False)
+    _, estimate = stack.levels[0].discriminator(images, training=True)
     assert float(losses.entropy_loss(estimate, z)) == pytest.approx(1 / 12, abs=0.01)
     assert np.ptp(estimate.numpy()) > 0  # yet it hears the trunk, from which its gradients reach G
 
@@ -142,13 +141,13 @@ def test_without_the_entropy_loss_q_is_not_trained(small_stack, sgd):
     level = stack.levels[0]
     level.compile(*sgd())
     before = values(level.discriminator.posterior.variables)
-    level.train_on_batch(*level_data(stack, batch, 0))
+    level.train_on_batch(*level_data(batch, 0))
     assert not any(changed(before, level.discriminator.posterior.variables))
 
 
 def test_a_level_without_discriminator_losses_trains_g_alone(small_stack, sgd):
     _, stack, batch = small_stack(overrides=["levels.0.lambda_ent=0", "levels.0.lambda_adv=0"])
-    for model, data in ((stack.levels[0], level_data(stack, batch, 0)), (stack, batch)):
+    for model, data in ((stack.levels[0], level_data(batch, 0)), (stack, stack_data(batch))):
         model.compile(*sgd())
         before_d, before_g = (
             values(stack.levels[0].discriminator.variables),
@@ -162,14 +161,13 @@ def test_a_level_without_discriminator_losses_trains_g_alone(small_stack, sgd):
 def test_class_aware_discriminator_learns_the_labels(small_stack):
     _, stack, batch = small_stack(overrides=["levels.1.adversarial=class_logits"], batch=64)
     level = stack.levels[1]
-    data = level_data(stack, batch, 1)
+    data = level_data(batch, 1)
     level.compile(keras.optimizers.Adam(1e-2), keras.optimizers.SGD(0.0))
-    level.discriminator_step(data)
-    first = float(level.trackers["label"].result())
+    rows, label = level.batch(*data), level.reported.index("label_1")
+    first = float(level.discriminator_step(rows)[label])
     for _ in range(150):
-        level.reset_metrics()
-        level.discriminator_step(data)
-    assert float(level.trackers["label"].result()) < 0.7 * first
+        last = float(level.discriminator_step(rows)[label])
+    assert last < 0.7 * first
 
 
 @pytest.mark.parametrize("joint", [False, True])
@@ -177,12 +175,15 @@ def test_the_adaptive_schedule_sets_the_number_of_generator_steps(small_stack, j
     _, stack, batch = small_stack(
         overrides=["levels.0.adaptive_steps=true", "joint.adaptive_steps=true"]
     )
-    model, data = (stack, batch) if joint else (stack.levels[0], level_data(stack, batch, 0))
+    level = (stack.levels[0], level_data(batch, 0))
+    model, data = (stack, stack_data(batch)) if joint else level
     model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
-    _, loss = model.discriminator_objective(data, model._seed(0, model.discriminator_optimizer))
+    seed = model._seed(0, model.discriminator_optimizer)
+    _, report = model.discriminator_objective(model.batch(*data), seed)
+    expected = int(losses.adaptive_generator_steps(report["d_loss_0"]))
     model.fit(tf.data.Dataset.from_tensors(data), verbose=0)
     assert int(model.discriminator_optimizer.iterations) == 1
-    assert int(model.generator_optimizer.iterations) == int(losses.adaptive_generator_steps(loss))
+    assert int(model.generator_optimizer.iterations) == expected
     monkeypatch.setattr("sgan_tf.models.losses.GENERATOR_STEPS", ((100.0, 1),))
     model.make_train_function(force=True)
     before = int(model.generator_optimizer.iterations)
@@ -190,25 +191,30 @@ def test_the_adaptive_schedule_sets_the_number_of_generator_steps(small_stack, j
     assert int(model.generator_optimizer.iterations) == before + 7
 
 
+@pytest.mark.parametrize(("watch", "expected"), [("bottom", 0.6), ("least", 0.2)])
+def test_the_joint_schedule_watches_d_0_or_the_least_of_all(small_stack, watch, expected):
+    _, stack, _ = small_stack(overrides=[f"joint.adaptive_watch={watch}"])
+    losses_of_d = {"d_loss_0": 0.6, "d_loss_1": 0.2}
+    numbers = tf.constant([losses_of_d.get(name, 0.0) for name in stack.reported])
+    assert float(stack.watched(numbers)) == pytest.approx(expected)
+
+
 def test_a_fixed_number_of_generator_steps(small_stack, sgd):
     _, stack, batch = small_stack(overrides=["levels.0.generator_steps=3"])
     level = stack.levels[0]
     level.compile(*sgd())
-    level.train_on_batch(*level_data(stack, batch, 0))
-    assert (
-        int(level.discriminator_optimizer.iterations),
-        int(level.generator_optimizer.iterations),
-    ) == (1, 3)
+    level.train_on_batch(*level_data(batch, 0))
+    assert [int(o.iterations) for o in level.optimizers().values()] == [1, 3]
 
 
 def gradients_of_joint_step(stack, batch, variables):
     with tf.GradientTape() as tape:
-        objective = stack.generator_objective(batch, SEED)
+        objective, _ = stack.generator_objective(stack.batch(*stack_data(batch)), SEED)
     return [np.asarray(g) for g in tape.gradient(objective, [v.value for v in variables])]
 
 
 def test_an_upper_generator_adds_lower_weight_times_the_objective_below(small_stack):
-    """d J_1 = d L_G1 + w d L_G0 is affine in w, and w = 0 leaves L_G1; the lower generator does not see w."""
+    """d J_1 = d L_G1 + w d L_G0 is affine in w; w = 0 leaves L_G1; G_0 does not see w."""
     by_weight = {}
     for weight in (0.0, 0.01, 1.0):
         _, stack, batch = small_stack(
@@ -236,13 +242,12 @@ def test_an_upper_generator_adds_lower_weight_times_the_objective_below(small_st
 @pytest.mark.parametrize("cuts", [[], ["fc3"], ["pool2", "fc3"]])
 def test_using_a_stack(small_stack, cuts):
     _, stack, batch = small_stack(cuts)
-    labels, images = np.arange(10), batch[0][:3]
+    labels, images = np.arange(10), batch[0][0][:3]
     samples = stack.sample(labels, seed=5)
     assert samples.shape == (10, 8, 8, 1) and 0 <= samples.min() <= samples.max() <= 1
     np.testing.assert_array_equal(samples, stack.sample(labels, seed=5))
-    assert (samples != stack.sample(labels, seed=6)).any() and (
-        stack.sample(labels) != stack.sample(labels)
-    ).any()
+    assert (samples != stack.sample(labels, seed=6)).any()
+    assert (stack.sample(labels) != stack.sample(labels)).any()
     np.testing.assert_allclose(
         stack.decode(labels, stack.noise(10, 5), batch_size=3), samples, atol=1e-5
     )
@@ -265,8 +270,9 @@ def test_using_a_stack(small_stack, cuts):
 def test_variations_share_h_1(small_stack):
     _, stack, batch = small_stack()
     noise = stack.noise(2, seed=3)
-    expected = stack.decode(np.repeat(batch[1][:1], 2, 0), noise, top=0)
-    np.testing.assert_array_equal(stack.variations(batch[0][:1], 2, seed=3)[0], expected)
+    (images, h_1), _ = batch
+    expected = stack.decode(np.repeat(h_1[:1], 2, 0), noise, top=0)
+    np.testing.assert_array_equal(stack.variations(images[:1], 2, seed=3)[0], expected)
 
 
 @pytest.mark.parametrize("labels", [[10], [-1], [0.5], [[1]]])

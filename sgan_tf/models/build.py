@@ -1,0 +1,115 @@
+"""`build`: the one place that makes our networks from a configuration."""
+
+import contextlib
+import dataclasses
+import random
+import zlib
+from collections.abc import Sequence
+
+from sgan_tf.config import Config, ConfigError
+from sgan_tf.models.augmentations import AUGMENTATIONS
+from sgan_tf.models.discriminators import build_discriminator
+from sgan_tf.models.encoder import Encoder, build_encoder
+from sgan_tf.models.generators import build_generator
+from sgan_tf.models.layers import SubtractMean
+from sgan_tf.models.level_gan import LevelGAN
+from sgan_tf.models.losses import ADVERSARIAL, REGULARIZERS
+from sgan_tf.models.stacked_gan import StackedGAN
+
+
+def build(
+    config: Config,
+    image_shape: Sequence[int],
+    class_names: Sequence[str],
+    mean=None,
+    joint: bool = False,
+) -> tuple[Encoder, StackedGAN]:
+    """Builds the encoder and the stack of a configuration, with its initial weights.
+
+    A function of these arguments may stand in its place where networks are one's own: see
+    `Pipeline` and `load`. The global random generators are left as they were.
+
+    Args:
+        config: A `Config`.
+        image_shape: `(H, W, C)`.
+        class_names: K strings.
+        mean: The training set's mean image, float `[H, W, C]` in [0, 1]; not needed where weights
+            are loaded.
+        joint: With what the discriminators have for joint training (dropout, hidden noise).
+
+    Returns:
+        `(Encoder, StackedGAN)`.
+    """
+    check_names(config)
+    classes = len(class_names)
+    with seeded(stage_seed(config.seed, "encoder")):
+        encoder = build_encoder(
+            config.encoder, image_shape, classes, config.cuts, mean, name="encoder"
+        )
+    levels = [_level(config, encoder, i, mean, joint) for i in range(len(encoder.stages))]
+    seed = stage_seed(config.seed, "joint") if joint else 0
+    return encoder, StackedGAN(encoder, levels, config.joint, class_names, seed, name="stack")
+
+
+def _level(config, encoder, i, mean, joint):
+    settings, name = config.levels[i], f"level{i}"
+    if joint:
+        settings = dataclasses.replace(
+            settings, dropout=settings.joint_dropout, hidden_noise=settings.joint_hidden_noise
+        )
+    top, bottom = i == len(encoder.stages) - 1, i == 0
+    center = config.encoder.subtract_mean and bottom
+    seed = stage_seed(config.seed, name)
+    with seeded(seed):
+        generator = build_generator(
+            settings, encoder.stages[i], encoder.shapes[i + 1], image=bottom, name=f"g{i}"
+        )
+        discriminator = build_discriminator(
+            settings,
+            encoder.shapes[i],
+            encoder.num_classes,
+            (lambda: SubtractMean(mean, name="center")) if center else None,
+            name=f"d{i}",
+        )
+    return LevelGAN(
+        generator,
+        discriminator,
+        encoder.stages[i],
+        settings,
+        index=i,
+        num_classes=encoder.num_classes if top else None,
+        noise_seed=seed,
+        name=name,
+    )
+
+
+def check_names(config: Config):
+    """Raises `ConfigError` for a loss, regulariser or augmentation that no table has."""
+    for i, level in enumerate(config.levels):
+        named = {
+            "adversarial": ([level.adversarial], ADVERSARIAL),
+            "regularizers": (level.regularizers, REGULARIZERS),
+            "augment": (level.augment, AUGMENTATIONS),
+        }
+        for key, (names, table) in named.items():
+            unknown = [name for name in names if name not in table]
+            if unknown:
+                raise ConfigError(
+                    f"levels.{i}.{key}: {unknown[0]} is not one of {', '.join(table)}"
+                )
+
+
+def stage_seed(seed: int, name: str) -> int:
+    """Returns a stage's own seed, a positive int32: stages share no noise and no order."""
+    return zlib.crc32(f"{seed}/{name}".encode()) >> 1
+
+
+@contextlib.contextmanager
+def seeded(seed: int):
+    """Seeds what Keras draws the seeds of initial weights from, and restores it afterwards."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)

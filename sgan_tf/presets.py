@@ -1,0 +1,207 @@
+"""The presets: one row each, flat and of plain values; what a row leaves out has its default.
+
+A row holds a *template* for each kind of level. `make_config` takes one for every level by what the
+level generates, the image, a feature map or a feature vector, so that one row serves any cuts.
+"""
+
+import copy
+from dataclasses import dataclass
+
+from sgan_tf.config import (
+    MAP_LAYERS,
+    Config,
+    ConfigError,
+    EncoderConfig,
+    JointConfig,
+    LevelConfig,
+    check_cuts,
+    with_overrides,
+)
+from sgan_tf.datasets import DATASETS
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A row: settings of `EncoderConfig`, `LevelConfig` (three kinds) and `JointConfig`."""
+
+    encoder: dict
+    image: dict  # for h_0
+    map: dict  # for a feature map; the paper stacks none, so these follow its image level
+    vector: dict  # for fc3
+    joint: dict
+    batch_size: int = 100
+
+
+def make_config(
+    dataset: str = "digits",
+    preset: str | None = None,
+    cuts=None,
+    image_size: int | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    overrides=(),
+) -> Config:
+    """Builds and checks the configuration of a run.
+
+    Args:
+        dataset: One of `DATASETS`.
+        preset: A name in `PRESETS`; by default the data set's own.
+        cuts: Names out of `ENCODER_LAYERS` where E is cut, bottom up; `()` for one level, label ->
+            image. By default `("fc3",)`, the paper's.
+        image_size: Side of the square images in pixels; by default the data set's own.
+        epochs: Epochs of every stage that has any, in place of the preset's.
+        seed: Of the order of the images, the initial weights and all noise.
+        overrides: Strings `"dotted.name=value"`, as `"levels.0.lambda_ent=0"`.
+
+    Returns:
+        A `Config`.
+
+    Raises:
+        ConfigError: for anything that cannot be, naming it.
+
+    Example:
+
+    >>> make_config("mnist", cuts=(), overrides=["levels.0.z_dim=12"]).levels[0].z_dim
+    12
+    """
+    if dataset not in DATASETS:
+        raise ConfigError(
+            f"`dataset`: unknown data set '{dataset}'; choose from {', '.join(DATASETS)}"
+        )
+    preset = preset or DATASETS[dataset].preset
+    if preset not in PRESETS:
+        raise ConfigError(f"`preset`: unknown preset '{preset}'; choose from {', '.join(PRESETS)}")
+    cuts = ["fc3"] if cuts is None else list(cuts)
+    check_cuts(cuts)
+    row = copy.deepcopy(PRESETS[preset])
+    kinds = [row.image] + [row.map if cut in MAP_LAYERS else row.vector for cut in cuts]
+    config = Config(
+        dataset,
+        preset,
+        image_size or DATASETS[dataset].side,
+        seed,
+        cuts,
+        row.batch_size,
+        EncoderConfig(**row.encoder),
+        [LevelConfig(**copy.deepcopy(kind)) for kind in kinds],
+        JointConfig(**row.joint),
+    )
+    return with_overrides(config, overrides, epochs)
+
+
+# `mnist`: the release lets level 0 ignore z_0; a shorter z_0, batch normalisation in D_0 and a
+#   linear Q head mend that. Q starts at the prior, so that L_ent can weigh twice as much.
+# `mnist-release`: the release's joint script, which trains both levels from scratch, jointly.
+# `mnist-release-independent`: its other script, each level alone.
+# `svhn`, `cifar10`: the release's CIFAR-10 recipe, which the paper gives to SVHN too.
+# `-small`: 0.19 times as wide, for a tenth of the epochs: larger steps, a shorter z_1, and L_ent at
+#   a tenth in D, as a narrow trunk would not learn the classes while Q knows nothing of z.
+# fmt: off
+PRESETS = {
+    "digits": Preset(
+        encoder=dict(channels=[32, 64], kernel_size=3, padding="same", units=64, dropout=0.3,
+                     epochs=40),
+        image=dict(z_dim=8, noise_units=[32], g_channels=[64, 64, 32, 32], d_family="strided",
+                   d_channels=[32, 64], d_kernel=3, d_batch_norm=True, input_noise=0.05,
+                   epochs=120, learning_rate=0.0005),
+        map=dict(z_dim=16, noise_units=[128], g_channels=[64, 64], d_family="strided",
+                 d_channels=[64, 64], d_kernel=3, d_batch_norm=True, input_noise=0.05, epochs=120,
+                 learning_rate=0.0005),
+        vector=dict(z_dim=16, g_units=[128, 128], d_units=[128, 128], epochs=120,
+                    learning_rate=0.0005),
+        joint=dict(epochs=30),
+        batch_size=50),
+    "mnist": Preset(
+        encoder=dict(),
+        image=dict(z_dim=16, noise_units=[128], d_family="strided", d_channels=[32, 64, 128],
+                   d_batch_norm=True, d_dense_slope=0.0, q_prior_init=True, input_noise=0.05,
+                   lambda_ent=20.0),
+        map=dict(z_dim=32, noise_units=[128], g_channels=[128, 64], d_family="strided",
+                 d_channels=[128, 128], d_kernel=3, d_batch_norm=True, input_noise=0.05),
+        vector=dict(d_units=[256, 256], head_init="glorot_uniform"),
+        joint=dict(epochs=3),
+        batch_size=100),
+    "mnist-release": Preset(
+        encoder=dict(),
+        image=dict(noise_units=[128], d_family="strided", d_channels=[32, 64, 128], d_units=[256],
+                   d_dense_slope=0.0, q_activation="sigmoid", epochs=0),
+        map=dict(z_dim=32, noise_units=[128], g_channels=[128, 64], d_family="strided",
+                 d_channels=[128, 128], d_kernel=3, d_batch_norm=True, input_noise=0.05, epochs=0),
+        vector=dict(d_units=[256, 256], d_dense_slope=0.0, q_activation="sigmoid",
+                    head_init="glorot_uniform", epochs=0),
+        joint=dict(epochs=200, lower_weight=0.0),
+        batch_size=100),
+    "mnist-release-independent": Preset(
+        encoder=dict(),
+        image=dict(noise_units=[128], d_family="strided", d_channels=[32, 64, 128], d_units=[256],
+                   q_activation="sigmoid", epochs=200),
+        map=dict(z_dim=32, noise_units=[128], g_channels=[128, 64], d_family="strided",
+                 d_channels=[128, 128], d_kernel=3, d_batch_norm=True, input_noise=0.05,
+                 epochs=200),
+        vector=dict(d_units=[256, 256], q_activation="sigmoid", epochs=200),
+        joint=dict(epochs=0),
+        batch_size=100),
+    "svhn": Preset(
+        encoder=dict(channels=[64, 128], dropout=0.5, subtract_mean=True),
+        image=dict(z_dim=16, noise_units=[128, 128], g_channels=[256, 256, 128, 128],
+                   d_family="allconv", d_channels=[96, 96, 192, 192, 192, 192], d_batch_norm=True,
+                   input_noise=0.05, dropout=0.1, joint_dropout=0.3, adversarial="class_logits",
+                   adaptive_steps=True, epochs=200),
+        map=dict(z_dim=32, noise_units=[128], g_channels=[256, 128], d_family="strided",
+                 d_channels=[192, 192], d_kernel=3, d_batch_norm=True, input_noise=0.05,
+                 adversarial="class_logits", adaptive_steps=True, epochs=200),
+        vector=dict(noise_units=[256], condition_units=[512], d_units=[512, 512],
+                    d_batch_norm=True, input_noise=0.2, joint_hidden_noise=0.2,
+                    adversarial="class_logits", adaptive_steps=True, epochs=200),
+        joint=dict(epochs=200, adaptive_steps=True),
+        batch_size=100),
+    "svhn-small": Preset(
+        encoder=dict(channels=[32, 64], dropout=0.5, subtract_mean=True),
+        image=dict(z_dim=16, noise_units=[24, 24], g_channels=[48, 48, 24, 24],
+                   d_family="allconv", d_channels=[16, 16, 32, 32, 32, 32], d_batch_norm=True,
+                   input_noise=0.05, dropout=0.1, joint_dropout=0.3, adversarial="class_logits",
+                   posterior_weight=0.1, adaptive_steps=True, learning_rate=0.001),
+        map=dict(z_dim=32, noise_units=[128], g_channels=[48, 24], d_family="strided",
+                 d_channels=[32, 32], d_kernel=3, d_batch_norm=True, input_noise=0.05,
+                 adversarial="class_logits", posterior_weight=0.1, adaptive_steps=True,
+                 learning_rate=0.0004),
+        vector=dict(z_dim=16, noise_units=[48], condition_units=[96], g_units=[96, 96],
+                    d_units=[96, 96], d_batch_norm=True, input_noise=0.2, joint_hidden_noise=0.2,
+                    adversarial="class_logits", posterior_weight=0.1, adaptive_steps=True,
+                    learning_rate=0.0004),
+        joint=dict(adaptive_steps=True, learning_rate=0.0004),
+        batch_size=100),
+    "cifar10": Preset(
+        encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
+                     epochs=30),
+        image=dict(z_dim=16, noise_units=[128, 128], g_channels=[256, 256, 128, 128],
+                   d_family="allconv", d_channels=[96, 96, 192, 192, 192, 192], d_batch_norm=True,
+                   input_noise=0.05, dropout=0.1, joint_dropout=0.3, adversarial="class_logits",
+                   adaptive_steps=True, epochs=200),
+        map=dict(z_dim=32, noise_units=[128], g_channels=[256, 128], d_family="strided",
+                 d_channels=[192, 192], d_kernel=3, d_batch_norm=True, input_noise=0.05,
+                 adversarial="class_logits", adaptive_steps=True, epochs=200),
+        vector=dict(noise_units=[256], condition_units=[512], d_units=[512, 512],
+                    d_batch_norm=True, input_noise=0.2, joint_hidden_noise=0.2,
+                    adversarial="class_logits", adaptive_steps=True, epochs=200),
+        joint=dict(epochs=200, adaptive_steps=True),
+        batch_size=100),
+    "cifar10-small": Preset(
+        encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
+                     epochs=30),
+        image=dict(z_dim=16, noise_units=[24, 24], g_channels=[48, 48, 24, 24],
+                   d_family="allconv", d_channels=[16, 16, 32, 32, 32, 32], d_batch_norm=True,
+                   input_noise=0.05, dropout=0.1, joint_dropout=0.3, adversarial="class_logits",
+                   posterior_weight=0.1, adaptive_steps=True, learning_rate=0.001),
+        map=dict(z_dim=32, noise_units=[128], g_channels=[48, 24], d_family="strided",
+                 d_channels=[32, 32], d_kernel=3, d_batch_norm=True, input_noise=0.05,
+                 adversarial="class_logits", posterior_weight=0.1, adaptive_steps=True,
+                 learning_rate=0.0004),
+        vector=dict(z_dim=16, noise_units=[48], condition_units=[96], g_units=[96, 96],
+                    d_units=[96, 96], d_batch_norm=True, input_noise=0.2, joint_hidden_noise=0.2,
+                    adversarial="class_logits", posterior_weight=0.1, adaptive_steps=True,
+                    learning_rate=0.0004),
+        joint=dict(adaptive_steps=True, learning_rate=0.0004),
+        batch_size=100),
+}
+# fmt: on

@@ -1,0 +1,221 @@
+"""The stages of training as objects: the encoder, a level alone, all levels jointly."""
+
+import json
+import logging
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sgan_tf.batches import steps_per_epoch
+from sgan_tf.images import image_grid
+from sgan_tf.models.adversarial import optimizer_pair
+from sgan_tf.models.base import TrainedModel
+from sgan_tf.models.build import stage_seed
+from sgan_tf.training.callbacks import SampleGrid
+from sgan_tf.training.monitor import CollapseMonitor
+
+log = logging.getLogger("sgan_tf")
+GRID_COLUMNS = 10
+FEATURE_BATCH = 500
+
+
+class Material:
+    """What the stages of a run work with: images, networks, and the frozen encoder's features.
+
+    Args:
+        config: A `Config`.
+        run: The `Run`.
+        dataset: An `ImageDataset`.
+        build: Function `(config, image_shape, class_names, mean=None, joint=False)` that makes
+            `(encoder, stack)`.
+
+    Attributes:
+        encoder, stack: The networks, as far as they are trained.
+    """
+
+    def __init__(self, config, run, dataset, build: Callable):
+        self.config, self.run, self.dataset = config, run, dataset
+        self._build, self._real = build, None
+        self.encoder, self.stack = self.networks()
+
+    def networks(self, joint=False):
+        """Returns a new `(encoder, stack)`, untrained."""
+        data, mean = self.dataset, None
+        if self.config.encoder.subtract_mean:
+            mean = data.train_images.mean(0, dtype=np.float64) / 255
+        return self._build(self.config, data.image_shape, data.class_names, mean=mean, joint=joint)
+
+    def seed(self, name):
+        """Returns the seed of a stage's noise and order of images."""
+        return stage_seed(self.config.seed, name)
+
+    def real_features(self):
+        """Returns `[h_0, …, h_{N-1}]` of the training images; the encoder is frozen by now."""
+        if self._real is None:
+            images = self.dataset.train_images
+            features = tf.function(lambda batch: self.encoder.features(batch)[:-1])
+            parts = [
+                features(tf.constant(images[i : i + FEATURE_BATCH]))
+                for i in range(0, len(images), FEATURE_BATCH)
+            ]
+            levels = [np.concatenate([h.numpy() for h in level]) for level in zip(*parts)]
+            self._real = [images, *levels]
+        return self._real
+
+
+class Stage:
+    """A part of training, from its model to what it leaves in the run folder.
+
+    Args:
+        material: The `Material`.
+        name: Of the stage, and of its checkpoint.
+        epochs: How long it is trained.
+        needs: Names of the stages that it stands on.
+
+    Attributes:
+        augmentation: Options of `batches` that change the stage's images.
+    """
+
+    augmentation: dict = {}
+
+    def __init__(self, material: Material, name: str, epochs: int, needs=()):
+        self.material, self.name, self.epochs, self.needs = material, name, epochs, tuple(needs)
+
+    def prepare(self) -> TrainedModel:
+        """Returns the stage's model, compiled, in the strategy's scope."""
+        raise NotImplementedError
+
+    def arrays(self) -> list[np.ndarray]:
+        """Returns what it is trained on: the model's inputs, then the labels."""
+        raise NotImplementedError
+
+    def callbacks(self, model, sample_every: int) -> list[keras.callbacks.Callback]:
+        """Returns what happens at the end of an epoch beside the log and the checkpoint."""
+        return []
+
+    def finish(self, model):
+        """Passes the trained model on, and writes what a finished stage leaves if it is missing."""
+
+
+class EncoderStage(Stage):
+    """The classifier."""
+
+    def __init__(self, material):
+        settings = material.config.encoder
+        super().__init__(material, "encoder", settings.epochs)
+        self.augmentation = {"flip": settings.flip, "shift": settings.shift}
+
+    def prepare(self):
+        settings, material = self.material.config.encoder, self.material
+        count = len(material.dataset.train_images)
+        steps = self.epochs * steps_per_epoch(count, material.config.batch_size)
+        schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
+        material.encoder.compile(optimizer)
+        return material.encoder
+
+    def arrays(self):
+        return [self.material.dataset.train_images, self.material.dataset.train_labels]
+
+    def finish(self, model):
+        model.trainable = False
+        run = self.material.run
+        if (run.path / "encoder.json").exists():
+            return
+        images, labels = self.material.dataset.test_images, self.material.dataset.test_labels
+        classify = tf.function(lambda batch: model(batch, training=False))
+        logits = [
+            classify(tf.constant(images[i : i + FEATURE_BATCH])).numpy()
+            for i in range(0, len(images), FEATURE_BATCH)
+        ]
+        accuracy = float(np.mean(np.concatenate(logits).argmax(-1) == labels))
+        facts = {"test_accuracy": round(accuracy, 4), "test_images": len(labels)}
+        run.write("encoder.json", json.dumps(facts) + "\n")
+        log.info("encoder: test accuracy %.4f on %d images", accuracy, len(labels))
+
+
+class LevelStage(Stage):
+    """One level, alone, on the encoder's real features."""
+
+    def __init__(self, material, index):
+        super().__init__(
+            material, f"level{index}", material.config.levels[index].epochs, ["encoder"]
+        )
+        self.index = index
+
+    def prepare(self):
+        level = self.material.stack.levels[self.index]
+        level.compile(**optimizer_pair(self.material.config.levels[self.index]))
+        return level
+
+    def arrays(self):
+        features = self.material.real_features()[self.index : self.index + 2]
+        return [*features, self.material.dataset.train_labels]
+
+    def callbacks(self, model, sample_every):
+        return _watchers(self, [model], model.index, self.material.stack, sample_every)
+
+
+class JointStage(Stage):
+    """All levels end to end, from the weights that the levels have reached alone."""
+
+    def __init__(self, material, needs):
+        super().__init__(material, "joint", material.config.joint.epochs, ["encoder", *needs])
+
+    def prepare(self):
+        material = self.material
+        encoder, stack = material.networks(joint=True)
+        encoder.set_weights(material.encoder.get_weights())
+        encoder.trainable = False
+        for level, alone in zip(stack.levels, material.stack.levels):
+            level.generator.set_weights(alone.generator.get_weights())
+            level.discriminator.set_weights(alone.discriminator.get_weights())
+        stack.compile(**optimizer_pair(material.config.joint))
+        return stack
+
+    def arrays(self):
+        return [*self.material.real_features(), self.material.dataset.train_labels]
+
+    def callbacks(self, model, sample_every):
+        return _watchers(self, model.levels, len(model.levels) - 1, model, sample_every)
+
+    def finish(self, model):
+        self.material.stack = model
+
+
+def plan(material: Material) -> list[Stage]:
+    """Returns the stages of a configuration in the order of training."""
+    trained = material.config.stages()
+    indices = [i for i in range(len(material.config.levels)) if f"level{i}" in trained]
+    levels = [LevelStage(material, i) for i in indices]
+    joint = [JointStage(material, [s.name for s in levels])] if "joint" in trained else []
+    return [EncoderStage(material), *levels, *joint]
+
+
+def _watchers(stage, levels, top, stack, sample_every):
+    """The collapse monitor and the sample grid of a GAN stage whose highest level is `top`."""
+    material, run = stage.material, stage.material.run
+    real, labels = material.real_features(), material.dataset.train_labels
+    names, seed = material.dataset.class_names, material.config.seed
+    classes = np.arange(len(names))
+    if top == len(stack.levels) - 1:
+        condition = classes.repeat(GRID_COLUMNS)
+    else:  # one real h_{top+1} a class
+        first = np.concatenate([np.flatnonzero(labels == c)[:1] for c in classes])
+        condition = real[top + 1][first.repeat(GRID_COLUMNS)]
+    noise = stack.noise(len(condition), seed=seed)
+
+    def draw():
+        return stack.decode(condition, noise, top=top)
+
+    if not (run.path / "reals.png").exists():
+        rows = [np.resize(np.flatnonzero(labels == c), GRID_COLUMNS) for c in classes]
+        images = material.dataset.train_images[np.concatenate(rows)]
+        run.save_png("reals.png", image_grid(images, GRID_COLUMNS, names))
+        run.save_png("fakes_init.png", image_grid(draw(), GRID_COLUMNS, names))
+    return [
+        CollapseMonitor(levels, real, labels, seed + 1),
+        SampleGrid(run, stage.name, stage.epochs, sample_every, draw, names),
+    ]

@@ -1,0 +1,234 @@
+"""`Trainer`: the one loop, the same on one device, on several, and on several machines.
+
+A call of the compiled function makes as many steps as fit into a second; what they measured is
+fetched once, at its end. Between two calls the loop saves, stops and shows how far it is.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from sgan_tf.batches import Share, batches, steps_per_epoch
+from sgan_tf.training.callbacks import EpochLog
+from sgan_tf.training.workers import Workers
+
+log = logging.getLogger("sgan_tf")
+CALL_SECONDS = 1.0  # of a call: the least time between two looks at the clock and at signals
+MOST_STEPS = 1000  # of a call
+
+
+class Interrupted(Exception):
+    """Training was asked to stop, and has saved its state."""
+
+
+class TrainingDiverged(Exception):
+    """A loss or a weight is not finite; the message names stage and step."""
+
+
+class Trainer:
+    """Trains a stage from wherever its checkpoint stands.
+
+    Args:
+        run: The `Run`.
+        strategy: A `tf.distribute` strategy; the batch is divided among its replicas.
+        batch_size: Of all replicas together.
+        checkpoint_minutes: The most work that a killed process loses.
+        sample_every: Epochs between two sample grids.
+        stop: Function that tells whether to stop and save.
+        steps_per_call: Steps of a call; by default what fits into a second.
+    """
+
+    def __init__(
+        self,
+        run,
+        strategy: tf.distribute.Strategy,
+        batch_size: int,
+        checkpoint_minutes: float = 5,
+        sample_every: int = 5,
+        stop: Callable[[], bool] = lambda: False,
+        steps_per_call: int | None = None,
+    ):
+        self.run, self.strategy, self.batch_size = run, strategy, batch_size
+        self.checkpoint_minutes, self.sample_every = checkpoint_minutes, sample_every
+        self.stop, self.steps_per_call = stop, steps_per_call
+        self.workers = Workers(strategy)
+
+    def train(self, stage, model):
+        """Trains to the end of the stage's epochs, bit for bit as if it had never been stopped.
+
+        Args:
+            stage: A `Stage`.
+            model: What `stage.prepare()` returned.
+
+        Raises:
+            Interrupted: when `stop` said so.
+            TrainingDiverged: when a loss or a weight is not finite.
+        """
+        arrays, seed = stage.arrays(), stage.material.seed(stage.name)
+        steps = steps_per_epoch(len(arrays[0]), self.batch_size)
+        last = steps * stage.epochs
+        checkpoint = self.run.checkpoint(stage.name)
+        step, totals = checkpoint.resume(model.state(), len(model.reported))
+        if step:
+            log.info("%s resumes at step %d of %d", stage.name, step, last)
+        if self.run.writes:
+            self.run.forget_metrics(stage.name, step)
+        callbacks = [
+            *stage.callbacks(model, self.sample_every),
+            EpochLog(self.run, stage.name, steps, stage.epochs),
+        ]
+        for callback in callbacks:
+            callback.on_train_begin()
+        loop = _Loop(self, stage, model, checkpoint, steps, step, totals)
+        several = self._compiled(model)
+        data = iter(self._distributed(arrays, seed, step, stage.augmentation))
+        while loop.step < last:
+            if loop.step % steps == 0:
+                loop.totals = np.zeros(len(model.reported))
+            if loop.step % steps == 0 or loop.step == step:
+                for callback in callbacks:
+                    callback.on_epoch_begin(loop.step // steps)
+            loop.add(several, data)
+            if loop.step % steps == 0:
+                logs = dict(zip(model.reported, loop.totals / steps))
+                # The checkpoint comes last: what an epoch's end does before it is done again after
+                # a kill, never left out.
+                for callback in callbacks:
+                    callback.on_epoch_end(loop.step // steps - 1, logs)
+            loop.save_if_due(last)
+        for callback in callbacks:
+            callback.on_train_end()
+
+    def seconds_per_step(self, stage, steps: int, warm_up: int = 2) -> float:
+        """Measures a stage's step, untrained, writing nothing; the first ones are not counted."""
+        with self.strategy.scope():
+            model = stage.prepare()
+        several = self._compiled(model)
+        data = iter(self._distributed(stage.arrays(), 0, 0, stage.augmentation))
+        self._call(several, data, warm_up)
+        started = time.perf_counter()
+        self._call(several, data, steps)
+        return (time.perf_counter() - started) / steps
+
+    def _compiled(self, model):
+        """Makes the function that runs several steps and returns what each measured."""
+
+        @tf.function
+        def several(data, count):
+            measured = tf.TensorArray(tf.float32, count, element_shape=[len(model.reported)])
+            for i in tf.range(count):
+                *x, y = next(data)
+                numbers = model.distributed_update(x[0] if len(x) == 1 else x, y)
+                measured = measured.write(i, numbers)
+            return measured.stack()
+
+        return several
+
+    def _call(self, several, data, count):
+        with self.strategy.scope():
+            return several(data, tf.constant(count)).numpy()
+
+    def _distributed(self, arrays, seed, start_step, augmentation):
+        def share(context):
+            count = context.num_replicas_in_sync // context.num_input_pipelines
+            first = context.input_pipeline_id * count
+            return Share(first, count, context.num_replicas_in_sync)
+
+        def dataset(context):
+            return batches(
+                arrays, self.batch_size, seed, start_step, share=share(context), **augmentation
+            )
+
+        return self.strategy.distribute_datasets_from_function(dataset)
+
+
+class _Loop:
+    """Where a stage's training stands: the step, the epoch's sums, the clock."""
+
+    def __init__(self, trainer, stage, model, checkpoint, steps, step, totals):
+        self.trainer, self.stage, self.model, self.checkpoint = trainer, stage, model, checkpoint
+        self.steps, self.step, self.totals = steps, step, totals
+        self.saved_at, self.seconds = time.monotonic(), None
+        self.stopping = False
+        self.bar = None
+
+    def add(self, several, data):
+        """Makes the steps of one call, within the epoch, and adds up what they measured."""
+        trainer = self.trainer
+        wanted = trainer.workers.gather(self._count(), float(trainer.stop()))
+        count, self.stopping = int(wanted[0, 0]), bool(wanted[:, 1].any())
+        count = min(count, self.steps - self.step % self.steps)
+        started = time.monotonic()
+        for numbers in trainer._call(several, data, count):
+            self.step += 1
+            if not np.isfinite(numbers).all():
+                name = self.model.reported[int(np.argmin(np.isfinite(numbers)))]
+                raise TrainingDiverged(self._diverged(f"{name} is not finite"))
+            self.totals = self.totals + numbers  # in the order of the steps: calls leave no trace
+        if self.seconds is not None or count > 1:  # the first call traces
+            self.seconds = (time.monotonic() - started) / count
+        else:
+            self.seconds = CALL_SECONDS / 2
+        self._show()
+
+    def save_if_due(self, last):
+        """Saves at an epoch's end, when it is time, and when told to stop."""
+        epoch_ends = self.step % self.steps == 0
+        due = time.monotonic() - self.saved_at > 60 * self.trainer.checkpoint_minutes
+        stop = self.stopping or (self.trainer.workers.count == 1 and self.trainer.stop())
+        if not (epoch_ends or due or stop):
+            return
+        if self.trainer.run.writes:
+            try:
+                self.checkpoint.save(
+                    self.model.state(),
+                    self.step,
+                    self.step >= last,
+                    self.totals,
+                    self.trainer.run.config.to_json(),
+                )
+            except FloatingPointError as error:
+                raise TrainingDiverged(self._diverged(str(error))) from error
+        self.saved_at = time.monotonic()
+        if stop and self.step < last:
+            at = f"after epoch {self.step // self.steps}" if epoch_ends else f"at step {self.step}"
+            raise Interrupted(f"stopped in {self.stage.name} {at}")
+
+    def _count(self):
+        trainer = self.trainer
+        if trainer.steps_per_call:
+            return trainer.steps_per_call
+        if self.seconds is None:
+            return 1
+        left = 60 * trainer.checkpoint_minutes - (time.monotonic() - self.saved_at)
+        return int(np.clip(min(CALL_SECONDS, left) / self.seconds, 1, MOST_STEPS))
+
+    def _diverged(self, what):
+        step = self.checkpoint.progress().step
+        kept = f"the checkpoint of step {step} is kept" if step else "there is no checkpoint yet"
+        return (
+            f"{self.stage.name}: {what} at step {self.step}; {kept}; a lower learning rate may help"
+        )
+
+    def _show(self):
+        """A bar with the losses on a terminal; elsewhere the log's line an epoch is enough."""
+        if not (sys.stdout.isatty() and self.trainer.run.writes):
+            return
+        from tqdm import tqdm
+
+        done = (self.step - 1) % self.steps + 1
+        if self.bar is None:
+            epoch = (self.step - 1) // self.steps + 1
+            name = f"{self.stage.name} epoch {epoch}/{self.stage.epochs}"
+            self.bar = tqdm(total=self.steps, desc=name, leave=False, file=sys.stdout)
+        means = dict(zip(self.model.reported, self.totals / done))
+        self.bar.set_postfix({name: f"{value:.3g}" for name, value in means.items()}, refresh=False)
+        self.bar.n = done
+        self.bar.refresh()
+        if done == self.steps:
+            self.bar.close()
+            self.bar = None

@@ -1,0 +1,99 @@
+"""Several machines: what the processes of one run have to agree on.
+
+Under `TF_CONFIG` every worker runs the same command, and `MultiWorkerMirroredStrategy` keeps their
+weights equal. The chief, worker 0, alone writes. What a process decides by its own clock or its own
+signals (how many steps a call makes, whether to stop) is gathered, so that all decide alike.
+"""
+
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from sgan_tf.errors import UserError
+from sgan_tf.run import Run
+
+
+class WorkerError(UserError):
+    """Workers that cannot train one run together; the message says why."""
+
+
+class Workers:
+    """The processes that train one run; a single one where the strategy spans one process.
+
+    Args:
+        strategy: The `tf.distribute` strategy.
+
+    Attributes:
+        index: Of this process; the chief is 0.
+        count: Number of processes.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy):
+        self.strategy = strategy
+        resolver = strategy.cluster_resolver
+        spec = resolver.cluster_spec() if resolver else None
+        self.count = max(1, spec.num_tasks("worker")) if spec and spec.jobs else 1
+        self.index = resolver.task_id if self.count > 1 else 0
+        self._gather = tf.function(self._gathered)
+
+    @property
+    def is_chief(self) -> bool:
+        return self.index == 0
+
+    def gather(self, *numbers: float) -> np.ndarray:
+        """Returns every worker's numbers, float64 `[workers, len(numbers)]`; waits for all."""
+        row = np.array(numbers, np.float64)[None]
+        if self.count == 1:
+            return row
+        with self.strategy.scope():
+            rows = self._gather(tf.constant(row)).numpy()
+        return rows[:: len(rows) // self.count]  # the devices of a worker say the same
+
+    def _gathered(self, row):
+        def everyone():
+            here = tf.identity(row)  # on the replica's device, as collectives want it
+            return tf.distribute.get_replica_context().all_gather(here, axis=0)
+
+        return self.strategy.experimental_local_results(self.strategy.run(everyone))[0]
+
+    def open_run(self, open_run: Callable[[bool], Run]) -> Run:
+        """Opens a run folder on every worker: the chief's first, which may have to make it.
+
+        Args:
+            open_run: Function of whether this process writes, that returns the `Run` with its
+                `config` and its data recorded.
+
+        Returns:
+            The `Run` of this process.
+
+        Raises:
+            UserError: what `open_run` raised here.
+            WorkerError: when another worker cannot open it, has another configuration or sees
+                another state of the folder.
+        """
+        run, failure = None, None
+        for writing in (True, False):
+            if writing == self.is_chief:
+                try:
+                    run = open_run(writing)
+                except UserError as error:
+                    failure = error
+            failed = self.gather(float(failure is not None))
+            if failed.any():
+                raise failure or WorkerError(
+                    f"worker {int(failed[:, 0].argmax())} could not open the run; see what it says"
+                )
+        self._compare(run)
+        return run
+
+    def _compare(self, run):
+        progress = [run.progress(name).step for name in run.config.sections()]
+        state = self.gather(zlib.crc32(run.config.to_json().encode()), *progress)
+        different = (state != state[0]).any(axis=1)
+        if different.any():
+            raise WorkerError(
+                f"worker {int(different.argmax())} has another configuration than worker 0, or "
+                "sees another run folder: give all of them the same command, and a shared folder"
+            )
