@@ -94,8 +94,7 @@ def batches(arrays, batch_size, seed, start_step=0, flip=False, shift=0, share=W
     first, skipped = divmod(start_step, steps)
     dataset = tf.data.Dataset.range(first, np.iinfo(np.int64).max).flat_map(epoch)
     dataset = dataset.skip(skipped).enumerate(start_step).flat_map(parts)
-    dataset = dataset.map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return dataset.map(gather).prefetch(tf.data.AUTOTUNE)
 
 
 def _rows(arrays, indices, count):

@@ -74,6 +74,11 @@ class Run:
             if exists and overwrite and writes:
                 run._clear()
                 exists = False
+            if not exists and not writes:
+                raise RunError(
+                    f"`run_dir`: {run.path} does not hold what worker 0 has made there; all workers "
+                    "have to share the folder"
+                )
             run._open(config, exists, keep_epochs)
         except OSError as error:
             reason = error.strerror or error

@@ -162,6 +162,7 @@ def test_a_field_that_is_new_does_not_make_another_configuration(tmp_path):
 def test_a_process_that_does_not_write_leaves_the_folder_alone(tmp_path):
     chief = Run.open(tmp_path / "run", make_config())
     before = sorted(os.listdir(chief.path))
+    refuse("have to share", Run.open, tmp_path / "other", make_config(), writes=False)
     worker = Run.open(tmp_path / "run", make_config(), writes=False)
     worker.write("x.json", "{}")
     worker.append_metrics({"stage": "encoder"})

@@ -186,7 +186,7 @@ def train_guarded(log, signals, train):
             stop,
             shlex.join([sys.executable, *sys.argv]),
         )
-        return 128 + signals[0]
+        return 128 + (signals or [signal.SIGTERM])[0]  # or another worker was told to stop
     except TrainingDiverged as error:
         log.error("%s", error)
         print(f"error: {error}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 
@@ -12,7 +13,7 @@ from PIL import Image
 from processes import TRAIN, module, on_two_devices, refused, run, start
 
 import sgan_tf
-from sgan_tf.run import Run, RunError
+from sgan_tf.run import Run
 
 STAGES = ["encoder", "level0", "level1", "joint"]
 
@@ -22,7 +23,10 @@ def train(arguments, program=TRAIN, code=0):
 
 
 def kill_in(stage, arguments, steps, number=signal.SIGKILL):
-    """Starts train.py, sends a signal once a stage has done some steps, and returns `(code, stdout, steps done)`."""
+    """Sends train.py a signal once a stage has done some steps.
+
+    Returns `(code, stdout, progress)`.
+    """
     process = start(TRAIN, [*arguments, "--checkpoint_minutes", "0"])
     folder = Run(arguments[arguments.index("--run_dir") + 1])
     deadline = time.monotonic() + 240
@@ -35,7 +39,7 @@ def kill_in(stage, arguments, steps, number=signal.SIGKILL):
 
 
 def checkpoints(run_dir):
-    return {stage: Run(run_dir)._read(stage)[1] for stage in STAGES}
+    return {stage: Run(run_dir).checkpoint(stage).read()[1] for stage in STAGES}
 
 
 def metrics(run_dir):
@@ -63,7 +67,8 @@ def test_a_run_explains_itself(finished):
         "fakes_joint_0002.png",
     }
     assert str(run_dir / "fakes_joint_0002.png") in out
-    assert Image.open(run_dir / "fakes_joint_0002.png").size >= (10 * 32, 10 * 32)
+    width, height = Image.open(run_dir / "fakes_joint_0002.png").size
+    assert width >= 10 * 32 and height >= 10 * 32
     lines = metrics(run_dir)
     assert [(line["stage"], line["epoch"], line["step"]) for line in lines] == [
         (s, e, 29 * e) for s in STAGES for e in (1, 2)
@@ -128,34 +133,83 @@ def test_a_trained_run_loads(finished):
     )  # loading leaves the user's random numbers alone
     assert stack.class_names == [str(d) for d in range(10)]
     assert stack.sample(np.arange(10), seed=0).shape == (10, 8, 8, 1)
-    joint = Run(finished[0])._read("joint")[1]
+    joint = Run(finished[0]).checkpoint("joint").read()[1]
     np.testing.assert_array_equal(
         joint["generator0/000/kernel"], stack.levels[0].generator.variables[0].numpy()
     )
 
 
-def test_an_untrained_run_does_not_load(tmp_path):
-    with pytest.raises(RunError, match="it has no config.json"):
-        sgan_tf.load(tmp_path)
+@pytest.mark.slow
+def test_stages_one_by_one_end_with_the_weights_of_one_command(finished, tmp_path):
+    arguments = [*SHORT, "--run_dir", tmp_path / "run"]
+    assert "--stages: level0 needs encoder" in refused(TRAIN, [*arguments, "--stages", "level0"])
+    train([*arguments, "--stages", "encoder"])
+    train([*arguments, "--stages", "level1"])
+    assert "joint needs level0" in refused(TRAIN, [*arguments, "--stages", "joint"])
+    train([*arguments, "--stages", "level0"])
+    train([*arguments, "--stages", "joint"])
+    whole, parts = checkpoints(finished[0]), checkpoints(tmp_path / "run")
+    for stage in STAGES:
+        for name, array in whole[stage].items():
+            np.testing.assert_array_equal(array, parts[stage][name], err_msg=f"{stage} {name}")
 
 
 @pytest.mark.slow
-def test_stages_one_by_one_and_what_cannot_be_done_with_a_finished_run(finished, tmp_path):
-    run_dir = tmp_path / "run"
-    arguments = ["--run_dir", run_dir, "--epochs", "1", "--sample_every", "0"]
-    assert "level0 needs encoder" in refused(TRAIN, [*arguments, "--stages", "level0"])
-    train([*arguments, "--stages", "encoder"])
-    train([*arguments, "--stages", "level1"], code=2)  # level0 is missing
-    train([*arguments, "--stages", "level0,level1,joint"])
-    assert "encoder.epochs: 1 -> 3" in refused(TRAIN, ["--run_dir", run_dir, "--epochs", "3"])
-    path = Run(run_dir).checkpoint("level0")
+def test_a_finished_run_is_trained_on_and_its_past_stays(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "run")
+    arguments = ["--run_dir", tmp_path / "run", "--sample_every", "0"]
+    out, _ = train([*arguments, "--epochs", "3"])
+    assert "encoder keeps its 2 epochs" in out and "joint resumes at step 58 of 87" in out
+    before, after = checkpoints(finished[0]), checkpoints(tmp_path / "run")
+    for stage in STAGES[:3]:
+        for name, array in before[stage].items():
+            np.testing.assert_array_equal(array, after[stage][name])
+    epochs = ["--set", "encoder.epochs=2", "--set", "levels.0.epochs=2", "--set", "joint.epochs=3"]
+    train([*arguments, *epochs, "--set", "levels.1.epochs=2"])  # it is that configuration now
+    err = refused(TRAIN, [*arguments, "--epochs", "3", "--set", "levels.0.z_dim=5"])
+    assert "levels.0.z_dim: 8 -> 5" in err
+    path = Run(tmp_path / "run").checkpoint("level0").path
     path.write_bytes(path.read_bytes()[:-50])
-    assert f"{path} is damaged" in refused(TRAIN, arguments)
+    assert f"{path} is damaged" in refused(TRAIN, [*arguments, "--epochs", "3"])
+
+
+@pytest.mark.slow
+def test_what_a_finished_stage_leaves_is_made_anew(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "run")
+    before = (tmp_path / "run" / "encoder.json").read_text()
+    (tmp_path / "run" / "encoder.json").unlink()
+    train([*SHORT, "--run_dir", tmp_path / "run"])
+    assert (tmp_path / "run" / "encoder.json").read_text() == before
+
+
+@pytest.mark.slow
+def test_a_level_without_epochs_is_trained_in_the_joint_stage_alone(tmp_path):
+    levels = ["--set", "levels.0.epochs=0", "--set", "levels.1.epochs=0"]
+    out, _ = train([*SHORT, *levels, "--run_dir", tmp_path / "run"])
+    assert "level0 epoch" not in out and "joint epoch 2/2" in out
+    assert sgan_tf.load(tmp_path / "run").sample([3], seed=0).shape == (1, 8, 8, 1)
+
+
+@pytest.mark.slow
+def test_config_reads_what_dry_run_prints(tmp_path):
+    flags = ["--cuts", "none", "--epochs", "1", "--set", "levels.0.z_dim=5", "--seed", "3"]
+    printed, _ = train(["--dry_run", *flags])
+    file = tmp_path / "mine.json"
+    file.write_text(printed)
+    again, _ = train(["--dry_run", "--config", file])
+    assert again == printed
+    other, _ = train(["--dry_run", "--config", file, "--set", "levels.0.z_dim=6"])
+    changed = [(a, b) for a, b in zip(printed.splitlines(), other.splitlines()) if a != b]
+    assert '"z_dim": 5,' in changed[0][0] and '"z_dim": 6,' in changed[0][1]
+    assert "--seed: --config says it" in refused(TRAIN, ["--config", file, "--seed", "4"])
+    file.write_text(printed.replace('"z_dim": 5', '"z_dim": 0'))
+    assert f"{file} is levels.0.z_dim: 0" in refused(TRAIN, ["--config", file])
+    assert "absent.json" in refused(TRAIN, ["--config", tmp_path / "absent.json"])
 
 
 @pytest.mark.slow
 def test_bad_input_is_one_line(tmp_path):
-    """The messages themselves are asserted beside the functions that raise them; here, that they come out as one line."""
+    """The messages are asserted beside what raises them; here, that they come out as one line."""
     (tmp_path / "photos").mkdir()
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "class").mkdir()
@@ -164,6 +218,7 @@ def test_bad_input_is_one_line(tmp_path):
     cases = {
         "unknown data set 'imagenet'": ["--dataset", "imagenet"],
         "unknown stage 'level7'": ["--stages", "level7"],
+        "levels.0.adversarial: wgan is not": ["--set", "levels.0.adversarial=wgan"],
         "could not be converted to Float": ["--set", "levels.0.lambda_ent=much"],
         "unexpected argument 'svhn'": ["svhn"],
         "Unknown command line flag 'dataste'": ["--dataste", "svhn"],
@@ -240,6 +295,7 @@ def test_figures_of_a_run(finished, tmp_path):
     program = module("figures")
     out, _ = train(["--run_dir", finished[0]], program)
     for path in out.split():
-        assert Image.open(path).size >= (300, 300)
+        width, height = Image.open(path).size
+        assert width >= 300 and height >= 300
     _, err = train(["--run_dir", tmp_path], program, code=2)
     assert err == f"error: --run_dir: {tmp_path} is not a run of sgan_tf: it has no config.json\n"
