@@ -1,9 +1,10 @@
-"""Compare the ways to sample a trained run: latency at batch 1, and images a second, from one interleaved run.
+"""Compare the ways to sample a trained run: latency at batch 1, and images a second.
 
     python benchmarks/sampling.py --run_dir runs/mnist
 
-The ways are the exported SavedModel's `serving_default`, `StackedGAN.sample` in process, and `keras.Model.predict` on the
-chained generators, as a user of plain Keras would write it. All three draw new noise and return NumPy arrays.
+The ways are the exported SavedModel's `serving_default`, `StackedGAN.sample` in process, and
+`keras.Model.predict` on the chained generators, as a user of plain Keras would write it. All three
+draw new noise and return NumPy arrays; they take turns in one run.
 """
 
 import tempfile
@@ -29,7 +30,7 @@ def bench():
     import numpy as np
 
     from sgan_tf.serving.export import export
-    from sgan_tf.training.pipeline import load
+    from sgan_tf.loading import load
 
     stack = load(FLAGS.run_dir)
     with tempfile.TemporaryDirectory() as folder:
@@ -40,52 +41,33 @@ def bench():
 
     def predict(labels):
         noise = [
-            np.random.random_sample((len(labels), level.level.z_dim)).astype("float32")
+            np.random.random_sample((len(labels), level.config.z_dim)).astype("float32")
             for level in stack.levels
         ]
         return plain.predict(
             [keras.utils.to_categorical(labels, classes), *noise], batch_size=len(labels), verbose=0
         )
 
-    ways = {
-        "SavedModel": lambda labels: exported(labels=tf.constant(labels, tf.int64))[
-            "images"
-        ].numpy(),
-        "model.sample": stack.sample,
-        "keras predict": predict,
-    }
-    seconds = _measure(ways, classes)
-    print(
-        f"| batch | {' | '.join(ways)} | SavedModel over the best other |\n|---|{'---|' * len(ways)}---|"
-    )
-    for batch in BATCHES:
-        medians = {way: float(np.median(seconds[way, batch])) for way in ways}
-        rates = {way: batch / s for way, s in medians.items()}
-        best = max(rate for way, rate in rates.items() if way != "SavedModel")
-        print(
-            f"| {batch}, images a second | {' | '.join(f'{rate:,.0f}' for rate in rates.values())} | {rates['SavedModel'] / best:.2f} |"
-        )
-        if batch == 1:
-            cells = [
-                " / ".join(f"{1000 * np.percentile(seconds[way, 1], q):.1f}" for q in (50, 99))
-                for way in ways
-            ]
-            print(f"| 1, ms p50 / p99 | {' | '.join(cells)} | |")
+    def serve(labels):
+        return exported(labels=tf.constant(labels, tf.int64))["images"].numpy()
+
+    ways = {"SavedModel": serve, "model.sample": stack.sample, "keras predict": predict}
+    _print_table(_measure(ways, classes), list(ways))
 
 
 def _plain_model(keras, stack):
-    inputs = [
-        keras.Input((len(stack.class_names),)),
-        *(keras.Input((level.level.z_dim,)) for level in stack.levels),
-    ]
-    condition = inputs[0]
+    labels = condition = keras.Input((len(stack.class_names),))
+    noise = [keras.Input((level.config.z_dim,)) for level in stack.levels]
     for level in reversed(stack.levels):
-        condition = level.generator([condition, inputs[1 + level.index]])
-    return keras.Model(inputs, condition)
+        condition = level.generator([condition, noise[level.index]])
+    return keras.Model([labels, *noise], condition)
 
 
 def _measure(ways, classes):
-    """Returns `{(way, batch): seconds of each call}`; the ways take turns call by call, so that all meet the same machine."""
+    """Returns `{(way, batch): seconds of each call}`.
+
+    The ways take turns call by call, so that all meet the same machine.
+    """
     import numpy as np
 
     seconds = {}
@@ -99,6 +81,24 @@ def _measure(ways, classes):
                 way(labels)
                 seconds.setdefault((name, batch), []).append(time.perf_counter() - started)
     return seconds
+
+
+def _print_table(seconds, ways):
+    import numpy as np
+
+    print(f"| batch | {' | '.join(ways)} | SavedModel over the best other |")
+    print(f"|---|{'---|' * len(ways)}---|")
+    for batch in BATCHES:
+        rates = {way: batch / float(np.median(seconds[way, batch])) for way in ways}
+        best = max(rate for way, rate in rates.items() if way != "SavedModel")
+        cells = [*(f"{rate:,.0f}" for rate in rates.values()), f"{rates['SavedModel'] / best:.2f}"]
+        print(f"| {batch}, images a second | {' | '.join(cells)} |")
+        if batch == 1:
+            cells = [
+                " / ".join(f"{1000 * np.percentile(seconds[way, 1], q):.1f}" for q in (50, 99))
+                for way in ways
+            ]
+            print(f"| 1, ms p50 / p99 | {' | '.join(cells)} | |")
 
 
 def main():

@@ -5,18 +5,17 @@
 Random images of the data set's shape and number stand in for it, and a few steps for an epoch.
 """
 
+import tempfile
+
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.config import PRESETS, make_config
+from sgan_tf.presets import PRESETS, make_config
 
 FLAGS = flags.FLAGS
-IMAGES = {
-    "digits": (1497, 1),
-    "mnist": (60000, 1),
-    "svhn": (73257, 3),
-    "cifar10": (50000, 3),
-}  # training images, channels
+CLASSES = 10
+# Training images and channels: what a row of `datasets.DATASETS` does not tell before it is loaded.
+IMAGES = {"digits": (1497, 1), "mnist": (60000, 1), "svhn": (73257, 3), "cifar10": (50000, 3)}
 
 
 def define_flags():
@@ -32,9 +31,8 @@ def bench():
         )
     tf = app.import_tensorflow()
     tf.config.experimental.enable_op_determinism()
-    print(
-        "| preset | step, E / levels / joint | images a second, the same | epoch, the same |\n|---|---|---|---|"
-    )
+    print("| preset | step, E / levels / joint | images a second, the same | epoch, the same |")
+    print("|---|---|---|---|")
     for name in FLAGS.presets:
         print(_row(name), flush=True)
 
@@ -43,38 +41,36 @@ def _row(name):
     import numpy as np
 
     from sgan_tf.datasets import ImageDataset
+    from sgan_tf.run import Run
     from sgan_tf.training.pipeline import Pipeline
 
     config = make_config(name.split("-")[0], name)
     count, channels = IMAGES[config.dataset]
     rng = np.random.default_rng(0)
     # A few batches will do: the steps take them again and again.
-    images = rng.integers(
-        0,
-        256,
-        (4 * config.batch_size, config.image_size, config.image_size, channels),
-        dtype=np.uint8,
-    )
-    labels = rng.integers(0, 10, len(images)).astype(np.int32)
-    dataset = ImageDataset(
-        config.dataset, [str(c) for c in range(10)], images, labels, images[:1], labels[:1]
-    )
-    seconds = Pipeline(config, run=None, dataset=dataset).seconds_per_step(FLAGS.steps)
+    shape = (4 * config.batch_size, config.image_size, config.image_size, channels)
+    images = rng.integers(0, 256, shape, dtype=np.uint8)
+    labels = rng.integers(0, CLASSES, len(images)).astype(np.int32)
+    names = [str(c) for c in range(CLASSES)]
+    dataset = ImageDataset(config.dataset, names, images, labels, images[:1], labels[:1])
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run.open(folder, config)
+        seconds = Pipeline(config, run, dataset).seconds_per_step(FLAGS.steps)
+        run.close()
     steps = count // config.batch_size
-    return (
-        f"| `{name}` | {' / '.join(f'{1000 * s:.0f} ms' for s in seconds)} | {' / '.join(f'{config.batch_size / s:,.0f}' for s in seconds)} "
-        f"| {' / '.join(_duration(s * steps) for s in seconds)} |"
-    )
+    cells = [
+        f"`{name}`",
+        " / ".join(f"{1000 * s:.0f} ms" for s in seconds),
+        " / ".join(f"{config.batch_size / s:,.0f}" for s in seconds),
+        " / ".join(_duration(s * steps) for s in seconds),
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def _duration(seconds):
-    return (
-        f"{seconds:.1f} s"
-        if seconds < 10
-        else f"{seconds:.0f} s"
-        if seconds < 600
-        else f"{seconds / 60:.0f} min"
-    )
+    if seconds < 600:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"
 
 
 def main():

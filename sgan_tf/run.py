@@ -1,16 +1,15 @@
 """`Run`: the run folder. Names of its files, atomic writes, and which configuration may go on."""
 
+import contextlib
 import json
 import logging
 import pathlib
 import shutil
 
-import filelock
-
 from sgan_tf.checkpoint import Checkpoint, Progress
 from sgan_tf.config import Config, ConfigError, with_epochs
 from sgan_tf.errors import UserError
-from sgan_tf.files import PARTIAL, write_whole
+from sgan_tf.files import PARTIAL, InUse, sole_writer, write_whole
 
 log = logging.getLogger("sgan_tf")
 
@@ -34,7 +33,7 @@ class Run:
 
     def __init__(self, path, writes: bool = True):
         self.path, self.writes = pathlib.Path(path), writes
-        self._lock = None
+        self._held = contextlib.ExitStack()
 
     @classmethod
     def open(
@@ -90,8 +89,7 @@ class Run:
 
     def close(self):
         """Lets other processes use the folder."""
-        if self._lock is not None:
-            self._lock.release()
+        self._held.close()
 
     def _open(self, config, exists, keep_epochs):
         existing = read_config(self.path) if exists else None
@@ -114,7 +112,7 @@ class Run:
         except OSError as error:
             reason = error.strerror or error
             raise RunError(f"`run_dir`: cannot read {self.path}: {reason}") from error
-        others = [name for name in names if name != "lock" and not name.startswith(PARTIAL)]
+        others = [name for name in names if not name.startswith(("lock", PARTIAL))]
         if others:
             raise RunError(
                 f"`run_dir`: {self.path} holds {others[0]} but no config.json, so it is not a run "
@@ -153,13 +151,11 @@ class Run:
         return f"{standing[0]} stands on it, and has begun" if standing else None
 
     def _take_lock(self):
-        self._lock = filelock.FileLock(self.path / "lock")
         try:
-            self._lock.acquire(timeout=0)
-        except filelock.Timeout as error:
+            self._held.enter_context(sole_writer(self.path / "lock"))
+        except InUse as error:
             raise RunError(
-                f"`run_dir`: {self.path} is in use by another process; wait for it, or choose "
-                "another folder"
+                f"`run_dir`: {self.path} is in use by {error}; wait for it, or choose another folder"
             ) from error
 
     def _clear(self):

@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_written():
 
 def test_two_processes_do_not_share_a_run(tmp_path):
     run = Run.open(tmp_path / "run", make_config())
-    refuse("in use by another process", Run.open, run.path, make_config())
+    refuse(f"in use by process {os.getpid()} on ", Run.open, run.path, make_config())
 
 
 def test_metrics_beyond_the_checkpoint_are_forgotten(tmp_path):

@@ -1,4 +1,4 @@
-"""Export a finished run: a SavedModel for TF Serving and other TensorFlow programs, or its decoder for other runtimes.
+"""Export a finished run: a SavedModel for TensorFlow programs, or its decoder for other runtimes.
 
 python export.py --run_dir runs/mnist                # exports/mnist/<version>/
 python export.py --run_dir runs/mnist --format onnx  # exports/mnist-onnx/<version>/model.onnx
@@ -46,12 +46,14 @@ def export():
         print(f"{path}: differs from TensorFlow's images by {facts['parity']:.1e} at the most")
         return
     print(
-        f"{path}: loaded in a process of its own, whose samples are {path}/assets/samples.png. Try it:\n\n"
+        f"{path}: loaded in a process of its own, whose samples are {path}/assets/samples.png. "
+        "Try it:\n\n"
         f"saved_model_cli show --dir {path} --tag_set serve --signature_def sample_seeded\n"
         f"saved_model_cli run --dir {path} --tag_set serve --signature_def sample_seeded "
         "--input_exprs 'labels=[0,1];seeds=[7,8]'\n\n"
-        f"and, served as `sgan` (see deploy/):\n\n"
-        """curl -d '{"signature_name": "sample_seeded", "inputs": {"labels": [0, 1], "seeds": [7, 8]}}' """
+        "and, served as `sgan` (see deploy/):\n\n"
+        """curl -d '{"signature_name": "sample_seeded", """
+        """"inputs": {"labels": [0, 1], "seeds": [7, 8]}}' """
         "http://localhost:8501/v1/models/sgan:predict"
     )
 

@@ -1,4 +1,4 @@
-"""Clients of a served sampler, over REST or gRPC. Neither needs TensorFlow to be imported for REST, nor a model here.
+"""Clients of a served sampler, over REST or gRPC; for REST no TensorFlow is imported.
 
 client = RestClient("http://localhost:8501")
 labels = look_up(client, ["7", "cat"])
@@ -7,6 +7,7 @@ pngs = sample(client, labels, seeds=[1, 2])
 
 import base64
 import json
+from collections.abc import Mapping, Sequence
 
 from sgan_tf.errors import UserError
 
@@ -30,7 +31,7 @@ class RestClient:
         timeout: Seconds for one request.
     """
 
-    def __init__(self, url, model="sgan", timeout=30.0):
+    def __init__(self, url: str, model: str = "sgan", timeout: float = 30.0):
         import requests
         from urllib3.util import Retry
 
@@ -48,7 +49,7 @@ class RestClient:
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
 
-    def call(self, signature, inputs):
+    def call(self, signature: str, inputs: Mapping[str, Sequence]) -> list:
         """Runs a signature with one output.
 
         Args:
@@ -69,11 +70,12 @@ class RestClient:
             )
         except requests.Timeout as error:
             raise ClientError(
-                f"--timeout: {self.url} did not answer within {self.timeout:g} s"
+                f"`timeout`: {self.url} did not answer within {self.timeout:g} s"
             ) from error
         except requests.RequestException as error:
             raise ClientError(
-                f"--url: cannot reach {self.url} ({type(error).__name__}); is the server running there?"
+                f"`url`: cannot reach {self.url} ({type(error).__name__}); is the server running "
+                "there?"
             ) from error
         try:
             body = answer.json()
@@ -81,11 +83,12 @@ class RestClient:
             body = {}
         if answer.status_code == 404:
             raise ClientError(
-                f"--model: nothing is served at {self.url}; name the model with --model"
+                f"`model`: nothing is served at {self.url}; name the model with `model`"
             )
         if not answer.ok or "outputs" not in body:
             raise ClientError(
-                f"{self.url} answered {answer.status_code}: {_reason(body.get('error', answer.reason))}"
+                f"{self.url} answered {answer.status_code}: "
+                f"{_reason(body.get('error', answer.reason))}"
             )
         return [
             base64.b64decode(row["b64"]) if isinstance(row, dict) else row
@@ -94,9 +97,15 @@ class RestClient:
 
 
 class GrpcClient:
-    """Calls a model's signatures over gRPC; as `RestClient`, with `address` as `localhost:8500`."""
+    """Calls a model's signatures over TF Serving's gRPC API; asks again as `RestClient` does.
 
-    def __init__(self, address, model="sgan", timeout=30.0):
+    Args:
+        address: Of the server, as `localhost:8500`.
+        model: The name under which the sampler is served.
+        timeout: Seconds for one request.
+    """
+
+    def __init__(self, address: str, model: str = "sgan", timeout: float = 30.0):
         import grpc
         from tensorflow_serving.apis import prediction_service_pb2_grpc
 
@@ -119,7 +128,7 @@ class GrpcClient:
             grpc.insecure_channel(address, options)
         )
 
-    def call(self, signature, inputs):
+    def call(self, signature: str, inputs: Mapping[str, Sequence]) -> list:
         """See `RestClient.call`."""
         import grpc
         import tensorflow as tf
@@ -134,31 +143,35 @@ class GrpcClient:
         try:
             answer = self.stub.Predict(request, timeout=self.timeout)
         except grpc.RpcError as error:
-            if error.code() == grpc.StatusCode.UNAVAILABLE:
-                raise ClientError(
-                    f"--grpc: cannot reach {self.address}; is the server running there?"
-                ) from error
-            if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-                raise ClientError(
-                    f"--timeout: {self.address} did not answer within {self.timeout:g} s"
-                ) from error
-            if error.code() == grpc.StatusCode.NOT_FOUND:
-                raise ClientError(
-                    f"--model: {self.address} does not serve '{self.model}'; name the model with --model"
-                ) from error
-            raise ClientError(
-                f"{self.address} answered {error.code().name}: {_reason(error.details())}"
-            ) from error
+            raise ClientError(self._explained(error.code().name, error.details())) from error
         (output,) = answer.outputs.values()
         return tf.make_ndarray(output).tolist()
 
+    def _explained(self, code, details):
+        if code == "UNAVAILABLE":
+            return f"cannot reach {self.address} over gRPC; is the server running there?"
+        if code == "DEADLINE_EXCEEDED":
+            return f"`timeout`: {self.address} did not answer within {self.timeout:g} s"
+        if code == "NOT_FOUND":
+            return (
+                f"`model`: {self.address} does not serve '{self.model}'; name the model with "
+                "`model`"
+            )
+        return f"{self.address} answered {code}: {_reason(details)}"
 
-def look_up(client, names):
-    """Returns the integer label of each class name (or number)."""
+
+def look_up(client: RestClient | GrpcClient, names: Sequence[str]) -> list[int]:
+    """Returns the integer label of each class name (or number).
+
+    Raises:
+        ClientError: when the model has no such class, or there is no answer.
+    """
     return client.call("lookup", {"names": list(names)})
 
 
-def sample(client, labels, seeds):
+def sample(
+    client: RestClient | GrpcClient, labels: Sequence[int], seeds: Sequence[int]
+) -> list[bytes]:
     """Samples an image for each (label, seed).
 
     Args:
@@ -167,6 +180,9 @@ def sample(client, labels, seeds):
 
     Returns:
         A list of bytes, a PNG file each.
+
+    Raises:
+        ClientError: when the server refuses them, or there is no answer.
     """
     return [
         png

@@ -1,82 +1,81 @@
-"""The sampler's `decode` for other runtimes: ONNX and LiteRT. The converters come with extras of those names."""
+"""The sampler's `decode` for other runtimes: ONNX and LiteRT, whose converters are extras."""
 
 import tensorflow as tf
 
-from sgan_tf.serving.export import ExportError
+from sgan_tf.errors import UserError
+from sgan_tf.serving.sampler import Sampler
 
 TOLERANCE = 1e-4  # most that an image's value may differ from TensorFlow's
 ROWS = 16  # of the comparison
+OPSET = 17  # of ONNX
 
 
-def write(sampler, form, path):
-    """Writes `decode` as `model.onnx` or `model.tflite` and compares it with TensorFlow's.
+class ConversionError(UserError):
+    """A model that cannot be converted; the message says why."""
+
+
+def convert(sampler: Sampler, format: str) -> tuple[bytes, float]:
+    """Converts `decode` and compares the result with TensorFlow's.
 
     Args:
         sampler: A `Sampler`.
-        form: `onnx` or `litert`.
-        path: `pathlib.Path` of the folder.
+        format: `onnx` or `litert`.
 
     Returns:
-        The largest difference of a value of an image in [0, 1].
+        `(content of the model's file, the largest difference of a value of an image in [0, 1])`.
 
     Raises:
-        ExportError: when the converter is not installed or its result differs by more than `TOLERANCE`.
+        ConversionError: when the converter is not installed, or its result differs by more than
+            `TOLERANCE`.
     """
-    specs = dict(
-        sorted(sampler.functions["decode"].structured_input_signature[1].items())
-    )  # labels, z0, z1, …
+    specs = sampler.functions["decode"].structured_input_signature[1]
+    names = sorted(specs)  # labels, z0, z1, …
 
-    @tf.function(autograph=False, input_signature=list(specs.values()))
-    def decode(labels, *noise):
-        return sampler.decode(labels, **dict(zip(list(specs)[1:], noise)))
+    @tf.function(autograph=False, input_signature=[specs[name] for name in names])
+    def decode(*inputs):
+        return sampler.decode(**dict(zip(names, inputs)))
 
-    labels = tf.range(ROWS, dtype=tf.int64) % len(sampler.class_names)
     inputs = {
-        "labels": labels,
-        **{
-            name: tf.random.stateless_uniform([ROWS, *spec.shape[1:]], [0, i])
-            for i, (name, spec) in enumerate(specs.items())
-            if name != "labels"
-        },
+        name: tf.random.stateless_uniform([ROWS, *specs[name].shape[1:]], [0, i])
+        for i, name in enumerate(names)
+        if name != "labels"
     }
+    inputs["labels"] = tf.range(ROWS, dtype=tf.int64) % len(sampler.class_names)
     expected = sampler.functions["decode"](**inputs)["images"].numpy()
-    run = {"onnx": _onnx, "litert": _litert}[form]
+    run = {"onnx": _onnx, "litert": _litert}[format]
     try:
-        images = run(sampler, decode, {name: x.numpy() for name, x in inputs.items()}, path)
+        content, images = run(sampler, decode, {name: x.numpy() for name, x in inputs.items()})
     except ImportError as error:
-        raise ExportError(
-            f"--format {form}: needs {error.name}; pip install sgan-tf[{form}]"
+        raise ConversionError(
+            f"`format` {format}: needs {error.name}; pip install sgan-tf[{format}]"
         ) from error
     difference = float(abs(images - expected).max())
     if not difference <= TOLERANCE:
-        raise ExportError(
-            f"--format {form}: the converted model differs from TensorFlow's by {difference:.2g}, so it was not kept"
+        raise ConversionError(
+            f"`format` {format}: the converted model differs from TensorFlow's by "
+            f"{difference:.2g}, so it was not kept"
         )
-    return difference
+    return content, difference
 
 
-def _onnx(sampler, decode, inputs, path):
+def _onnx(sampler, decode, inputs):
     import onnxruntime
     import tf2onnx
 
-    tf2onnx.convert.from_function(
-        decode,
-        input_signature=decode.input_signature,
-        opset=17,
-        output_path=str(path / "model.onnx"),
+    model, _ = tf2onnx.convert.from_function(
+        decode, input_signature=decode.input_signature, opset=OPSET
     )
-    session = onnxruntime.InferenceSession(
-        str(path / "model.onnx"), providers=["CPUExecutionProvider"]
-    )
-    return session.run(["images"], inputs)[0]
+    content = model.SerializeToString()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    return content, session.run(["images"], inputs)[0]
 
 
-def _litert(sampler, decode, inputs, path):
+def _litert(sampler, decode, inputs):
     from ai_edge_litert.interpreter import Interpreter
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [decode.get_concrete_function()], sampler
     )
-    (path / "model.tflite").write_bytes(converter.convert())
-    runner = Interpreter(str(path / "model.tflite")).get_signature_runner()
-    return runner(**inputs)["images"]
+    content = bytes(converter.convert())
+    runner = Interpreter(model_content=content).get_signature_runner()
+    return content, runner(**inputs)["images"]

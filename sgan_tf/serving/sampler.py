@@ -1,15 +1,19 @@
-"""`Sampler`: a trained stack as a `tf.Module` of checked signatures, for any program that runs TensorFlow graphs."""
+"""`Sampler`: a trained stack as a `tf.Module` of checked signatures, for any TensorFlow program."""
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from sgan_tf.models.encoder import one_hot
+from sgan_tf.models.stacked_gan import StackedGAN
 
 
 class Sampler(tf.Module):
     """The signatures that a SavedModel of a stack offers.
 
-    Every input is checked inside the graph, so a server answers `InvalidArgument` with a sentence that names the
-    limit: labels in [0, K), images in [0, 1], shapes, equal numbers of rows, and `max_batch` rows at the most.
+    Every input is checked inside the graph, so a server answers `InvalidArgument` with a sentence
+    that names the limit: labels in [0, K), images in [0, 1], shapes, equal numbers of rows, and
+    `max_batch` rows at the most. The networks may be any that Keras builds.
 
     Args:
         stack: A trained `StackedGAN`.
@@ -18,29 +22,16 @@ class Sampler(tf.Module):
 
     Attributes:
         functions: `{name: concrete function}`, each of named tensors to named tensors.
+        weights: The `tf.Variable`s that the functions read, each once: what a SavedModel holds.
     """
 
-    def __init__(self, stack, class_names, max_batch=1024):
+    def __init__(self, stack: StackedGAN, class_names: Sequence[str], max_batch: int = 1024):
         super().__init__(name="sampler")
-        self._stack = lambda: (
-            stack
-        )  # a function, or the SavedModel would hold all that Keras tracks in it
+        # A function, or the SavedModel would hold all that Keras tracks in the stack.
+        self._stack = lambda: stack
         self.class_names, self.max_batch = list(class_names), max_batch
         levels, encoder = stack.levels, stack.encoder
-        self.z_dims = [level.level.z_dim for level in levels]
-        # What a SavedModel must hold: each variable once, without D's heads and the optimizers.
-        networks = [
-            *encoder.stages,
-            *(level.generator for level in levels),
-            *(
-                part
-                for level in levels
-                for part in (level.discriminator.trunk, level.discriminator.posterior)
-            ),
-        ]
-        self.weights = list(
-            {id(w): w.value for network in networks for w in network.weights}.values()
-        )
+        self.z_dims = [level.config.z_dim for level in levels]
         self._specs = {
             "labels": tf.TensorSpec([None], tf.int64),
             "seeds": tf.TensorSpec([None], tf.int64),
@@ -53,6 +44,7 @@ class Sampler(tf.Module):
             name: self._trace(inputs, function)
             for name, (inputs, function) in self._table().items()
         }
+        self.weights = _variables(self.functions.values())
 
     def _table(self):
         noise = [f"z{i}" for i in range(len(self.z_dims))]
@@ -90,42 +82,28 @@ class Sampler(tf.Module):
 
     def _checked(self, inputs):
         """Returns the inputs behind assertions: nothing reads them before all have held."""
-        # Hides the static shapes, from which the graph's optimizer would conclude that the checks hold.
+        # Hides the static shapes, from which the graph's optimizer would conclude that they hold.
         inputs = {
             name: tf.raw_ops.PlaceholderWithDefault(input=x, shape=tf.TensorShape(None))
             for name, x in inputs.items()
         }
         with tf.control_dependencies([self._assert_shape(name, x) for name, x in inputs.items()]):
             rows = {name: tf.shape(x)[0] for name, x in inputs.items()}
-        checks = []
         (first, count), *others = rows.items()
-        checks.append(
-            tf.debugging.Assert(
-                count <= self.max_batch,
-                [f"a batch holds at most {self.max_batch} rows; {first} has", count],
-            )
-        )
-        checks += [
-            tf.debugging.Assert(
-                count == n,
-                [f"{first} and {name} must have the same number of rows; they have", count, n],
-            )
-            for name, n in others
-        ]
+        most = f"a batch holds at most {self.max_batch} rows; {first} has"
+        claims = [(count <= self.max_batch, [most, count])]
+        for name, n in others:
+            same = f"{first} and {name} must have the same number of rows; they have"
+            claims.append((count == n, [same, count, n]))
         if "labels" in inputs:
             classes, labels = len(self.class_names), inputs["labels"]
             good = tf.reduce_all((labels >= 0) & (labels < classes))
-            checks.append(
-                tf.debugging.Assert(good, [f"labels must lie in [0, {classes}); got", labels])
-            )
+            claims.append((good, [f"labels must lie in [0, {classes}); got", labels]))
         if "images" in inputs:
             images = inputs["images"]
-            checks.append(
-                tf.debugging.Assert(
-                    tf.reduce_all((images >= 0) & (images <= 1)),
-                    ["images must be float32 in [0, 1]"],
-                )
-            )
+            good = tf.reduce_all((images >= 0) & (images <= 1))
+            claims.append((good, ["images must be float32 in [0, 1]"]))
+        checks = [tf.debugging.Assert(condition, report) for condition, report in claims]
         with tf.control_dependencies(checks):
             return {
                 name: tf.ensure_shape(tf.identity(x), self._specs[name].shape)
@@ -147,7 +125,15 @@ class Sampler(tf.Module):
     # Signatures
 
     def decode(self, labels, **noise):
-        """Returns `{"images"}`, float32 `[N, H, W, C]` of int64 labels `[N]` and noise `z0`, `z1`, … `[N, z_dim]`."""
+        """Returns `{"images"}` for labels and noise.
+
+        Args:
+            labels: int64 `[N]` in [0, K).
+            noise: `z0`, `z1`, …: float32 `[N, z_dim]` of each level, in [0, 1).
+
+        Returns:
+            `{"images": float32 [N, H, W, C] in [0, 1]}`.
+        """
         noise = [noise[f"z{i}"] for i in range(len(self.z_dims))]
         return {"images": self._chain(one_hot(labels, len(self.class_names)), noise)}
 
@@ -209,7 +195,7 @@ class Sampler(tf.Module):
 
     @staticmethod
     def _rows(seeds, columns):
-        """Draws a row of U[0, 1) for each seed, from that seed alone: no library op does so for a batch at once."""
+        """Draws a row of U[0, 1) for each seed, from that seed alone, as no library op does."""
 
         def row(seed):
             return tf.random.stateless_uniform(
@@ -219,8 +205,15 @@ class Sampler(tf.Module):
         return tf.map_fn(row, seeds, fn_output_signature=tf.TensorSpec([columns]))
 
 
+def _variables(functions):
+    """Returns the variables that functions read, each once, in the order in which they do so."""
+    handles = {id(v.handle): v for function in functions for v in function.variables}
+    read = dict.fromkeys(id(x) for function in functions for x in function.captured_inputs)
+    return [handles[x] for x in read if x in handles]
+
+
 def _never_empty(function):
-    """Gives an empty batch a row and takes it away again: TensorFlow's CPU convolutions fail on none."""
+    """Gives an empty batch a row and takes it away: TensorFlow's CPU convolutions fail on none."""
 
     def guarded(**inputs):
         count = tf.shape(next(iter(inputs.values())))[0]

@@ -1,4 +1,4 @@
-"""A double of TF Serving's REST and gRPC APIs in this process, which really runs a SavedModel's session."""
+"""A double of TF Serving's REST and gRPC APIs, which really runs a SavedModel's session."""
 
 import base64
 import contextlib
@@ -46,7 +46,10 @@ class Model:
 
 @contextlib.contextmanager
 def rest(model, name="sgan", refusals=0, delay=None):
-    """Serves a `Model` on a free port; the first `refusals` requests get 503. Yields `(url, requests seen)`."""
+    """Serves a `Model` on a free port; the first `refusals` requests get 503.
+
+    Yields `(url, requests seen)`.
+    """
     seen = []
 
     class Handler(http.server.BaseHTTPRequestHandler):

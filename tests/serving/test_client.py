@@ -7,35 +7,22 @@ import numpy as np
 import pytest
 from PIL import Image
 from processes import module, refused, run
-from serving_double import Model, grpc_server, rest
+from serving_double import grpc_server, rest
 
 from sgan_tf.serving import client as clients
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def model(exported):
-    return Model(exported[0])
-
-
 def test_rest_and_grpc_sample_the_same_images_as_the_model(model):
     labels, seeds = [7, 7, 2], [1, 2, 1]
-    expected = np.round(
-        model.predict("sample_seeded", {"labels": np.array(labels), "seeds": np.array(seeds)})[
-            "images"
-        ][..., 0]
-        * 255
-    )
+    inputs = {"labels": np.array(labels), "seeds": np.array(seeds)}
+    expected = np.round(model.predict("sample_seeded", inputs)["images"][..., 0] * 255)
     with rest(model) as (url, _), grpc_server(model) as address:
         for client in (clients.RestClient(url), clients.GrpcClient(address)):
             assert clients.look_up(client, ["7", "0"]) == [7, 0]
-            images = np.stack(
-                [
-                    np.asarray(Image.open(io.BytesIO(png)))
-                    for png in clients.sample(client, labels, seeds)
-                ]
-            )
+            pngs = clients.sample(client, labels, seeds)
+            images = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in pngs])
             assert np.abs(images - expected).max() <= 1
 
 
@@ -65,12 +52,10 @@ def test_errors_say_what_the_server_said(model, monkeypatch):
             with pytest.raises(clients.ClientError, match=r"labels must lie in \[0, 10\)"):
                 clients.sample(client, [10], [0])
         for client in (clients.RestClient(url, "other"), clients.GrpcClient(address, "other")):
-            with pytest.raises(clients.ClientError, match="--model"):
+            with pytest.raises(clients.ClientError, match="`model`"):
                 clients.look_up(client, ["1"])
-    for client in (
-        clients.RestClient(url),
-        clients.GrpcClient("localhost:1"),
-    ):  # nothing is there any more
+    # Nothing is there any more.
+    for client in (clients.RestClient(url), clients.GrpcClient("localhost:1")):
         with pytest.raises(clients.ClientError, match="is the server running there"):
             clients.look_up(client, ["1"])
 
@@ -79,7 +64,7 @@ def test_a_silent_server_times_out(model):
     release = threading.Event()
     with rest(model, delay=release) as (url, _):
         with pytest.raises(
-            clients.ClientError, match=r"--timeout: .* did not answer within 0\.2 s"
+            clients.ClientError, match=r"`timeout`: .* did not answer within 0\.2 s"
         ):
             clients.look_up(clients.RestClient(url, timeout=0.2), ["1"])
         release.set()
@@ -87,38 +72,11 @@ def test_a_silent_server_times_out(model):
 
 def test_the_program_writes_a_grid(model, tmp_path):
     program = module("client")
+    asked = ["--label", "7", "--count", "16", "--seed", "1", "--out"]
     with rest(model) as (url, _), grpc_server(model) as address:
-        out, _ = run(
-            program,
-            [
-                "--url",
-                url,
-                "--label",
-                "7",
-                "--count",
-                "16",
-                "--seed",
-                "1",
-                "--out",
-                tmp_path / "rest.png",
-            ],
-        )
+        out, _ = run(program, ["--url", url, *asked, tmp_path / "rest.png"])
         assert "16 images of 7" in out
-        run(
-            program,
-            [
-                "--grpc",
-                address,
-                "--label",
-                "7",
-                "--count",
-                "16",
-                "--seed",
-                "1",
-                "--out",
-                tmp_path / "grpc.png",
-            ],
-        )
+        run(program, ["--grpc", address, *asked, tmp_path / "grpc.png"])
         pictures = [
             np.asarray(Image.open(tmp_path / name)).astype(int) for name in ("rest.png", "grpc.png")
         ]
@@ -129,4 +87,7 @@ def test_the_program_writes_a_grid(model, tmp_path):
         assert not (tmp_path / "none.png").exists()
         assert "none/grid.png" in refused(
             program, ["--url", url, "--label", "7", "--out", tmp_path / "none" / "grid.png"]
+        )
+        assert "--model: nothing is served at" in refused(
+            program, ["--url", url, "--label", "7", "--model", "other"]
         )

@@ -2,6 +2,7 @@
 
 import io
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,7 +20,8 @@ MOST = 64
     ids=["one level", "two levels", "three levels"],
 )
 def sampler(request, small_stack):
-    _, stack, batch = small_stack(request.param)
+    _, stack, (reals, labels) = small_stack(request.param)
+    batch = (*reals, labels)
     for level in stack.levels:  # far from the initial 0.02, so that the noise shows
         for variable in level.generator.trainable_variables:
             variable.assign(np.random.default_rng(0).normal(0, 0.3, variable.shape))
@@ -53,6 +55,40 @@ def test_encode_is_what_the_stack_knows_of_an_image(sampler):
         np.testing.assert_allclose(outputs["features"], known.features[0], atol=1e-6)
 
 
+class Own(keras.Model):
+    """A D and Q of one's own, with no part that this package knows by name."""
+
+    def __init__(self, z_dim):
+        super().__init__()
+        self.flat, self.hidden = keras.layers.Flatten(), keras.layers.Dense(5, activation="tanh")
+        self.verdict = keras.layers.Dense(1)
+        self.estimate = keras.layers.Dense(z_dim, activation="sigmoid")
+
+    def call(self, h, training=False, **options):
+        hidden = self.hidden(self.flat(h))
+        return self.verdict(hidden), self.estimate(hidden)
+
+
+def test_discriminators_of_ones_own_are_exported(small_stack, tmp_path):
+    _, stack, (reals, labels) = small_stack()
+    batch = (*reals, labels)
+    for level, h in zip(stack.levels, batch):
+        level.discriminator = Own(level.config.z_dim)
+        level.discriminator(h)  # makes its weights
+    sampler = Sampler(stack, NAMES, MOST)
+    networks = [*stack.encoder.stages]
+    networks += [part for level in stack.levels for part in (level.generator, level.discriminator)]
+    weights = {id(w.value) for network in networks for w in network.weights}
+    assert sorted(id(variable) for variable in sampler.weights) == sorted(weights)
+    tf.saved_model.save(sampler, str(tmp_path), signatures=sampler.functions)
+    encode = tf.saved_model.load(str(tmp_path)).signatures["encode"]
+    outputs = encode(images=tf.constant(batch[0]))
+    for i, (level, h) in enumerate(zip(stack.levels, batch)):
+        expected = level.discriminator(h)[1].numpy()
+        assert expected.std(0).min() > 0
+        np.testing.assert_allclose(outputs[f"z{i}"], expected, atol=1e-5)
+
+
 def test_a_seeded_row_depends_on_its_own_label_and_seed_alone(sampler):
     sampler, _, batch = sampler
     labels, seeds = tf.range(20, dtype=tf.int64) % 10, ints(*range(-5, 15)) * 10**17
@@ -75,7 +111,8 @@ def test_a_seeded_row_depends_on_its_own_label_and_seed_alone(sampler):
 
 
 def test_variations_share_the_images_h_1(small_stack):
-    _, stack, batch = small_stack()
+    _, stack, (reals, labels) = small_stack()
+    batch = (*reals, labels)
     sampler = Sampler(stack, NAMES, MOST)
     seeds = ints(*range(8))
     images = sampler.functions["variations"](images=batch[0], seeds=seeds)["images"]
@@ -88,10 +125,8 @@ def test_variations_share_the_images_h_1(small_stack):
 def test_png_holds_the_seeded_images(sampler):
     sampler, _, _ = sampler
     inputs = {"labels": ints(3, 4), "seeds": ints(1, 2)}
-    images, pngs = (
-        sampler.functions["sample_seeded"](**inputs)["images"].numpy(),
-        sampler.functions["sample_png"](**inputs)["image_bytes"].numpy(),
-    )
+    images = sampler.functions["sample_seeded"](**inputs)["images"].numpy()
+    pngs = sampler.functions["sample_png"](**inputs)["image_bytes"].numpy()
     for image, png in zip(images, pngs):
         np.testing.assert_array_equal(
             np.asarray(Image.open(io.BytesIO(png))), np.round(image[..., 0] * 255)
@@ -99,15 +134,10 @@ def test_png_holds_the_seeded_images(sampler):
 
 
 def test_lookup_takes_names_and_numbers(small_stack):
-    lookup = Sampler(small_stack()[1], [str(9 - i) for i in range(9)] + ["cat"], MOST).functions[
-        "lookup"
-    ]
-    assert lookup(names=tf.constant(["cat", "9", "1", "0"]))["labels"].numpy().tolist() == [
-        9,
-        0,
-        8,
-        0,
-    ]
+    names = [*(str(9 - i) for i in range(9)), "cat"]
+    lookup = Sampler(small_stack()[1], names, MOST).functions["lookup"]
+    labels = lookup(names=tf.constant(["cat", "9", "1", "0"]))["labels"]
+    assert labels.numpy().tolist() == [9, 0, 8, 0]
     with pytest.raises(
         tf.errors.InvalidArgumentError,
         match=r"unknown class\] \[dog\].*the classes are: 9, 8, .*cat",
