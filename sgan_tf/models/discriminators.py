@@ -40,6 +40,10 @@ class Discriminator(keras.Model):
         shared = self.trunk(h, training=training)
         return self.logits(shared), self.posterior(shared)
 
+    def estimate_noise(self, h):
+        """Returns Q_i's estimate alone; a sampler that needs no more holds no more."""
+        return self.posterior(self.trunk(h, training=False))
+
     def get_config(self):
         parts = {name: getattr(self, name) for name in ("trunk", "logits", "posterior")}
         serialized = {n: keras.saving.serialize_keras_object(p) for n, p in parts.items()}

@@ -235,7 +235,8 @@ class LevelGAN(AdversarialModel):
 
     def estimate_noise(self, h):
         """Returns Q_i's estimate of the noise behind h_i, `[N, z_dim]`."""
-        return self.discriminator(h, training=False)[1]
+        alone = getattr(self.discriminator, "estimate_noise", None)
+        return alone(h) if alone else self.discriminator(h, training=False)[1]
 
     def infer_noise(self, h):
         """Returns `estimate_noise` clipped to [0, 1], where noise lies."""
