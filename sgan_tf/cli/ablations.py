@@ -2,7 +2,8 @@
 
     sgan-ablations --preset digits --out runs/ablations --seeds 3
 
-Rows share data, seed and encoder; the same command again resumes. Writes table.md, table.json and figure5.png.
+Rows share data, seed and encoder; the same command again resumes. Writes table.md, table.json and
+figure5.png.
 """
 
 import json
@@ -18,7 +19,7 @@ from sgan_tf.evaluation.ablations import ROWS, markdown, row_config, shared_stag
 FLAGS = flags.FLAGS
 
 
-def define_flags():
+def define_flags() -> None:
     flags.DEFINE_string("preset", "digits", "networks and settings; it names the data set too")
     flags.DEFINE_string("out", "runs/ablations", "folder of the runs and the table")
     flags.DEFINE_list("rows", None, f"of {', '.join(row.folder for row in ROWS)}; by default all")
@@ -40,7 +41,7 @@ def define_flags():
     flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu")
 
 
-def ablations():
+def ablations() -> int:
     from sgan_tf.evaluation.protocol import check_samples
 
     if FLAGS.preset not in PRESETS:
@@ -48,16 +49,10 @@ def ablations():
             f"--preset: unknown preset '{FLAGS.preset}'; choose from {', '.join(PRESETS)}"
         )
     name = FLAGS.preset.split("-")[0]
-    unknown = set(FLAGS.rows or []) - {row.folder for row in ROWS}
-    if unknown:
-        raise app.UsageError(
-            f"--rows: unknown row '{min(unknown)}'; choose from {', '.join(row.folder for row in ROWS)}"
-        )
     configs = {
         (row, seed): row_config(row, name, FLAGS.preset, seed, FLAGS["set"].value, FLAGS.epochs)
         for seed in range(FLAGS.seeds)
-        for row in ROWS
-        if FLAGS.rows is None or row.folder in FLAGS.rows
+        for row in _rows()
     }
     tf = app.import_tensorflow()
     dataset = load_dataset(name, None, FLAGS.data_dir, FLAGS.download)
@@ -73,11 +68,20 @@ def ablations():
     )
 
 
+def _rows():
+    folders = [row.folder for row in ROWS]
+    unknown = set(FLAGS.rows or []) - set(folders)
+    if unknown:
+        raise app.UsageError(
+            f"--rows: unknown row '{min(unknown)}'; choose from {', '.join(folders)}"
+        )
+    return [row for row in ROWS if FLAGS.rows is None or row.folder in FLAGS.rows]
+
+
 def _train_and_score(configs, dataset, strategy, out, log, signals):
     from sgan_tf.evaluation import figures
     from sgan_tf.evaluation.reference import default_cache, load_reference, make_reference
     from sgan_tf.run import Run
-    from sgan_tf.training.pipeline import load
 
     cache, data = FLAGS.cache_dir or default_cache(), dataset.description()
     reference = load_reference(cache, data) or make_reference(cache, dataset, app.progress)
@@ -91,38 +95,17 @@ def _train_and_score(configs, dataset, strategy, out, log, signals):
             for (before, number), other in configs.items()
             if number == seed and ROWS.index(before) < ROWS.index(row)
         ]
-        _train(config, run, dataset, strategy, finished, signals)
-        results.setdefault(row.name, []).append(_score(config, run, reference))
+        stack = _train(config, run, dataset, strategy, finished, signals)
+        results.setdefault(row.name, []).append(_score(config, run, stack, reference))
         if seed == 0:
-            pictures[row.name] = figures.samples(load(run.path))
+            pictures[row.name] = figures.samples(stack)
         run.close()
-    table = summarize(results)
-    facts = {
-        "command": {
-            "preset": FLAGS.preset,
-            "seeds": FLAGS.seeds,
-            "epochs": FLAGS.epochs,
-            "set": FLAGS["set"].value,
-            "samples": FLAGS.samples,
-        },
-        "table": {
-            name: {title: {"mean": m, "std": s} for title, (m, s) in values.items()}
-            for name, values in table.items()
-        },
-        "runs": {
-            name: [{"samples": facts["samples"], "run": facts["run"]} for facts in seeds]
-            for name, seeds in results.items()
-        },
-    }
-    folder = Run(out)  # for its atomic writes
-    folder.write("table.json", json.dumps(facts, indent=2) + "\n")
-    folder.write("table.md", markdown(table, FLAGS.seeds))
-    folder.save_png("figure5.png", figures.panels(pictures))
-    print(markdown(table, FLAGS.seeds) + f"{out}/table.md, table.json, figure5.png")
+    _write(Run(out), results, figures.panels(pictures))
 
 
 def _train(config, run, dataset, strategy, finished, signals):
-    from sgan_tf.training.pipeline import Pipeline, record_facts
+    """Trains what no other run has trained to the same weights; returns the run's stack."""
+    from sgan_tf.training.pipeline import Pipeline, load, record_facts
 
     record_facts(run, dataset)
     for other, source in finished:
@@ -130,26 +113,43 @@ def _train(config, run, dataset, strategy, finished, signals):
             source, [stage for stage in shared_stages(config, other) if stage in config.stages()]
         )
     Pipeline(config, run, dataset, strategy, sample_every=0, stop=lambda: bool(signals)).train()
+    return load(run.path)
 
 
-def _score(config, run, reference):
+def _score(config, run, stack, reference):
     """Returns the facts of the run's evaluation, from its folder when they are there."""
     from sgan_tf.evaluation.evaluate import evaluate_run, save_facts
-    from sgan_tf.training.pipeline import load
 
     path = run.path / "evaluation" / "metrics.json"
     if path.exists():
         facts = json.loads(path.read_text())
         if facts["settings"] == {"samples": FLAGS.samples, "seed": 0} and not facts["warnings"]:
             return facts
-    facts = evaluate_run(
-        run, config, load(run.path), reference, FLAGS.samples, progress=app.progress
-    )
+    facts = evaluate_run(run, config, stack, reference, FLAGS.samples, progress=app.progress)
     save_facts(run, facts)
     return facts
 
 
-def main():
+def _write(folder, results, figure5):
+    """Writes and prints the table; `folder` is a `Run`, for its atomic writes."""
+    table = summarize(results)
+    settings = {name: FLAGS[name].value for name in ("preset", "seeds", "epochs", "set", "samples")}
+    cells = {
+        name: {title: {"mean": m, "std": s} for title, (m, s) in values.items()}
+        for name, values in table.items()
+    }
+    runs = {
+        name: [{"samples": facts["samples"], "run": facts["run"]} for facts in seeds]
+        for name, seeds in results.items()
+    }
+    facts = {"command": settings, "table": cells, "runs": runs}
+    folder.write("table.json", json.dumps(facts, indent=2) + "\n")
+    folder.write("table.md", markdown(table, FLAGS.seeds))
+    folder.save_png("figure5.png", figure5)
+    print(f"{markdown(table, FLAGS.seeds)}{folder.path}/table.md, table.json, figure5.png")
+
+
+def main() -> None:
     define_flags()
     app.run(ablations)
 

@@ -1,19 +1,20 @@
-"""Measure a trained run: scores of its samples beside those of the real test set, and a report with pictures.
+"""Measure a trained run: its samples' scores beside the real test set's, and a report.
 
-    python evaluate.py --run_dir runs/mnist              # writes runs/mnist/evaluation/metrics.json and report.html
+    python evaluate.py --run_dir runs/mnist
 
-The first evaluation of a data set trains its judge and caches what it sees; later ones need no images.
+writes runs/mnist/evaluation/metrics.json and report.html, which holds pictures too. The first
+evaluation of a data set trains its judge and caches what it sees; later ones need no images.
 """
 
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.errors import UserError
+from sgan_tf.errors import DataError, UserError
 
 FLAGS = flags.FLAGS
 
 
-def define_flags():
+def define_flags() -> None:
     flags.DEFINE_string("run_dir", None, "a run folder whose levels are trained", required=True)
     flags.DEFINE_integer(
         "samples", 50_000, "samples to draw; it is part of the scores' names", lower_bound=1
@@ -40,18 +41,13 @@ def define_flags():
     )
 
 
-def evaluate():
-    import json
+def evaluate() -> None:
+    from sgan_tf.evaluation.protocol import check_samples, read_data
+    from sgan_tf.run import Run, read_config
 
-    from sgan_tf.evaluation.protocol import check_samples
-    from sgan_tf.run import Run, RunError, read_config
-
+    # What can be refused is refused before TensorFlow is imported.
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
-    if not (run.path / "data.json").exists():
-        raise RunError(
-            f"--run_dir: {run.path} is not trained: encoder is not finished; run train.py again to resume it"
-        )
-    data = json.loads((run.path / "data.json").read_text())
+    data = read_data(run)
     check_samples(FLAGS.samples, len(data["class_names"]))
     app.import_tensorflow()
     from sgan_tf.training.pipeline import load
@@ -73,16 +69,11 @@ def evaluate():
 
 def _measure(config, run, data, stack, other):
     """Returns the facts of the evaluation and the report's pictures, `{caption: PNG}`."""
-    from sgan_tf.evaluation import inception as published
     from sgan_tf.evaluation.evaluate import evaluate_run
     from sgan_tf.evaluation.reference import default_cache, load_reference, make_reference
 
     cache = FLAGS.cache_dir or default_cache()
-    inception = None
-    if FLAGS.inception:
-        inception = published.Inception(
-            published.download(cache) if FLAGS.inception == "download" else FLAGS.inception
-        )
+    inception = _inception(cache) if FLAGS.inception else None
     reference = load_reference(cache, data)
     dataset = _dataset(config, data, needed=reference is None or inception is not None)
     reference = reference or make_reference(cache, dataset, app.progress)
@@ -100,16 +91,22 @@ def _measure(config, run, data, stack, other):
     return facts, _figures(run, stack, other, reference, dataset)
 
 
+def _inception(cache):
+    from sgan_tf.evaluation.inception import Inception, download
+
+    return Inception(download(cache) if FLAGS.inception == "download" else FLAGS.inception)
+
+
 def _dataset(config, data, needed):
     """Returns the run's `ImageDataset`; None when it is not there and not needed."""
     from sgan_tf.datasets import load_dataset
-    from sgan_tf.errors import DataError
 
     try:
         dataset = load_dataset(config.dataset, config.image_size, FLAGS.data_dir, FLAGS.download)
         if dataset.description() != data:
             raise DataError(
-                f"--data_dir: these are other images than the run was trained on (see {FLAGS.run_dir}/data.json)"
+                "`data_dir`: these are other images than the run was trained on (see "
+                f"{FLAGS.run_dir}/data.json)"
             )
         return dataset
     except UserError:
@@ -121,34 +118,36 @@ def _dataset(config, data, needed):
 def _figures(run, stack, other, reference, dataset):
     from sgan_tf.evaluation import figures
     from sgan_tf.evaluation.judge import judged
+    from sgan_tf.images import png
 
-    pictures = {"(a) Samples, a row a class": figures.samples(stack, FLAGS.seed)}
+    seed = FLAGS.seed
+    pictures = {"(a) Samples, a row a class": figures.samples(stack, seed)}
     if dataset:
-
-        def features(images):
-            return judged(reference.judge, images)[1]
-
-        pictures[
-            "(b) Samples, and under each its nearest training image by the judge's features"
-        ] = figures.nearest_images(
-            stack, features, dataset.train_images, reference.train_features, FLAGS.seed
+        caption = "(b) Samples, and under each its nearest training image by the judge's features"
+        pictures[caption] = figures.nearest_images(
+            stack,
+            lambda images: judged(reference.judge, images)[1],
+            dataset.train_images,
+            reference.train_features,
+            seed,
         )
-    pictures["(c) One generated h_1 a row: its images differ by z_0 alone"] = figures.variations(
-        stack, FLAGS.seed
-    )
+    caption = "(c) One generated h_1 a row: its images differ by z_0 alone"
+    pictures[caption] = figures.variations(stack, seed)
     if other:
-        pictures[f"(d) The same from {FLAGS.without_entropy}, without the entropy loss"] = (
-            figures.variations(other, FLAGS.seed)
-        )
-    pictures["What each level holds: y alone varies, then each level's noise alone"] = (
-        figures.factors(stack, FLAGS.seed)
-    )
+        caption = f"(d) The same from {FLAGS.without_entropy}, without the entropy loss"
+        pictures[caption] = figures.variations(other, seed)
+    caption = "What each level holds: y alone varies, then each level's noise alone"
+    pictures[caption] = figures.factors(stack, seed)
     metrics = run.read_metrics()
     if metrics:
         pictures["Losses and spreads of each stage"] = figures.training_curves(metrics)
-    return {caption: figures.png(picture) for caption, picture in pictures.items()}
+    return {caption: png(picture) for caption, picture in pictures.items()}
 
 
-def main():
+def main() -> None:
     define_flags()
     app.run(evaluate)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,8 @@
 
     sgan-figures --run_dir runs/mnist
 
-samples: a row a class. variations: one generated h_1 a row. factors: y alone, then each level's noise alone varies.
+samples: a row a class. variations: one generated h_1 a row. factors: y alone, then each level's
+noise alone varies.
 """
 
 from absl import flags
@@ -12,12 +13,12 @@ from sgan_tf.cli import app
 FLAGS = flags.FLAGS
 
 
-def define_flags():
+def define_flags() -> None:
     flags.DEFINE_string("run_dir", None, "a run folder whose levels are trained", required=True)
     flags.DEFINE_integer("seed", 0, "of the noise")
 
 
-def figures():
+def figures() -> None:
     app.import_tensorflow()
 
     from sgan_tf.evaluation import figures as drawing
@@ -32,7 +33,7 @@ def figures():
     print(run.path / "curves.png")
 
 
-def main():
+def main() -> None:
     define_flags()
     app.run(figures)
 

@@ -1,66 +1,83 @@
-"""The six rows of the paper's Table 1, as configurations: two stacks, and four baselines of one level."""
+"""The six rows of the paper's Table 1, as configurations: two stacks and four one-level baselines.
+
+The two baselines without L_cond are to learn nothing of labels: the paper says that they do not use
+label information. So in presets whose D has class logits, its label loss is off in them
+(`lambda_label`). What of the labels still reaches G there: its condition is the label, as in every
+row, and nothing asks it to heed it; and a D with K class logits sums them by log-sum-exp without
+ever being told which is which.
+"""
 
 import dataclasses
+import re
 
 import numpy as np
 
-from sgan_tf.config import make_config
+from sgan_tf.config import Config, make_config
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A row of the table: `cuts` and `overrides` are as in `make_config`; `paper` is its Inception score on CIFAR-10."""
+    """A row of the table.
+
+    Attributes:
+        name: As in the paper.
+        folder: How the names of its runs' folders begin.
+        cuts, overrides: As in `make_config`.
+        paper: Its Inception score on CIFAR-10.
+    """
 
     name: str
     folder: str
-    cuts: tuple
-    overrides: tuple
+    cuts: tuple[str, ...]
+    overrides: tuple[str, ...]
     paper: str
 
 
+NO_LABELS = ("levels.0.lambda_cond=0", "levels.0.lambda_label=0")
+NO_ENTROPY = ("levels.0.lambda_ent=0",)
 ROWS = (  # each stack may take over what the one before it has trained
     Row("SGAN-no-joint", "sgan-no-joint", ("fc3",), ("joint.epochs=0",), "8.37 ± 0.08"),
     Row("SGAN", "sgan", ("fc3",), (), "8.59 ± 0.12"),
     Row("DCGAN (L_adv + L_cond + L_ent)", "dcgan-adv-cond-ent", (), (), "7.16 ± 0.10"),
-    Row("DCGAN (L_adv + L_cond)", "dcgan-adv-cond", (), ("levels.0.lambda_ent=0",), "5.40 ± 0.08"),
-    Row("DCGAN (L_adv + L_ent)", "dcgan-adv-ent", (), ("levels.0.lambda_cond=0",), "5.40 ± 0.16"),
-    Row(
-        "DCGAN (L_adv)",
-        "dcgan-adv",
-        (),
-        ("levels.0.lambda_cond=0", "levels.0.lambda_ent=0"),
-        "6.16 ± 0.07",
-    ),
+    Row("DCGAN (L_adv + L_cond)", "dcgan-adv-cond", (), NO_ENTROPY, "5.40 ± 0.08"),
+    Row("DCGAN (L_adv + L_ent)", "dcgan-adv-ent", (), NO_LABELS, "5.40 ± 0.16"),
+    Row("DCGAN (L_adv)", "dcgan-adv", (), NO_LABELS + NO_ENTROPY, "6.16 ± 0.07"),
 )
-COLUMNS = {  # a prefix of the scores' names, and the column's title
-    "cs": "classifier score ↑",
-    "fcd": "Fréchet distance ↓",
-    "precision": "precision ↑",
-    "recall": "recall ↑",
-    "sample_accuracy": "right class ↑",
-    "class_spread": "spread in a class (real: 1)",
-    "ms_ssim_": "similarity in a class ↓",
+REAL, REAL_PAPER = "real test set", "11.24 ± 0.12"
+COLUMNS = {  # a column's title, and the pattern of the scores whose mean it shows
+    "classifier score ↑": r"cs[\dkx_]+",
+    "Fréchet distance ↓": r"fcd[\dk]+_train",
+    "precision ↑": r"precision[\dk]+",
+    "recall ↑": r"recall[\dk]+",
+    "right class ↑": r"sample_accuracy",
+    "spread in a class (real: 1)": r"class_spread",
+    "similarity in a class ↓": r"ms_ssim_.+",
 }
 
 
-def row_config(row, dataset, preset, seed, overrides=(), epochs=None):
+def row_config(
+    row: Row,
+    dataset: str,
+    preset: str,
+    seed: int,
+    overrides: tuple[str, ...] | list[str] = (),
+    epochs: int | None = None,
+) -> Config:
     """Builds a row's configuration.
 
-    The budget is the bottom generator's: a baseline's only level trains for as many epochs as level 0 and the joint stage
-    of a stack together.
+    The budget is the bottom generator's: a baseline's only level trains for as many epochs as level
+    0 and the joint stage of a stack together.
 
     Args:
         row: A `Row`.
-        dataset, preset, seed, overrides, epochs: As in `make_config`; overrides of levels that a row lacks are left out.
+        dataset, preset, seed, overrides, epochs: As in `make_config`; overrides of levels that a
+            row lacks are left out.
 
     Returns:
         A `Config`.
     """
-    fitting = [
-        o
-        for o in overrides
-        if not o.startswith("levels.") or o.split(".")[1] in map(str, range(len(row.cuts) + 1))
-    ]
+    levels = [str(i) for i in range(len(row.cuts) + 1)]
+    fitting = [o for o in overrides if not o.startswith("levels.") or o.split(".")[1] in levels]
     config = make_config(
         dataset, preset, row.cuts, epochs=epochs, seed=seed, overrides=[*fitting, *row.overrides]
     )
@@ -69,74 +86,57 @@ def row_config(row, dataset, preset, seed, overrides=(), epochs=None):
     return config
 
 
-def shared_stages(config, other):
-    """Returns the names of the first stages that two configurations train to the very same weights."""
-    if (config.encoder, config.seed, config.batch_size, config.image_size) != (
-        other.encoder,
-        other.seed,
-        other.batch_size,
-        other.image_size,
-    ):
+def shared_stages(config: Config, other: Config) -> list[str]:
+    """Returns the names of the first stages that two configurations train to the same weights."""
+    common = ("encoder", "seed", "batch_size", "image_size")
+    if any(getattr(config, name) != getattr(other, name) for name in common):
         return []
     shared = ["encoder"]
     if config.cuts == other.cuts:
-        shared += [
-            f"level{i}"
-            for i, (ours, theirs) in enumerate(zip(config.levels, other.levels))
-            if ours == theirs
-        ]
+        pairs = enumerate(zip(config.levels, other.levels))
+        shared += [f"level{i}" for i, (ours, theirs) in pairs if ours == theirs]
     return shared
 
 
-def summarize(results):
+def summarize(results: dict[str, list[dict]]) -> dict[str, dict[str, tuple[float, float]]]:
     """Gathers the rows' scores over seeds.
 
     Args:
         results: `{row name: [facts of each seed]}`, as `evaluate_run` returns them.
 
     Returns:
-        `{row name: {column title: (mean, standard deviation)}}`, with the real test set as the last row.
+        `{row name: {column title: (mean, standard deviation)}}`, with the real test set as the last
+        row.
     """
 
-    def column(scores, prefix):
-        # The plain Fréchet distance is to the training set; of the classifier score the deviation is left out.
-        chosen = [
-            v
-            for name, v in scores.items()
-            if name.startswith(prefix) and not name.endswith(("_std", "_test"))
-        ]
-        return float(np.mean(chosen))
+    def column(scores, pattern):
+        return float(np.mean([v for name, v in scores.items() if re.fullmatch(pattern, name)]))
 
     def row(scores_of_seeds):
-        values = {
-            title: [column(scores, prefix) for scores in scores_of_seeds]
-            for prefix, title in COLUMNS.items()
-        }
-        return {
-            title: (float(np.mean(v)), float(np.std(v, ddof=1)) if len(v) > 1 else 0.0)
-            for title, v in values.items()
-        }
+        cells = {}
+        for title, pattern in COLUMNS.items():
+            values = [column(scores, pattern) for scores in scores_of_seeds]
+            deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+            cells[title] = (float(np.mean(values)), deviation)
+        return cells
 
     table = {name: row([facts["samples"] for facts in seeds]) for name, seeds in results.items()}
-    table["real test set"] = row([next(iter(results.values()))[0]["real"]])
+    table[REAL] = row([next(iter(results.values()))[0]["real"]])
     return table
 
 
-def markdown(table, seeds):
+def markdown(table: dict[str, dict[str, tuple[float, float]]], seeds: int) -> str:
     """Returns the table of `summarize` as Markdown, with the paper's Inception scores beside it."""
-    paper = {row.name: row.paper for row in ROWS} | {"real test set": "11.24 ± 0.12"}
+    paper = {row.name: row.paper for row in ROWS} | {REAL: REAL_PAPER}
 
     def cell(mean, deviation, name):
-        return f"{mean:.3g}" + (
-            f" ± {deviation:.2g}" if seeds > 1 and name != "real test set" else ""
-        )
+        return f"{mean:.3g}" + (f" ± {deviation:.2g}" if seeds > 1 and name != REAL else "")
 
     lines = [
-        f"| | {' | '.join(COLUMNS.values())} | paper: Inception score, CIFAR-10 |",
+        f"| | {' | '.join(COLUMNS)} | paper: Inception score, CIFAR-10 |",
         f"|---|{'---|' * (len(COLUMNS) + 1)}",
     ]
-    lines += [
-        f"| {name} | {' | '.join(cell(*value, name) for value in values.values())} | {paper[name]} |"
-        for name, values in table.items()
-    ]
+    for name, values in table.items():
+        cells = [cell(*value, name) for value in values.values()]
+        lines.append(f"| {name} | {' | '.join(cells)} | {paper[name]} |")
     return "\n".join(lines) + "\n"

@@ -1,24 +1,27 @@
 """The paper's figures, as PIL images."""
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from sgan_tf.evaluation.metrics.nearest import nearest
 from sgan_tf.images import TEXT, image_grid
+from sgan_tf.models.stacked_gan import StackedGAN
 
 COLUMNS = 10  # images a row of the figures
+GAP = 12  # pixels between two panels
 
 
-def samples(stack, seed=0):
+def samples(stack: StackedGAN, seed: int = 0) -> Image.Image:
     """The paper's panel (a): samples, a row a class. `stack` is as `sgan_tf.load` returns it."""
     labels = _rows_by_class(stack)
-    return image_grid(
-        stack.decode(labels, stack.noise(len(labels), seed)), COLUMNS, stack.class_names
-    )
+    images = stack.decode(labels, stack.noise(len(labels), seed))
+    return image_grid(images, COLUMNS, stack.class_names)
 
 
-def variations(stack, seed=0):
+def variations(stack: StackedGAN, seed: int = 0) -> Image.Image:
     """The paper's panels (c) and (d): one generated h_1 a row, whose images differ by z_0 alone."""
     labels = _rows_by_class(stack)
     noise = stack.noise(len(labels), seed)
@@ -27,7 +30,13 @@ def variations(stack, seed=0):
     return image_grid(stack.decode(labels, fixed), COLUMNS, stack.class_names)
 
 
-def nearest_images(stack, judge_features, train_images, train_features, seed=0):
+def nearest_images(
+    stack: StackedGAN,
+    judge_features: Callable[[np.ndarray], np.ndarray],
+    train_images: np.ndarray,
+    train_features: np.ndarray,
+    seed: int = 0,
+) -> Image.Image:
     """The paper's panel (b): samples, and under each its nearest training image.
 
     Args:
@@ -39,28 +48,19 @@ def nearest_images(stack, judge_features, train_images, train_features, seed=0):
     Returns:
         A PIL image.
     """
-    from sgan_tf.evaluation.precision_recall import nearest
-
     labels = _rows_by_class(stack)
     images = np.round(255 * stack.decode(labels, stack.noise(len(labels), seed))).astype(np.uint8)
     indices, _ = nearest(judge_features(images), train_features)
-    rows = [
-        part
-        for start in range(0, len(images), COLUMNS)
-        for part in (
-            images[start : start + COLUMNS],
-            train_images[indices[start : start + COLUMNS]],
-        )
-    ]
-    return image_grid(
-        np.concatenate(rows),
-        COLUMNS,
-        [f"{name}{kind}" for name in stack.class_names for kind in ("", ": nearest")],
-    )
+    rows = []
+    for start in range(0, len(images), COLUMNS):
+        row = slice(start, start + COLUMNS)
+        rows += [images[row], train_images[indices[row]]]
+    names = [f"{name}{kind}" for name in stack.class_names for kind in ("", ": nearest")]
+    return image_grid(np.concatenate(rows), COLUMNS, names)
 
 
-def factors(stack, seed=0, bases=3):
-    """What each level holds: from a base sample, only y varies, then only the highest z, …, then only z_0.
+def factors(stack: StackedGAN, seed: int = 0, bases: int = 3) -> Image.Image:
+    """What each level holds: from a base sample, only y varies, then only the highest z, …, z_0.
 
     Args:
         stack: As `sgan_tf.load` returns it.
@@ -71,32 +71,23 @@ def factors(stack, seed=0, bases=3):
         A PIL image; a row varies one thing, and the rows of a base stand together.
     """
     classes, levels = len(stack.class_names), len(stack.levels)
-    base_labels = np.linspace(0, classes - 1, bases).astype(int)
     base_noise, fresh = stack.noise(bases, seed), stack.noise(COLUMNS, seed + 1)
+    # All classes, or as many as fit, evenly chosen.
+    columns = np.arange(COLUMNS)
+    every = columns * classes // COLUMNS if classes > COLUMNS else columns % classes
     labels, noise, names = [], [[] for _ in range(levels)], []
-    for base, label in enumerate(base_labels):
+    for base, label in enumerate(np.linspace(0, classes - 1, bases).astype(int)):
         for varied in ("y", *reversed(range(levels))):
-            labels.append(
-                np.arange(COLUMNS) * classes // COLUMNS
-                if varied == "y" and classes > COLUMNS
-                else np.arange(COLUMNS) % classes
-                if varied == "y"
-                else np.full(COLUMNS, label)
-            )
-            for i in range(levels):
-                noise[i].append(
-                    fresh[i]
-                    if varied == i
-                    else base_noise[i][base : base + 1].repeat(COLUMNS, axis=0)
-                )
-            names.append(
-                f"{stack.class_names[label]}: {'y' if varied == 'y' else f'z_{varied}'} varies"
-            )
+            labels.append(every if varied == "y" else np.full(COLUMNS, label))
+            for i, (z, drawn) in enumerate(zip(base_noise, fresh)):
+                noise[i].append(drawn if varied == i else z[[base]].repeat(COLUMNS, axis=0))
+            what = "y" if varied == "y" else f"z_{varied}"
+            names.append(f"{stack.class_names[label]}: {what} varies")
     images = stack.decode(np.concatenate(labels), [np.concatenate(z) for z in noise])
     return image_grid(images, COLUMNS, names, [stack.class_names[c] for c in labels[0]])
 
 
-def panels(pictures):
+def panels(pictures: dict[str, Image.Image]) -> Image.Image:
     """Puts titled pictures side by side, three a row: the paper's Figure 5.
 
     Args:
@@ -105,9 +96,8 @@ def panels(pictures):
     Returns:
         A PIL image.
     """
-    gap = 12
-    width = max(picture.width for picture in pictures.values()) + gap
-    height = max(picture.height for picture in pictures.values()) + TEXT + gap
+    width = max(picture.width for picture in pictures.values()) + GAP
+    height = max(picture.height for picture in pictures.values()) + TEXT + GAP
     across = min(3, len(pictures))
     sheet = Image.new("RGB", (across * width, -(-len(pictures) // across) * height), "white")
     draw = ImageDraw.Draw(sheet)
@@ -118,11 +108,7 @@ def panels(pictures):
     return sheet
 
 
-def _rows_by_class(stack):
-    return np.arange(len(stack.class_names)).repeat(COLUMNS)
-
-
-def training_curves(metrics):
+def training_curves(metrics: list[dict]) -> Image.Image:
     """Plots every loss and spread of a run against the epoch, a panel a stage and kind.
 
     Args:
@@ -135,31 +121,32 @@ def training_curves(metrics):
 
     stages = list(dict.fromkeys(line["stage"] for line in metrics))
     figure = Figure(figsize=(4.5 * len(stages), 6), layout="constrained")
-    panels = figure.subplots(2, len(stages), squeeze=False)
-    for column, stage in enumerate(stages):
+    grid = figure.subplots(2, len(stages), squeeze=False)
+    for stage, (above, below) in zip(stages, grid.T):
         lines = [line for line in metrics if line["stage"] == stage]
-        names = sorted(
-            {name for line in lines for name in line} - {"stage", "epoch", "step", "seconds"}
-        )
-        epochs = [line["epoch"] for line in lines]
+        known = {name for line in lines for name in line}
+        names = sorted(known - {"stage", "epoch", "step", "seconds"})
         spreads = [name for name in names if "spread" in name or name == "accuracy"]
-        for panel, chosen in zip(
-            panels[:, column], ([name for name in names if name not in spreads], spreads)
-        ):
-            for name in chosen:
-                panel.plot(
-                    epochs,
-                    [line[name] for line in lines],
-                    marker="." if len(epochs) < 30 else None,
-                    label=name,
-                )
-            panel.set_xlabel("epoch")
-            panel.grid(alpha=0.3)
-            if chosen:
-                panel.legend(fontsize="small")
-            else:
-                panel.set_axis_off()
-        panels[0, column].set_title(stage)
+        _plot(above, lines, [name for name in names if name not in spreads])
+        _plot(below, lines, spreads)
+        above.set_title(stage)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     return Image.open(buffer)
+
+
+def _plot(panel, lines, names):
+    epochs = [line["epoch"] for line in lines]
+    for name in names:
+        marker = "." if len(epochs) < 30 else None
+        panel.plot(epochs, [line[name] for line in lines], marker=marker, label=name)
+    panel.set_xlabel("epoch")
+    panel.grid(alpha=0.3)
+    if names:
+        panel.legend(fontsize="small")
+    else:
+        panel.set_axis_off()
+
+
+def _rows_by_class(stack):
+    return np.arange(len(stack.class_names)).repeat(COLUMNS)

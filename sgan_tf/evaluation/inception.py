@@ -1,8 +1,10 @@
-"""The published scale: Inception 2015-12-05, TF-GAN's own module, for scores that compare with papers."""
+"""The published scale: TF-GAN's own Inception 2015-12-05, for scores that compare with papers."""
 
+import os
 import pathlib
 import tarfile
 import tempfile
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -20,24 +22,25 @@ class Inception:
     """Inception 2015-12-05 as the SavedModel that TF-GAN publishes.
 
     Args:
-        path: The folder of the SavedModel: a callable of float32 images `[N, 299, 299, 3]` in [-1, 1] that returns
-            `{"logits": [N, 1008], "pool_3": [N, 2048]}`.
+        path: The folder of the SavedModel: a callable of float32 images `[N, 299, 299, 3]` in
+            [-1, 1] that returns `{"logits": [N, 1008], "pool_3": [N, 2048]}`.
 
     Raises:
         EvaluationError: when the folder holds no such module.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike):
         try:
             self.module = tf.saved_model.load(str(path))
             self([np.zeros((1, SIDE, SIDE, 3), np.uint8)])
         except (OSError, ValueError, TypeError, KeyError, tf.errors.OpError) as error:
+            reason = str(error).strip().splitlines()[0][:120]
             raise EvaluationError(
-                f"--inception: {path} is not TF-GAN's Inception module ({str(error).strip().splitlines()[0][:120]}); "
-                "it is a SavedModel that returns logits [N, 1008] and pool_3 [N, 2048]"
+                f"`inception`: {path} is not TF-GAN's Inception module ({reason}); it is a "
+                "SavedModel that returns logits [N, 1008] and pool_3 [N, 2048]"
             ) from error
 
-    def __call__(self, batches):
+    def __call__(self, batches: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Runs the network on batches of uint8 images of any size, grey or colour.
 
         Args:
@@ -59,8 +62,8 @@ class Inception:
         return flat
 
 
-def download(folder, url=URL):
-    """Fetches the module into `folder/inception-2015-12-05` unless it is there, and returns that path.
+def download(folder: str | os.PathLike, url: str = URL) -> pathlib.Path:
+    """Fetches the module into `folder/inception-2015-12-05` unless it is there; returns that path.
 
     Raises:
         EvaluationError: when it cannot be fetched.
@@ -82,6 +85,7 @@ def download(folder, url=URL):
             (pathlib.Path(partial) / "module").rename(path)
     except (requests.RequestException, OSError, tarfile.TarError) as error:
         raise EvaluationError(
-            f"--inception download: cannot fetch {url} ({type(error).__name__}); give --inception the path of a copy"
+            f"`inception` download: cannot fetch {url} ({type(error).__name__}); give `inception` "
+            "the path of a copy"
         ) from error
     return path

@@ -1,23 +1,56 @@
-"""How an evaluation names and checks its number of samples."""
+"""What an evaluation shares: its errors, its number of samples, how it shows its progress."""
+
+import json
+from collections.abc import Callable, Iterable
 
 from sgan_tf.errors import UserError
+from sgan_tf.run import Run, RunError
 
 LEAST_SAMPLES = 40  # a tenth of them must have a distribution, and each needs three neighbours
+
+Wrapper = Callable[[Iterable], Iterable]  # shows on the way through how far an iterable is
+Progress = Callable[[str], Wrapper]  # from the name of the work to its wrapper
 
 
 class EvaluationError(UserError):
     """A run that cannot be measured; the message says why."""
 
 
-def short(count):
+def unseen(blocks: Iterable) -> Iterable:
+    """The wrapper that shows nothing."""
+    return blocks
+
+
+def silent(what: str) -> Wrapper:
+    """The `Progress` that shows nothing."""
+    return unseen
+
+
+def short(count: int) -> str:
     """Returns a count as the names of the scores have it: 50000 is `50k`, 1234 is `1234`."""
     return f"{count // 1000}k" if count % 1000 == 0 else str(count)
 
 
-def check_samples(samples, num_classes):
+def check_samples(samples: int, num_classes: int) -> None:
     """Raises `EvaluationError` when so few samples cannot be measured."""
     least = max(LEAST_SAMPLES, num_classes)
     if samples < least:
         raise EvaluationError(
-            f"--samples: {samples} are too few for {num_classes} classes; at least {least} are needed"
+            f"`samples`: {samples} are too few for {num_classes} classes; at least {least} are "
+            "needed"
         )
+
+
+def read_data(run: Run) -> dict:
+    """Returns the description of the images that a run was trained on: its `data.json`.
+
+    Raises:
+        RunError: when training has not come so far.
+    """
+    path = run.path / "data.json"
+    if not path.exists():
+        raise RunError(
+            f"`run_dir`: {run.path} is not trained: encoder is not finished; run train.py again "
+            "to resume it"
+        )
+    return json.loads(path.read_text())

@@ -1,4 +1,7 @@
-"""What a data set's runs are measured against: the judge, and its view of the real images. Cached, once a data set."""
+"""What a data set's runs are measured against: the judge, and what it sees in the real images.
+
+It is made once a data set, and cached.
+"""
 
 import dataclasses
 import io
@@ -6,17 +9,20 @@ import os
 import pathlib
 import zipfile
 
+import keras
 import numpy as np
 
-from sgan_tf.evaluation.judge import BATCH, accuracy, build_judge, judged, train_judge
-from sgan_tf.evaluation.protocol import EvaluationError
+from sgan_tf.datasets import ImageDataset
+from sgan_tf.evaluation.judge import (
+    accuracy,
+    build_judge,
+    judged,
+    small_classifier_accuracy,
+    train_judge,
+)
+from sgan_tf.evaluation.protocol import EvaluationError, Progress, silent
 from sgan_tf.files import write_whole
 
-SMALL_WIDTH, SMALL_EPOCHS, SMALL_STEPS = (
-    0.5,
-    20,
-    1000,
-)  # of the small classifier of `train_on_fake_accuracy`: epochs, but no more than so many steps
 VERSION = 1  # of the judge and of the file; another makes every reference anew
 
 
@@ -30,10 +36,11 @@ class Reference:
         train_features, train_labels: float32 `[N, D]`, int32 `[N]`.
         test_images, test_labels: uint8 `[M, H, W, C]`, int32 `[M]`.
         test_logits, test_features: float32 `[M, K]`, `[M, D]`.
-        train_on_real_accuracy: Of the small classifier, trained on the training images, on the test images.
+        train_on_real_accuracy: On the test images, of the small classifier of
+            `train_on_fake_accuracy` trained on the training images.
     """
 
-    judge: object
+    judge: keras.Model
     judge_accuracy: float
     train_features: np.ndarray
     train_labels: np.ndarray
@@ -43,52 +50,66 @@ class Reference:
     test_features: np.ndarray
     train_on_real_accuracy: float
 
+    def in_random_order(self) -> "Reference":
+        """Returns the same with its test rows in an order that tells nothing of their classes."""
+        order = np.random.default_rng(0).permutation(len(self.test_labels))
+        names = ("test_images", "test_labels", "test_logits", "test_features")
+        return dataclasses.replace(self, **{name: getattr(self, name)[order] for name in names})
 
-def default_cache():
+
+def default_cache() -> pathlib.Path:
     """Returns the folder of the references: SGAN_TF_CACHE, else `~/.cache/sgan_tf`."""
     return pathlib.Path(
         os.environ.get("SGAN_TF_CACHE") or pathlib.Path.home() / ".cache" / "sgan_tf"
     )
 
 
-def reference_path(cache, data):
+def reference_path(cache_dir: str | os.PathLike, data: dict) -> pathlib.Path:
     """Returns the file of a data set's reference.
 
     Args:
-        cache: The folder.
+        cache_dir: The folder.
         data: `ImageDataset.description()`.
     """
     side = data["image_shape"][0]
-    return pathlib.Path(cache) / f"{data['name']}-{side}-{data['crc32']}-v{VERSION}.npz"
+    return pathlib.Path(cache_dir) / f"{data['name']}-{side}-{data['crc32']}-v{VERSION}.npz"
 
 
-def load_reference(cache, data):
-    """Returns the cached `Reference` of a data set, or None. Arguments as in `reference_path`; a damaged file counts as none."""
-    path = reference_path(cache, data)
+def load_reference(cache_dir: str | os.PathLike, data: dict) -> Reference | None:
+    """Returns the cached `Reference` of a data set; None without one, or when it is damaged.
+
+    Arguments as in `reference_path`.
+    """
+    path = reference_path(cache_dir, data)
     try:
         with np.load(path) as file:
             arrays = dict(file)
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return None
-    weights = [
-        arrays.pop(f"weight{i:03d}")
-        for i in range(sum(name.startswith("weight") for name in arrays))
-    ]
+    count = sum(name.startswith("weight") for name in arrays)
+    weights = [arrays.pop(f"weight{i:03d}") for i in range(count)]
     judge = build_judge(tuple(data["image_shape"]), len(data["class_names"]))
     judge.set_weights(weights)
-    numbers = {
-        name: float(arrays.pop(name)) for name in ("judge_accuracy", "train_on_real_accuracy")
-    }
+    names = ("judge_accuracy", "train_on_real_accuracy")
+    numbers = {name: float(arrays.pop(name)) for name in names}
     return Reference(judge=judge, **numbers, **arrays)
 
 
-def make_reference(cache, dataset, progress):
-    """Trains a data set's judge and measures its images; writes the cache and returns the `Reference`.
+def make_reference(
+    cache_dir: str | os.PathLike, dataset: ImageDataset, progress: Progress = silent
+) -> Reference:
+    """Trains a data set's judge and measures its images; writes the cache.
 
     Args:
-        cache: The folder.
+        cache_dir: The folder.
         dataset: An `ImageDataset`.
         progress: `progress(what)` returns a wrapper of iterables that shows how far `what` is.
+
+    Returns:
+        The `Reference`.
+
+    Raises:
+        EvaluationError: when the cache cannot be written.
     """
     judge = train_judge(
         dataset.train_images,
@@ -111,29 +132,18 @@ def make_reference(cache, dataset, progress):
         progress("small classifier on real images"),
     )
     reference = Reference(
-        judge,
-        accuracy(test_logits, dataset.test_labels),
-        train_features,
-        dataset.train_labels,
-        dataset.test_images,
-        dataset.test_labels,
-        test_logits,
-        test_features,
-        on_real,
+        judge=judge,
+        judge_accuracy=accuracy(test_logits, dataset.test_labels),
+        train_features=train_features,
+        train_labels=dataset.train_labels,
+        test_images=dataset.test_images,
+        test_labels=dataset.test_labels,
+        test_logits=test_logits,
+        test_features=test_features,
+        train_on_real_accuracy=on_real,
     )
-    _write(reference_path(cache, dataset.description()), reference)
+    _write(reference_path(cache_dir, dataset.description()), reference)
     return reference
-
-
-def small_classifier_accuracy(
-    images, labels, test_images, test_labels, num_classes, dataset, progress
-):
-    """Trains a small classifier on some images and returns its accuracy on others (Ravuri and Vinyals, 2019)."""
-    steps = min(SMALL_STEPS, SMALL_EPOCHS * max(1, len(images) // BATCH))
-    small = train_judge(
-        images, labels, num_classes, dataset, width=SMALL_WIDTH, steps=steps, progress=progress
-    )
-    return accuracy(judged(small, test_images)[0], test_labels)
 
 
 def _write(path, reference):
@@ -150,5 +160,5 @@ def _write(path, reference):
         write_whole(path, buffer.getvalue())
     except OSError as error:
         raise EvaluationError(
-            f"--cache_dir: cannot write {path}: {error.strerror or error}"
+            f"`cache_dir`: cannot write {path}: {error.strerror or error}"
         ) from error

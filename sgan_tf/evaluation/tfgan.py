@@ -1,7 +1,8 @@
 """The one place that knows how to import TF-GAN on a current TensorFlow.
 
-TF-GAN 2.1.0 cannot be imported whole: it needs `tf.estimator`, which left TensorFlow in 2.16. Its scoring
-mathematics does not. So its parent packages are replaced by empty ones while the module that is wanted is imported.
+TF-GAN 2.1.0 cannot be imported whole: it needs `tf.estimator`, which left TensorFlow in 2.16. Its
+scoring mathematics does not. So its parent packages are replaced by empty ones while the module
+that is wanted is imported.
 """
 
 import functools
@@ -14,19 +15,15 @@ _PARENTS = ("tensorflow_gan", "tensorflow_gan.python", "tensorflow_gan.python.ev
 
 
 @functools.cache
-def classifier_metrics():
-    """Returns TF-GAN's module `classifier_metrics`, at the cost of importing TensorFlow Probability on the first call.
+def classifier_metrics() -> types.ModuleType:
+    """Returns TF-GAN's module `classifier_metrics`.
 
-    Its kernel distance is wrong under XLA; call it outside of `jit_compile`.
+    The first call imports TensorFlow Probability. The module's kernel distance is wrong under XLA;
+    call it outside of `jit_compile`.
     """
-    whole = {
-        name: module
-        for name, module in sys.modules.items()
-        if name.split(".")[0] == "tensorflow_gan"
-    }
-    root = importlib.util.find_spec("tensorflow_gan").submodule_search_locations[
-        0
-    ]  # runs nothing of it
+    whole = {name: sys.modules[name] for name in _loaded()}
+    spec = importlib.util.find_spec("tensorflow_gan")  # runs nothing of it
+    root = spec.submodule_search_locations[0]
     for name in _PARENTS:
         parent = types.ModuleType(name)
         parent.__path__ = ["/".join([root, *name.split(".")[1:]])]
@@ -34,6 +31,10 @@ def classifier_metrics():
     try:
         return importlib.import_module("tensorflow_gan.python.eval.classifier_metrics")
     finally:
-        for name in [name for name in sys.modules if name.split(".")[0] == "tensorflow_gan"]:
+        for name in _loaded():
             del sys.modules[name]
         sys.modules.update(whole)
+
+
+def _loaded():
+    return [name for name in sys.modules if name.split(".")[0] == "tensorflow_gan"]

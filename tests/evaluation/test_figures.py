@@ -1,6 +1,10 @@
+import shutil
 import types
 
 import numpy as np
+import pytest
+from PIL import Image
+from processes import module, refused, run
 
 from sgan_tf.evaluation.figures import factors, nearest_images, panels, training_curves, variations
 from sgan_tf.images import image_grid
@@ -9,7 +13,7 @@ SIDE = 32
 
 
 class Labelled:
-    """A stack double that writes into each image what made it: its label, z_1 and z_0 in the three channels."""
+    """A stack double whose images tell what made them: label, z_1 and z_0 in the three channels."""
 
     class_names = [f"c{i}" for i in range(10)]
     levels = [types.SimpleNamespace(index=i) for i in range(2)]
@@ -36,42 +40,30 @@ def tiles(picture, rows, columns=10):
 def test_variations_fix_all_but_the_lowest_noise():
     grid = tiles(variations(Labelled()), 10)
     label, z_1, z_0 = np.moveaxis(grid, -1, 0)
-    assert (
-        (np.ptp(label, 1) == 0).all()
-        and (np.ptp(z_1, 1) == 0).all()
-        and (np.ptp(z_0, 1) > 50).all()
-    )
+    assert (np.ptp(label, 1) == 0).all() and (np.ptp(z_1, 1) == 0).all()
+    assert (np.ptp(z_0, 1) > 50).all()
     assert len(np.unique(z_1[:, 0])) > 7
 
 
 def test_factors_vary_one_thing_a_row():
     grid = tiles(factors(Labelled()), 9)
     spread = np.ptp(grid, axis=1) > 50
-    np.testing.assert_array_equal(
-        spread, np.tile(np.eye(3, dtype=bool), (3, 1))
-    )  # y, then z_1, then z_0, of three bases
+    # y, then z_1, then z_0, of three bases
+    np.testing.assert_array_equal(spread, np.tile(np.eye(3, dtype=bool), (3, 1)))
 
 
 def test_a_copied_training_image_is_its_own_nearest():
-    train = (
-        (255 * Labelled().decode(np.arange(10).repeat(10), Labelled().noise(100, 0)))
-        .round()
-        .astype(np.uint8)
-    )
-    grid = tiles(
-        nearest_images(Labelled(), lambda images: images[:, 0, 0], train, train[:, 0, 0]), 20
-    )
+    images = Labelled().decode(np.arange(10).repeat(10), Labelled().noise(100, 0))
+    train = np.round(255 * images).astype(np.uint8)
+    sheet = nearest_images(Labelled(), lambda images: images[:, 0, 0], train, train[:, 0, 0])
+    grid = tiles(sheet, 20)
     np.testing.assert_array_equal(grid[::2], grid[1::2])
 
 
 def test_panels_are_titled_and_three_a_row():
-    sheet = panels(
-        {
-            f"title {i}": image_grid(np.full((1, SIDE, SIDE, 1), 30 * i, np.uint8), 1)
-            for i in range(4)
-        }
-    )
-    one = panels({"title": image_grid(np.zeros((1, SIDE, SIDE, 1), np.uint8), 1)})
+    grids = [image_grid(np.full((1, SIDE, SIDE, 1), 30 * i, np.uint8), 1) for i in range(4)]
+    sheet = panels({f"title {i}": grid for i, grid in enumerate(grids)})
+    one = panels({"title": grids[0]})
     assert sheet.width == 3 * one.width and sheet.height == 2 * one.height
 
 
@@ -100,3 +92,15 @@ def test_curves_are_drawn_for_every_stage():
     ]
     picture = np.asarray(training_curves(metrics).convert("L"))
     assert picture.shape[1] > picture.shape[0] and (picture < 250).mean() > 0.01
+
+
+@pytest.mark.slow
+def test_the_program_draws_a_run(finished, tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(finished[0], run_dir)
+    printed, _ = run(module("figures"), ["--run_dir", run_dir])
+    for name in ("samples.png", "variations.png", "factors.png", "curves.png"):
+        assert str(run_dir / name) in printed
+        picture = Image.open(run_dir / name)
+        assert picture.width >= 300 and picture.height >= 280
+    assert "is not a run" in refused(module("figures"), ["--run_dir", tmp_path])

@@ -3,11 +3,17 @@
 import numpy as np
 import tensorflow as tf
 
+from sgan_tf.evaluation.view import View
+
+ORDER = 70
+SCORES = {
+    "ms_ssim_.+": "mean similarity of two images of the class; above the real one: less diverse"
+}
 MS_SSIM_SIDE = 176  # least side for the five scales of MS-SSIM with its window of 11 pixels
 WINDOW = 11
 
 
-def mean_pairwise_ssim(images, pairs=200, seed=0):
+def mean_pairwise_ssim(images: np.ndarray, pairs: int = 200, seed: int = 0) -> float:
     """Mean similarity of random pairs of images; near 1 when a class has collapsed.
 
     Args:
@@ -16,8 +22,8 @@ def mean_pairwise_ssim(images, pairs=200, seed=0):
         seed: Of their choice.
 
     Returns:
-        Float: MS-SSIM (Wang et al., 2003) for images of at least 176 pixels; plain SSIM for smaller ones, with a window
-        as wide as fits.
+        Float: MS-SSIM (Wang et al., 2003) for images of at least 176 pixels; plain SSIM for
+        smaller ones, with a window as wide as fits.
     """
     rng = np.random.default_rng(seed)
     first = rng.integers(0, len(images), pairs)
@@ -29,10 +35,15 @@ def mean_pairwise_ssim(images, pairs=200, seed=0):
             for i, j in zip(first, second)
         ]
     else:
-        values = tf.image.ssim(
-            tf.constant(images[first]),
-            tf.constant(images[second]),
-            255,
-            filter_size=min(WINDOW, side),
-        ).numpy()
+        a, b = tf.constant(images[first]), tf.constant(images[second])
+        values = tf.image.ssim(a, b, 255, filter_size=min(WINDOW, side)).numpy()
     return float(np.mean(values, dtype=np.float64))
+
+
+def measure(view: View) -> dict[str, float]:
+    groups = {name: view.images[view.labels == c] for c, name in enumerate(view.class_names)}
+    return {
+        f"ms_ssim_{name}": mean_pairwise_ssim(group)
+        for name, group in groups.items()
+        if len(group) > 1
+    }

@@ -1,0 +1,14 @@
+"""How widely the images of a class spread, in pixels."""
+
+from sgan_tf.evaluation.view import View
+from sgan_tf.spread import class_spread
+
+ORDER = 80
+SCORES = {"class_spread": "spread inside a class over the real one; near 0: collapsed"}
+MOST = 10_000  # images of each kind that it is measured on
+
+
+def measure(view: View) -> dict[str, float]:
+    reference = view.reference
+    real = class_spread(reference.test_images[:MOST], reference.test_labels[:MOST])
+    return {"class_spread": class_spread(view.images[:MOST], view.labels[:MOST]) / real}

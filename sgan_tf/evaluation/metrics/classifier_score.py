@@ -1,0 +1,47 @@
+"""Classifier score; with Inception 2015-12-05 as the classifier, the Inception score."""
+
+import numpy as np
+import tensorflow as tf
+
+from sgan_tf.evaluation.protocol import short
+from sgan_tf.evaluation.tfgan import classifier_metrics
+from sgan_tf.evaluation.view import View
+
+ORDER = 10
+SCORES = {
+    r"cs[\dkx_]+": "classifier score: confident and evenly spread classes; blind to collapse "
+    "inside a class (higher is better)",
+    r"cs[\dkx_]+_std": "its standard deviation over ten parts",
+}
+SPLITS = 10
+
+
+def classifier_score(logits: np.ndarray, splits: int = SPLITS) -> tuple[float, float]:
+    """`exp(E KL(p(y|x) || p(y)))` (Salimans et al., 2016), over equal splits of the samples.
+
+    It rises with confident and evenly spread classes, and is blind to collapse inside a class.
+    TF-GAN does the mathematics, in float64.
+
+    Args:
+        logits: `[N, K]`, in random order; rows beyond a multiple of `splits` are left out.
+        splits: Number of parts.
+
+    Returns:
+        `(mean, standard deviation)` over the parts.
+    """
+    logits = np.asarray(logits, np.float64)
+    size = len(logits) // splits
+    score = classifier_metrics().classifier_score_from_logits
+    scores = [float(score(tf.constant(logits[i * size :][:size]))) for i in range(splits)]
+    return float(np.mean(scores)), float(np.std(scores))
+
+
+def named_score(prefix: str, logits: np.ndarray, samples: int) -> dict[str, float]:
+    """Returns the classifier score under a name that tells the samples and the parts' size."""
+    mean, deviation = classifier_score(logits)
+    name = f"{prefix}{short(samples)}_{SPLITS}x{short(samples // SPLITS)}"
+    return {name: mean, f"{name}_std": deviation}
+
+
+def measure(view: View) -> dict[str, float]:
+    return named_score("cs", view.logits, view.samples)

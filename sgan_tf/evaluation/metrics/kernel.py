@@ -1,0 +1,37 @@
+"""Kernel distance of the judge's features; of Inception's features it would be the KID."""
+
+import numpy as np
+import tensorflow as tf
+
+from sgan_tf.evaluation.tfgan import classifier_metrics
+from sgan_tf.evaluation.view import View
+
+ORDER = 30
+SCORES = {r"kcd[\dk]+": "kernel distance to the training set's, unbiased (lower)"}
+BLOCK = 1000  # rows of a block
+
+
+def kernel_distance(real: np.ndarray, fake: np.ndarray) -> float:
+    """Squared maximum mean discrepancy with the kernel `(x.y / D + 1)^3` (Bińkowski et al., 2018).
+
+    TF-GAN does the mathematics, in float64.
+
+    Args:
+        real, fake: `[N, D]`, `[M, D]`, each in random order. The first min(N, M) rows of each are
+            compared, in blocks of up to 1,000: blocks of very different sizes would add variance.
+
+    Returns:
+        Float; unbiased, so it may fall below 0 where both are alike.
+    """
+    count = min(len(real), len(fake))
+    return float(
+        classifier_metrics().kernel_classifier_distance_from_activations(
+            tf.constant(np.asarray(real[:count], np.float64)),
+            tf.constant(np.asarray(fake[:count], np.float64)),
+            max_block_size=BLOCK,
+        )
+    )
+
+
+def measure(view: View) -> dict[str, float]:
+    return {f"kcd{view.count}": kernel_distance(view.reference.train_features, view.features)}

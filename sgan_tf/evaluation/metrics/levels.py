@@ -1,0 +1,49 @@
+"""What a level does with its noise: the spread of its h_i, and how well Q_i reads z_i from it."""
+
+import numpy as np
+
+from sgan_tf.evaluation.view import View
+from sgan_tf.images import as_float
+from sgan_tf.spread import conditional_spread, spread
+
+ORDER = 90
+SCORES = {
+    r"spread_h_\d+": "spread of generated h_i over that of real h_i",
+    r"conditional_spread_h_\d+": "spread of generated h_i for one condition; under 0.05: the "
+    "level ignores its noise",
+    r"noise_recovery_\d+": "how well Q_i recovers z_i from h_i: 1 exactly, 0 not at all",
+}
+REAL = 2000  # test images whose h_i the generated ones are compared with
+CONDITIONS, DRAWS = 100, 10  # generated h_i: so many draws of noise for each of so many conditions
+
+
+def noise_recovery(estimate: np.ndarray, noise: np.ndarray) -> float:
+    """`1 - E (estimate - z)^2 / Var z`: 1 when the noise is known exactly, 0 when its mean is.
+
+    Args:
+        estimate, noise: `[N, z_dim]`.
+    """
+    return 1 - float(np.mean((estimate - noise) ** 2)) / float(np.var(noise))
+
+
+def measure(view: View) -> dict[str, float]:
+    if view.stack is None:  # the spreads of samples are measured by the real ones
+        return {f"spread_h_{i}": 1.0 for i in range(view.levels)}
+    stack, images = view.stack, view.reference.test_images[:REAL]
+    real = [as_float(images), *stack.infer_noise(images).features]
+    rows = np.arange(CONDITIONS * DRAWS) // DRAWS
+    labels = view.reference.test_labels[rows % len(view.reference.test_labels)]
+    fixed = [z[rows] for z in stack.noise(CONDITIONS, view.seed + 1)]
+    fresh = stack.noise(len(rows), view.seed + 2)
+    scores = {}
+    for level in stack.levels:
+        i = level.index
+        # One h_{i+1} for each group of rows: the levels above see the group's noise.
+        h = stack.features(labels, [*fresh[: i + 1], *fixed[i + 1 :]], i)
+        groups = h.reshape(CONDITIONS, DRAWS, *h.shape[1:])
+        scale = spread(real[i])
+        estimate = np.asarray(level.discriminator(h, logits=False)[1])
+        scores[f"spread_h_{i}"] = spread(h) / scale
+        scores[f"conditional_spread_h_{i}"] = conditional_spread(groups) / scale
+        scores[f"noise_recovery_{i}"] = noise_recovery(estimate, fresh[i])
+    return scores

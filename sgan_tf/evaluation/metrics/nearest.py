@@ -1,0 +1,59 @@
+"""How far samples are from the training images they are nearest to: memorisation."""
+
+import numpy as np
+
+from sgan_tf.evaluation.distances import blocks, squared_distances
+from sgan_tf.evaluation.protocol import Wrapper, unseen
+from sgan_tf.evaluation.view import View
+
+ORDER = 100
+SCORES = {
+    "nn_ratio": "distance to the nearest training image over that of test images; near 0: memorised"
+}
+MOST = 10_000  # samples that it is measured on
+
+
+def nearest(
+    queries: np.ndarray, rows: np.ndarray, progress: Wrapper = unseen
+) -> tuple[np.ndarray, np.ndarray]:
+    """Finds each query's nearest row, in float64.
+
+    Args:
+        queries, rows: `[N, D]`, `[M, D]`.
+        progress: Wraps the iterable of blocks.
+
+    Returns:
+        `(indices [N], Euclidean distances float64 [N])`.
+    """
+    queries, rows = np.asarray(queries, np.float64), np.asarray(rows, np.float64)
+    indices, distances = np.empty(len(queries), np.int64), np.empty(len(queries))
+    for block, squares in squared_distances(queries, rows, progress):
+        indices[block] = squares.argmin(1)
+    # Once more from the differences: |a|^2 + |b|^2 - 2ab leaves 1e-8 where two rows are the same.
+    for block in blocks(len(queries)):
+        distances[block] = np.linalg.norm(queries[block] - rows[indices[block]], axis=1)
+    return indices, distances
+
+
+def nearest_ratio(
+    fake: np.ndarray, train: np.ndarray, test: np.ndarray, progress: Wrapper = unseen
+) -> float:
+    """Mean distance of samples to their nearest training image, over that of test images.
+
+    Near 1: samples are as far from the training images as unseen real ones are. Near 0: they are
+    copies.
+
+    Args:
+        fake, train, test: Features `[N, D]` of each.
+        progress: Wraps the iterable of blocks.
+    """
+    fake_distances = nearest(fake, train, progress)[1]
+    return float(fake_distances.mean() / nearest(test, train, progress)[1].mean())
+
+
+def measure(view: View) -> dict[str, float]:
+    if view.stack is None:  # the samples' distances are measured by those of the test set
+        return {"nn_ratio": 1.0}
+    reference, progress = view.reference, view.progress("nearest training images")
+    train, test = reference.train_features, reference.test_features
+    return {"nn_ratio": nearest_ratio(view.features[:MOST], train, test, progress)}

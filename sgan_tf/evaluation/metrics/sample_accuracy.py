@@ -1,0 +1,11 @@
+"""Whether samples show the class that was asked for."""
+
+from sgan_tf.evaluation.judge import accuracy
+from sgan_tf.evaluation.view import View
+
+ORDER = 50
+SCORES = {"sample_accuracy": "how often the judge sees the class that was asked for (higher)"}
+
+
+def measure(view: View) -> dict[str, float]:
+    return {"sample_accuracy": accuracy(view.logits, view.labels)}

@@ -1,0 +1,26 @@
+"""What a classifier learns of real images from samples alone (Ravuri and Vinyals, 2019)."""
+
+from sgan_tf.evaluation.judge import small_classifier_accuracy
+from sgan_tf.evaluation.view import View
+
+ORDER = 60
+SCORES = {
+    "train_on_fake_accuracy": "test accuracy of a small classifier trained on samples; real: "
+    "trained on real images (higher)"
+}
+
+
+def measure(view: View) -> dict[str, float]:
+    reference = view.reference
+    if view.stack is None:  # trained on the training images, once a data set
+        return {"train_on_fake_accuracy": reference.train_on_real_accuracy}
+    accuracy = small_classifier_accuracy(
+        view.images,
+        view.labels,
+        reference.test_images,
+        reference.test_labels,
+        len(view.class_names),
+        view.dataset,
+        view.progress("small classifier on samples"),
+    )
+    return {"train_on_fake_accuracy": accuracy}

@@ -1,0 +1,57 @@
+"""What a metric sees: the samples of a stack, or the real test set in their place."""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from sgan_tf.evaluation.protocol import Progress, short, silent
+from sgan_tf.evaluation.reference import Reference
+from sgan_tf.models.stacked_gan import StackedGAN
+
+
+class Published(NamedTuple):
+    """What Inception sees in the images, and in the training images."""
+
+    logits: np.ndarray  # [N, 1008]
+    features: np.ndarray  # [N, 2048]
+    train_features: np.ndarray  # [M, 2048]
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """Images and all that is known of them; samples and the real test set are each seen as one.
+
+    Attributes:
+        images, labels: uint8 `[N, H, W, C]` and int32 `[N]`, in random order.
+        logits, features: What the judge sees in them, float32 `[N, K]` and `[N, D]`.
+        reference: The data set's `Reference`, its test rows in random order.
+        dataset: The data set's name.
+        class_names: K strings.
+        samples: How many samples were asked for. It is part of scores' names, of the real test
+            set's too, whose own number of images is N.
+        seed: Of the samples.
+        levels: Number of the stack's levels.
+        stack: The `StackedGAN` that drew the images; None where they are the real test set.
+        inception: A `Published`; None unless the published scale was asked for.
+        progress: `progress(what)` returns a wrapper of iterables that shows how far `what` is.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    logits: np.ndarray
+    features: np.ndarray
+    reference: Reference
+    dataset: str
+    class_names: list[str]
+    samples: int
+    seed: int
+    levels: int
+    stack: StackedGAN | None = None
+    inception: Published | None = None
+    progress: Progress = silent
+
+    @property
+    def count(self) -> str:
+        """The number of samples as the names of scores have it: `50k`."""
+        return short(self.samples)
