@@ -29,8 +29,8 @@ def bench():
     import keras
     import numpy as np
 
-    from sgan_tf.serving.export import export
     from sgan_tf.loading import load
+    from sgan_tf.serving.export import export
 
     stack = load(FLAGS.run_dir)
     with tempfile.TemporaryDirectory() as folder:

@@ -2,8 +2,8 @@
 
     python docs/entropy_loss.py
 
-Prints how widely the images of one class spread, in units of the real spread, and draws ten of each class into the
-file that the argument names, by default docs/entropy_loss.png.
+Prints how widely the images of one class spread, in units of the real spread, and draws ten of each
+class into the file that the argument names, by default docs/entropy_loss.png.
 """
 
 import sys
@@ -22,7 +22,7 @@ Z_DIM, CLASSES, SIDE, BATCH, STEPS = 8, 10, 8, 64, 2500
 
 
 class ConditionalGAN(keras.Model):
-    """Generator, discriminator and a classifier's loss: what the paper calls L_adv + L_cond. `lambda_ent` adds L_ent."""
+    """G, D and a classifier's loss: the paper's L_adv + L_cond; `lambda_ent` adds L_ent."""
 
     def __init__(self, classifier, lambda_ent):
         super().__init__()
@@ -142,7 +142,8 @@ def main():
         spread = class_spread(images, labels) / class_spread(real, dataset.train_labels)
         right = np.mean(np.argmax(classifier(images), -1) == labels)
         print(
-            f"lambda_ent {lambda_ent:g}: spread in a class {spread:.3f} of the real one, {100 * right:.1f} % of the right class"
+            f"lambda_ent {lambda_ent:g}: spread in a class {spread:.3f} of the real one, "
+            f"{100 * right:.1f} % of the right class"
         )
         pictures[f"lambda_ent {lambda_ent:g}"] = image_grid(
             images.reshape(CLASSES, 100, SIDE, SIDE, 1)[:, :10].reshape(-1, SIDE, SIDE, 1), 10

@@ -75,8 +75,8 @@ class Run:
                 exists = False
             if not exists and not writes:
                 raise RunError(
-                    f"`run_dir`: {run.path} does not hold what worker 0 has made there; all workers "
-                    "have to share the folder"
+                    f"`run_dir`: {run.path} does not hold what worker 0 has made there; all "
+                    "workers have to share the folder"
                 )
             run._open(config, exists, keep_epochs)
         except OSError as error:
@@ -155,7 +155,8 @@ class Run:
             self._held.enter_context(sole_writer(self.path / "lock"))
         except InUse as error:
             raise RunError(
-                f"`run_dir`: {self.path} is in use by {error}; wait for it, or choose another folder"
+                f"`run_dir`: {self.path} is in use by {error}; wait for it, or choose another "
+                "folder"
             ) from error
 
     def _clear(self):

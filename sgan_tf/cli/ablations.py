@@ -12,9 +12,9 @@ import pathlib
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.config import PRESETS
 from sgan_tf.datasets import load_dataset
 from sgan_tf.evaluation.ablations import ROWS, markdown, row_config, shared_stages, summarize
+from sgan_tf.presets import PRESETS
 
 FLAGS = flags.FLAGS
 
@@ -105,9 +105,9 @@ def _train_and_score(configs, dataset, strategy, out, log, signals):
 
 def _train(config, run, dataset, strategy, finished, signals):
     """Trains what no other run has trained to the same weights; returns the run's stack."""
-    from sgan_tf.training.pipeline import Pipeline, load, record_facts
+    from sgan_tf.loading import load
+    from sgan_tf.training.pipeline import Pipeline
 
-    record_facts(run, dataset)
     for other, source in finished:
         run.adopt(
             source, [stage for stage in shared_stages(config, other) if stage in config.stages()]

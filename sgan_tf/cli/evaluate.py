@@ -42,15 +42,15 @@ def define_flags() -> None:
 
 
 def evaluate() -> None:
-    from sgan_tf.evaluation.protocol import check_samples, read_data
+    from sgan_tf.evaluation.protocol import check_samples
     from sgan_tf.run import Run, read_config
 
     # What can be refused is refused before TensorFlow is imported.
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
-    data = read_data(run)
+    data = run.data()
     check_samples(FLAGS.samples, len(data["class_names"]))
     app.import_tensorflow()
-    from sgan_tf.training.pipeline import load
+    from sgan_tf.loading import load
 
     stack = load(FLAGS.run_dir, as_is=True)
     other = load(FLAGS.without_entropy) if FLAGS.without_entropy else None

@@ -22,8 +22,8 @@ def figures() -> None:
     app.import_tensorflow()
 
     from sgan_tf.evaluation import figures as drawing
+    from sgan_tf.loading import load
     from sgan_tf.run import Run
-    from sgan_tf.training.pipeline import load
 
     stack, run = load(FLAGS.run_dir), Run(FLAGS.run_dir)
     for draw in (drawing.samples, drawing.variations, drawing.factors):

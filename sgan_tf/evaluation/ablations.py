@@ -12,7 +12,8 @@ import re
 
 import numpy as np
 
-from sgan_tf.config import Config, make_config
+from sgan_tf.config import Config
+from sgan_tf.presets import make_config
 
 
 @dataclasses.dataclass(frozen=True)

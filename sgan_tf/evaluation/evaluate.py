@@ -15,7 +15,6 @@ from sgan_tf.evaluation.protocol import (
     Progress,
     Wrapper,
     check_samples,
-    read_data,
     silent,
     unseen,
 )
@@ -153,7 +152,7 @@ def evaluate_run(
     Returns:
         A dictionary for JSON, with the scores under `samples` and `real`.
     """
-    data = read_data(run)
+    data = run.data()
     scores = evaluate(stack, reference, data, samples, seed, inception, train_images, progress)
     warnings = [
         f"{name} is not finished; it was measured as it is" for name in run.unfinished(config)

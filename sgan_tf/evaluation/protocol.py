@@ -1,10 +1,8 @@
 """What an evaluation shares: its errors, its number of samples, how it shows its progress."""
 
-import json
 from collections.abc import Callable, Iterable
 
 from sgan_tf.errors import UserError
-from sgan_tf.run import Run, RunError
 
 LEAST_SAMPLES = 40  # a tenth of them must have a distribution, and each needs three neighbours
 
@@ -39,18 +37,3 @@ def check_samples(samples: int, num_classes: int) -> None:
             f"`samples`: {samples} are too few for {num_classes} classes; at least {least} are "
             "needed"
         )
-
-
-def read_data(run: Run) -> dict:
-    """Returns the description of the images that a run was trained on: its `data.json`.
-
-    Raises:
-        RunError: when training has not come so far.
-    """
-    path = run.path / "data.json"
-    if not path.exists():
-        raise RunError(
-            f"`run_dir`: {run.path} is not trained: encoder is not finished; run train.py again "
-            "to resume it"
-        )
-    return json.loads(path.read_text())

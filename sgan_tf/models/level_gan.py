@@ -132,10 +132,9 @@ class LevelGAN(AdversarialModel):
         real, *upper = x if isinstance(x, (list, tuple)) else [x]
         real = unit_images(real)
         if self.is_top:
-            upper = y
-        else:
-            upper = upper[0] if upper else self.stage(real, training=False)
-        return LevelBatch(real, self.condition(upper), y)
+            return LevelBatch(real, self.condition(y), y)
+        condition = self.condition(upper[0]) if upper else self.stage(real, training=False)
+        return LevelBatch(real, condition, y)
 
     def discriminator_objective(self, batch, seed, training=True):
         z = self.draw_noise(seed, tf.shape(batch.real)[0])

@@ -130,8 +130,8 @@ def check(
 
 
 def _sampler(run_dir, max_batch):
-    from sgan_tf.serving.sampler import Sampler
     from sgan_tf.loading import load
+    from sgan_tf.serving.sampler import Sampler
 
     stack = load(run_dir)
     return Sampler(stack, stack.class_names, max_batch)

@@ -17,11 +17,11 @@ class Gallery:
     def __init__(self, dataset, collapsed=False, wrong_labels=False):
         self.dataset, self.collapsed, self.wrong_labels = dataset, collapsed, wrong_labels
         self.encoder = types.SimpleNamespace(image_shape=dataset.image_shape)
-        self.levels = [types.SimpleNamespace(index=0, discriminator=self._estimate_noise)]
+        self.levels = [types.SimpleNamespace(index=0, estimate_noise=self._estimate_noise)]
 
     @staticmethod
-    def _estimate_noise(h, logits):
-        return None, np.full((len(h), 4), 0.5)
+    def _estimate_noise(h):
+        return np.full((len(h), 4), 0.5)
 
     def noise(self, count, seed):
         return [np.random.default_rng(seed).random((count, 4))]

@@ -1,6 +1,6 @@
 import pytest
 
-from sgan_tf.evaluation.protocol import EvaluationError, check_samples, read_data, short
+from sgan_tf.evaluation.protocol import EvaluationError, check_samples, short
 from sgan_tf.run import Run, RunError
 
 
@@ -19,4 +19,4 @@ def test_too_few_samples():
 
 def test_a_run_without_data(tmp_path):
     with pytest.raises(RunError, match="`run_dir`: .* is not trained: encoder is not finished"):
-        read_data(Run(tmp_path))
+        Run(tmp_path).data()

@@ -42,7 +42,7 @@ def measure(view: View) -> dict[str, float]:
         h = stack.features(labels, [*fresh[: i + 1], *fixed[i + 1 :]], i)
         groups = h.reshape(CONDITIONS, DRAWS, *h.shape[1:])
         scale = spread(real[i])
-        estimate = np.asarray(level.discriminator(h, logits=False)[1])
+        estimate = np.asarray(level.estimate_noise(h))
         scores[f"spread_h_{i}"] = spread(h) / scale
         scores[f"conditional_spread_h_{i}"] = conditional_spread(groups) / scale
         scores[f"noise_recovery_{i}"] = noise_recovery(estimate, fresh[i])

@@ -1,0 +1,29 @@
+"""A short training learns: right classes, and images that differ for one condition."""
+
+import numpy as np
+import pytest
+
+import sgan_tf
+from sgan_tf.evaluation.evaluate import evaluate
+
+EPOCHS = {"encoder": 25, "levels.0": 30, "levels.1": 40, "joint": 0}
+
+
+@pytest.mark.slow
+def test_a_short_training_learns_the_classes_and_uses_its_noise(digits, reference, tmp_path):
+    overrides = [f"{stage}.epochs={epochs}" for stage, epochs in EPOCHS.items()]
+    config = sgan_tf.make_config("digits", overrides=overrides)
+    run = sgan_tf.Run.open(tmp_path / "run", config)
+    untrained = sgan_tf.build(config, digits.image_shape, digits.class_names)[1]
+    stack = sgan_tf.Pipeline(config, run, digits, sample_every=0).train()
+    before, after = (
+        evaluate(s, reference, digits.description(), 1000)["samples"] for s in (untrained, stack)
+    )
+    assert before["sample_accuracy"] < 0.3 and after["sample_accuracy"] > 0.85
+    assert after["fcd1k_train"] < 0.2 * before["fcd1k_train"]
+    assert after["precision1k"] > 0.3 and after["recall1k"] > 0.3
+    for level in range(2):
+        assert 0.2 < after[f"conditional_spread_h_{level}"] < 1.5
+    losses = [line for line in run.read_metrics() if line["stage"] == "level0"]
+    assert losses[-1]["ent_0"] < 0.5 / 12 < losses[0]["ent_0"]
+    assert np.isfinite(list(after.values())).all()
