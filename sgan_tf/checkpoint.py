@@ -45,6 +45,17 @@ class Checkpoint:
     Args:
         path: Of the file, `pathlib.Path`; it need not exist.
         stage: The stage's name, for messages.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> checkpoint, weight = Checkpoint(folder / "g.safetensors", "level0"), keras.Variable([1.0])
+    >>> checkpoint.save({"generator": [weight]}, step=7, done=False)
+    >>> weight.assign([0.0]), checkpoint.resume({"generator": [weight]}, reported=0)[0]
+    (..., 7)
+    >>> weight.numpy()
+    array([1.], dtype=float32)
     """
 
     def __init__(self, path: pathlib.Path, stage: str):

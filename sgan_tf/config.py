@@ -92,7 +92,17 @@ class JointConfig:
 
 @dataclass
 class Config:
-    """All that decides the weights a run ends with, but for images and versions of libraries."""
+    """All that decides the weights a run ends with, but for images and versions of libraries.
+
+    Example:
+
+    >>> from sgan_tf import make_config
+    >>> config = make_config("digits")
+    >>> Config.from_json(config.to_json()) == config
+    True
+    >>> config.differences(make_config("digits", seed=1))
+    ['seed: 0 -> 1']
+    """
 
     dataset: str = "digits"
     preset: str = "digits"

@@ -29,6 +29,14 @@ class Run:
         path: The folder.
         writes: Whether this process writes to it: of several workers the chief alone does, and what
             the others write is dropped.
+
+    Example:
+
+    >>> import tempfile
+    >>> from sgan_tf import make_config
+    >>> run = Run.open(tempfile.mkdtemp(), make_config("digits"))
+    >>> run.unfinished(run.config)
+    ['encoder (step 0)', 'level0 (step 0)', 'level1 (step 0)', 'joint (step 0)']
     """
 
     def __init__(self, path, writes: bool = True):

@@ -21,6 +21,17 @@ class Adversarial:
     Attributes:
         class_logits: D has K logits, one a class, in place of one; D is then taught the classes of
             real images as well, by `label_loss`.
+
+    Example:
+
+    >>> class LeastSquares(Adversarial):
+    ...     def discriminator(self, real, fake):
+    ...         return ops.mean((real - 1) ** 2) + ops.mean(fake**2)
+    ...
+    ...     def generator(self, fake):
+    ...         return ops.mean((fake - 1) ** 2)
+    >>> float(LeastSquares().generator(ops.zeros((4, 1))))
+    1.0
     """
 
     class_logits = False
