@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sgan_tf.batches import batches, epoch_order
+from sgan_tf.batches import Share, batches, epoch_order
 from sgan_tf.datasets import load_dataset
 from sgan_tf.errors import DataError
 
@@ -86,6 +86,27 @@ def test_a_shifted_batch_moves_alike_and_black_comes_in():
         whole[7:], batches([images], 10, seed=1, start_step=7, shift=2).as_numpy_iterator()
     ):
         np.testing.assert_array_equal(expected, got)
+
+
+def test_arrays_are_neither_copied_nor_made_constants():
+    images = np.zeros((20, 4, 4, 1), np.uint8)
+    data = batches([images], 10, seed=1)
+    images[:] = 51  # what is read later is what is there then
+    np.testing.assert_allclose(next(data.as_numpy_iterator())[0], 0.2)
+
+
+@pytest.mark.parametrize("total", [2, 5])
+def test_the_shares_of_replicas_are_the_rows_of_the_whole(total):
+    arrays = [np.arange(40).reshape(40, 1), np.arange(40)]
+    whole = list(batches(arrays, 10, seed=1).take(6).as_numpy_iterator())
+    for first, count in ((0, 1), (total - 2, 2)):
+        share = Share(first, count, total)
+        parts = list(batches(arrays, 10, seed=1, share=share).take(6 * count).as_numpy_iterator())
+        for step, (rows, labels) in enumerate(whole):
+            mine = slice(first * 10 // total, (first + count) * 10 // total)
+            got = parts[step * count : (step + 1) * count]
+            np.testing.assert_array_equal(np.concatenate([p[0] for p in got]), rows[mine])
+            np.testing.assert_array_equal(np.concatenate([p[1] for p in got]), labels[mine])
 
 
 def test_fewer_images_than_a_batch():

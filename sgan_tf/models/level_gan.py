@@ -91,11 +91,11 @@ class LevelGAN(AdversarialModel):
         **kwargs,
     ):
         config = config or LevelConfig()
-        self_adversarial = adversarial or ADVERSARIAL[config.adversarial]()
+        game = adversarial or ADVERSARIAL[config.adversarial]()
         weights = dict(config.regularizers) if config.lambda_adv else {}
         terms = {
             "d_loss": config.lambda_adv,
-            "label": config.lambda_adv * config.lambda_label * self_adversarial.class_logits,
+            "label": config.lambda_adv * config.lambda_label * game.class_logits,
             **weights,
             "adv": config.lambda_adv,
             "cond": config.lambda_cond,
@@ -107,7 +107,7 @@ class LevelGAN(AdversarialModel):
         self.generator, self.discriminator, self.stage = generator, discriminator, stage
         self.config, self.index, self.num_classes = config, index, num_classes
         self.is_top = num_classes is not None
-        self.adversarial = self_adversarial
+        self.adversarial = game
         self.regularizers = {**REGULARIZERS, **(regularizers or {})}
         self.augment = augment or _named_augmentations(config.augment)
         self._own = {
