@@ -15,7 +15,8 @@ from sgan_tf.presets import PRESETS, make_config
 FLAGS = flags.FLAGS
 CLASSES = 10
 # Training images and channels: what a row of `datasets.DATASETS` does not tell before it is loaded.
-IMAGES = {"digits": (1497, 1), "mnist": (60000, 1), "svhn": (73257, 3), "cifar10": (50000, 3)}
+IMAGES = {"digits": (1497, 1), "mnist": (60000, 1), "svhn": (73257, 3)}
+OTHERS = (50000, 3)
 
 
 def define_flags():
@@ -45,7 +46,7 @@ def _row(name):
     from sgan_tf.training.pipeline import Pipeline
 
     config = make_config(name.split("-")[0], name)
-    count, channels = IMAGES[config.dataset]
+    count, channels = IMAGES.get(config.dataset, OTHERS)
     rng = np.random.default_rng(0)
     # A few batches will do: the steps take them again and again.
     shape = (4 * config.batch_size, config.image_size, config.image_size, channels)
