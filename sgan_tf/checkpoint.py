@@ -165,6 +165,10 @@ class Checkpoint:
             raise self._damaged("its checksum is wrong")
         return metadata, arrays
 
+    def checksum(self) -> str:
+        """Returns the checksum of the file's arrays, as its header has it; "" without a file."""
+        return self._metadata()["crc32"] if self.path.exists() else ""
+
     def config(self) -> str:
         """Returns the configuration that the stage was trained by, as JSON; "" if it says none."""
         return self._metadata().get("config", "") if self.path.exists() else ""

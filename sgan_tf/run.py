@@ -102,7 +102,7 @@ class Run:
     def _open(self, config, exists, keep_epochs):
         existing = read_config(self.path) if exists else None
         self.config = self._agreed(existing, config, keep_epochs) if exists else config
-        if self.config != existing:
+        if self.config != existing or not (self.path / "config.json").exists():
             self.write("config.json", self.config.to_json())
         if self.writes:
             (self.path / "checkpoints").mkdir(exist_ok=True)
@@ -113,7 +113,7 @@ class Run:
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"`run_dir`: {self.path} is not a directory")
         try:
-            if (self.path / "config.json").exists():
+            if (self.path / "config.json").exists() or _recovered_config(self.path):
                 return True
             # A process that was killed before it wrote config.json leaves no more than these.
             names = [p.name for p in self.path.iterdir()] if self.path.exists() else []
@@ -168,20 +168,27 @@ class Run:
             ) from error
 
     def _clear(self):
+        """Removes all that a run has made, and nothing else; after a kill it can be repeated."""
         if not {p.name for p in self.path.iterdir()} & {
             "data.json",
             "versions.json",
             "checkpoints",
         }:
-            raise RunError(
-                f"`overwrite`: {self.path} holds a config.json but no run of sgan_tf; choose "
-                "another folder"
-            )
-        for name in ("checkpoints", "tensorboard"):
+            try:
+                read_config(self.path)  # ours: an earlier `overwrite` was killed
+            except RunError as error:
+                raise RunError(
+                    f"`overwrite`: {self.path} holds a config.json but no run of sgan_tf; choose "
+                    "another folder"
+                ) from error
+        for name in ("evaluation", "tensorboard", "checkpoints"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        names = ("data.json", "versions.json", "metrics.jsonl", "log.txt", "reals.png")
-        _remove(self.path / name for name in names)
         _remove(self.path.glob("fakes_*.png"))
+        names = ("reals", "samples", "variations", "factors", "curves")
+        _remove(self.path / f"{name}.png" for name in names)
+        # config.json stays until the new one takes its place: it says whose folder this is.
+        names = ("encoder.json", "metrics.jsonl", "log.txt", "versions.json", "data.json")
+        _remove(self.path / name for name in names)
 
     # Files
 
@@ -203,12 +210,31 @@ class Run:
             What an earlier process wrote there instead, if it differs, else None.
         """
         text = json.dumps(facts, indent=2) + "\n"
-        path = self.path / name
-        if not path.exists():
+        if not (self.path / name).exists():
             self.write(name, text)
             return None
-        before = path.read_text()
-        return None if before == text else json.loads(before)
+        before = self.read_facts(name)
+        return None if before == json.loads(text) else before
+
+    def read_facts(self, name: str):
+        """Returns what a JSON file of the folder holds.
+
+        Raises:
+            RunError: when it is missing or damaged.
+        """
+        path = self.path / name
+        try:
+            return json.loads(path.read_text())
+        except OSError as error:
+            raise RunError(
+                f"`run_dir`: {path} cannot be read ({error.strerror}); run train.py again, which "
+                "writes it"
+            ) from error
+        except ValueError as error:
+            raise RunError(
+                f"`run_dir`: {path} is damaged ({str(error).splitlines()[0]}); remove it and run "
+                "train.py again, which writes it anew"
+            ) from error
 
     def record_facts(self, dataset):
         """Records the run's data set and the libraries; warns when other versions began it.
@@ -237,13 +263,12 @@ class Run:
         Raises:
             RunError: when no training has begun here.
         """
-        path = self.path / "data.json"
-        if not path.exists():
+        if not (self.path / "data.json").exists():
             raise RunError(
                 f"`run_dir`: {self.path} is not trained: encoder is not finished; run train.py "
                 "again to resume it"
             )
-        return json.loads(path.read_text())
+        return self.read_facts("data.json")
 
     def append_metrics(self, line: dict):
         """Appends a dictionary to `metrics.jsonl`."""
@@ -255,11 +280,15 @@ class Run:
         """Returns the lines of `metrics.jsonl`, without one that was left half-written."""
         path = self.path / "metrics.jsonl"
         lines = []
-        for text in path.read_text().splitlines() if path.exists() else []:
+        text = path.read_text(errors="replace") if path.exists() else ""
+        for number, line in enumerate(text.splitlines(), 1):
             try:
-                lines.append(json.loads(text))
-            except ValueError:
-                log.warning("%s: dropped a half-written line", path)
+                values = json.loads(line)
+                if not {"stage", "epoch", "step"} <= values.keys():
+                    raise ValueError
+                lines.append(values)
+            except (ValueError, AttributeError):
+                log.warning("%s: dropped line %d, which is damaged", path, number)
         return lines
 
     def forget_metrics(self, stage: str, step: int):
@@ -297,6 +326,10 @@ class Run:
         """Returns how far a stage is; `(0, False)` without a checkpoint."""
         return self.checkpoint(stage).progress()
 
+    def weights(self, config: Config) -> dict[str, str]:
+        """Returns `{stage: checksum}` of the checkpoints here: which weights they are."""
+        return {name: self.checkpoint(name).checksum() for name in config.stages()}
+
     def unfinished(self, config: Config) -> list[str]:
         """Returns `["joint (step 1200)", …]`: the stages that are not finished here."""
         progress = {name: self.progress(name) for name in config.stages()}
@@ -306,11 +339,12 @@ class Run:
 def read_config(path) -> Config:
     """Returns the `Config` of a run folder. Raises `RunError` when it is none."""
     file = pathlib.Path(path) / "config.json"
-    if not file.exists():
-        raise RunError(f"`run_dir`: {path} is not a run of sgan_tf: it has no config.json")
     try:
-        return Config.from_json(file.read_text())
-    except ConfigError as error:
+        text = file.read_text() if file.exists() else _recovered_config(file.parent)
+        if text is None:
+            raise RunError(f"`run_dir`: {path} is not a run of sgan_tf: it has no config.json")
+        return Config.from_json(text)
+    except (ConfigError, UnicodeDecodeError) as error:
         raise RunError(f"`run_dir`: {file} is {error}; choose another folder") from error
 
 
@@ -332,6 +366,16 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
+
+
+def _recovered_config(path):
+    """The text of a lost config.json out of the newest checkpoint; None where none has it."""
+    files = sorted(path.glob("checkpoints/*.safetensors"), key=lambda file: file.stat().st_mtime)
+    texts = [Checkpoint(file, file.stem).config() for file in reversed(files)]
+    text = next(filter(None, texts), None)
+    if text:
+        log.warning("%s/config.json is lost; its settings are those of the checkpoints", path)
+    return text
 
 
 def _remove(paths):

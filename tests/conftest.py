@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from processes import EXPORT, TRAIN, run
+from shared import DIGITS, SHORT
 
 from sgan_tf.models.build import build
 from sgan_tf.presets import make_config
@@ -16,8 +17,6 @@ from sgan_tf.presets import make_config
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-SHORT = ["--epochs", "2", "--sample_every", "0"]
-DIGITS = [str(digit) for digit in range(10)]
 
 
 @pytest.fixture(scope="session")

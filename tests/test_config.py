@@ -2,7 +2,7 @@ import dataclasses
 import json
 
 import pytest
-from conftest import DIGITS
+from shared import DIGITS
 
 from sgan_tf.config import SCHEMA, Config, ConfigError, with_overrides
 from sgan_tf.datasets import DATASETS

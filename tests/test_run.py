@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import pathlib
@@ -33,16 +34,83 @@ def test_another_configuration_is_refused_naming_the_difference(tmp_path):
     assert read_config(tmp_path / "run") == make_config()
 
 
-def test_overwrite_starts_anew_and_touches_nothing_else(tmp_path):
-    run = Run.open(tmp_path / "run", make_config())
-    run.record("data.json", {})
-    save(run, "level0", 1, True)
-    run.append_metrics({"stage": "level0", "step": 1})
-    (run.path / "notes.md").write_text("mine")
-    run.close()
-    run = Run.open(tmp_path / "run", make_config(seed=1), overwrite=True)
+MADE = (  # by a run, its evaluation and its figures
+    *("data.json", "versions.json", "metrics.jsonl", "encoder.json", "log.txt", "reals.png"),
+    *("fakes_init.png", "fakes_joint_0003.png", "curves.png", "evaluation/metrics.json"),
+    *("evaluation/report.html", "tensorboard/joint/events", "checkpoints/level0.safetensors"),
+)
+
+
+@pytest.fixture
+def crowded(tmp_path):
+    """A folder with all that a run makes, and a file of its user's."""
+    Run.open(tmp_path / "run", make_config()).close()
+    for name in MADE:
+        path = tmp_path / "run" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    (tmp_path / "run" / "notes.md").write_text("mine")
+    return tmp_path / "run"
+
+
+def left(path):
+    files = (p for p in path.rglob("*") if p.is_file() and not p.name.startswith("lock"))
+    return {str(p.relative_to(path)) for p in files}
+
+
+def test_overwrite_starts_anew_and_touches_nothing_else(crowded):
+    run = Run.open(crowded, make_config(seed=1), overwrite=True)
     assert run.progress("level0") == (0, False) and run.read_metrics() == []
-    assert (run.path / "notes.md").read_text() == "mine"
+    assert left(crowded) == {"notes.md", "config.json"} and run.config.seed == 1
+    assert (crowded / "notes.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize("removals", range(1, 13))
+def test_an_overwrite_that_was_killed_can_be_repeated(crowded, monkeypatch, removals):
+    unlink, count = pathlib.Path.unlink, iter(range(100))
+
+    def killed(path, missing_ok=False):
+        if next(count) >= removals:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(pathlib.Path, "unlink", killed)
+    run = Run(crowded)
+    with contextlib.suppress(KeyboardInterrupt):
+        run._clear()
+    monkeypatch.undo()
+    Run.open(crowded, make_config(seed=1), overwrite=True)
+    assert left(crowded) == {"notes.md", "config.json"}
+
+
+def test_a_lost_config_is_recovered_from_the_checkpoints(tmp_path):
+    config = make_config(seed=5)
+    run = Run.open(tmp_path / "run", config)
+    state = {"network": [keras.Variable(np.ones(3), name="w")]}
+    run.checkpoint("encoder").save(state, 1, False, config=config.to_json())
+    run.close()
+    (run.path / "config.json").unlink()
+    assert read_config(run.path) == config
+    Run.open(run.path, config).close()
+    assert (run.path / "config.json").read_text() == config.to_json()
+    (run.path / "config.json").unlink()
+    refuse("seed: 5 -> 0", Run.open, run.path, make_config())
+
+
+@pytest.mark.parametrize("text", [b"{", b"\xff\xfe\x00", b""])
+def test_damaged_files_are_named_in_one_line(tmp_path, text):
+    run = Run.open(tmp_path / "run", make_config())
+    for name in ("data.json", "versions.json", "encoder.json"):
+        (run.path / name).write_bytes(text)
+        refuse(f"{run.path / name} is damaged", run.read_facts, name)
+        refuse(str(run.path / name), run.record, name, {"a": 1})
+    refuse("is damaged", run.data)
+    refuse("cannot be read (No such file", run.read_facts, "absent.json")
+    line = {"stage": "encoder", "epoch": 1, "step": 10}
+    (run.path / "metrics.jsonl").write_bytes(json.dumps(line).encode() + b"\n" + text + b"\n[]\n3")
+    assert run.read_metrics() == [line]
+    (run.path / "config.json").write_bytes(text)
+    refuse("config.json is", read_config, run.path)
 
 
 def test_folders_that_are_not_ours(tmp_path):
@@ -73,13 +141,13 @@ def test_two_processes_do_not_share_a_run(tmp_path):
 def test_metrics_beyond_the_checkpoint_are_forgotten(tmp_path):
     run = Run.open(tmp_path / "run", make_config())
     for stage, step in (("encoder", 10), ("level0", 10), ("level0", 20)):
-        run.append_metrics({"stage": stage, "step": step})
+        run.append_metrics({"stage": stage, "epoch": 1, "step": step})
     with open(run.path / "metrics.jsonl", "a") as file:
         file.write('{"stage": "lev')
     run.forget_metrics("level0", 15)
     assert [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()] == [
-        {"stage": "encoder", "step": 10},
-        {"stage": "level0", "step": 10},
+        {"stage": "encoder", "epoch": 1, "step": 10},
+        {"stage": "level0", "epoch": 1, "step": 10},
     ]
 
 

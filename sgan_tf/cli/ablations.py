@@ -122,8 +122,10 @@ def _score(config, run, stack, reference):
 
     path = run.path / "evaluation" / "metrics.json"
     if path.exists():
-        facts = json.loads(path.read_text())
-        if facts["settings"] == {"samples": FLAGS.samples, "seed": 0} and not facts["warnings"]:
+        facts = run.read_facts("evaluation/metrics.json")
+        same = facts.get("weights") == run.weights(config)
+        settings = {"samples": FLAGS.samples, "seed": 0}
+        if same and facts["settings"] == settings and not facts["warnings"]:
             return facts
     facts = evaluate_run(run, config, stack, reference, FLAGS.samples, progress=app.progress)
     save_facts(run, facts)

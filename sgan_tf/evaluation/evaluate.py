@@ -166,6 +166,7 @@ def evaluate_run(
     return {
         "run": str(run.path),
         "settings": {"samples": samples, "seed": seed},
+        "weights": run.weights(config),
         "data": data,
         "warnings": warnings,
         "judge": {"test_accuracy": reference.judge_accuracy},

@@ -189,14 +189,14 @@ class StackedGAN(AdversarialModel):
             float32 array `[N, H, W, C]`.
 
         Raises:
-            ValueError: for a label outside [0, K).
+            ValueError: for a label outside [0, K), and for arrays of other shapes.
         """
         top = len(self.levels) - 1 if top is None else top
-        condition = np.asarray(condition)
         if top == len(self.levels) - 1:
-            condition = keras.utils.to_categorical(
-                self._labels(condition), self.encoder.num_classes
-            ).astype("float32")
+            labels = self._labels(condition)
+            condition = keras.utils.to_categorical(labels, self.encoder.num_classes)
+        condition = _rows("condition", condition, self.encoder.shapes[top + 1])
+        noise = self._noise(noise, top, len(condition))
         if top not in self._decoders:
             shapes = [
                 self.encoder.shapes[top + 1],
@@ -206,7 +206,7 @@ class StackedGAN(AdversarialModel):
             self._decoders[top] = tf.function(
                 lambda c, *z: self.chain(c, z, top)[0][0], input_signature=signature
             )
-        return self._in_batches(self._decoders[top], [condition, *noise[: top + 1]], batch_size)
+        return self._in_batches(self._decoders[top], [condition, *noise], batch_size)
 
     def sample(self, labels, seed=None):
         """Samples an image for each label.
@@ -239,8 +239,9 @@ class StackedGAN(AdversarialModel):
                 condition = upper.generator([condition, z], training=False)
             return condition
 
-        condition = one_hot(self._labels(labels), self.encoder.num_classes)
-        return self._in_batches(generate, [np.asarray(condition), *noise[level:]], 100)
+        condition = np.asarray(one_hot(self._labels(labels), self.encoder.num_classes))
+        noise = self._noise(noise, len(self.levels) - 1, len(condition))
+        return self._in_batches(generate, [condition, *noise[level:]], 100)
 
     def variations(self, images, n, seed=None):
         """Generates `n` images for each one given: the same h_1, new z_0.
@@ -248,7 +249,7 @@ class StackedGAN(AdversarialModel):
         Returns:
             float32 array `[N, n, H, W, C]`.
         """
-        images = as_float(images)
+        images = self._images(images)
         upper = self.infer_noise(images)
         condition = np.repeat(self._upper(upper, 0), n, axis=0)
         varied = self.decode(condition, self.noise(len(condition), seed), top=0)
@@ -270,7 +271,7 @@ class StackedGAN(AdversarialModel):
         Returns:
             A `Decomposition`.
         """
-        return self._in_batches(self.decompose, [as_float(images)], 100)
+        return self._in_batches(self.decompose, [self._images(images)], 100)
 
     def reconstruct(self, images, level=0):
         """Regenerates real images from their h_{level+1} and the noise inferred below it.
@@ -291,8 +292,39 @@ class StackedGAN(AdversarialModel):
             return np.argmax(known.probabilities, -1)
         return known.features[level]
 
+    def _noise(self, noise, top, count):
+        """Noise of the levels up to `top` as float32, checked: `count` rows, and their lengths."""
+        if len(noise) <= top:
+            raise ValueError(f"noise must hold z_0 to z_{top}; it holds {len(noise)}")
+        checked = []
+        for level, z in zip(self.levels[: top + 1], noise):
+            z = _rows(f"noise[{level.index}]", z, (level.config.z_dim,))
+            if len(z) != count:
+                raise ValueError(
+                    f"noise[{level.index}] has {len(z)} rows, but there are {count} conditions"
+                )
+            checked.append(z)
+        return checked
+
+    def _images(self, images):
+        images, shape = np.asarray(images), self.encoder.image_shape
+        if images.shape[1:] != shape:
+            text = ", ".join(map(str, shape))
+            hint = "; add an axis for the batch" if images.shape == shape else ""
+            raise ValueError(f"images must have the shape [N, {text}], not {images.shape}{hint}")
+        if images.dtype != np.uint8:
+            whole = not np.issubdtype(images.dtype, np.floating)
+            if whole or (images.size and not (images.min() >= 0 and images.max() <= 1)):
+                raise ValueError(
+                    "images must be uint8, or floats in [0, 1]; these are "
+                    f"{images.dtype} from {images.min()} to {images.max()}"
+                )
+        return as_float(images)
+
     def _labels(self, labels):
         labels = np.asarray(labels)
+        if not labels.size and labels.ndim == 1:
+            labels = labels.astype(int)  # an empty list
         if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
             raise ValueError(
                 f"labels must be a vector of integers, not {labels.dtype} of shape {labels.shape}"
@@ -342,3 +374,14 @@ class StackedGAN(AdversarialModel):
             for level, stage in zip(config.pop("levels"), encoder.stages)
         ]
         return cls(encoder, levels, JointConfig(**config.pop("config")), **config)
+
+
+def _rows(name, array, shape):
+    """An array as float32 `[N, *shape]`; `ValueError` names it when it is of another shape."""
+    array = np.asarray(array, np.float32)
+    if array.shape[1:] != tuple(shape) or array.ndim != len(shape) + 1:
+        text = ", ".join(map(str, shape))
+        raise ValueError(f"{name} must have the shape [N, {text}], not {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds a number that is not finite")
+    return array

@@ -1,7 +1,6 @@
 """What travels with an artefact: metadata for programs, a model card for people."""
 
 import dataclasses
-import json
 import os
 import pathlib
 import subprocess
@@ -32,16 +31,17 @@ def metadata(
         Configuration, data set, metrics, versions and signatures, as plain values.
 
     Raises:
-        OSError: when a file of the run is missing.
+        RunError: when a file of the run is missing or damaged.
     """
     run = Run(run_dir)
     last = {}
     for line in run.read_metrics():
         last[line["stage"]] = line
-    metrics = {"encoder": json.loads((run.path / "encoder.json").read_text()), "last_epoch": last}
-    scores = run.path / "evaluation" / "metrics.json"
-    if scores.exists():
-        metrics["evaluation"] = json.loads(scores.read_text())
+    metrics = {"encoder": run.read_facts("encoder.json"), "last_epoch": last}
+    if (run.path / "evaluation" / "metrics.json").exists():
+        scores = run.read_facts("evaluation/metrics.json")
+        if scores.get("weights") == run.weights(config):  # else they are another model's
+            metrics["evaluation"] = scores
     signatures = {
         signature: {
             "inputs": _shapes(function.structured_input_signature[1]),
@@ -55,7 +55,7 @@ def metadata(
         "format": format,
         "data": run.data(),
         "metrics": metrics,
-        "versions": json.loads((run.path / "versions.json").read_text()),
+        "versions": run.read_facts("versions.json"),
         "commit": _commit(),
         "signatures": signatures if format == "savedmodel" else {"decode": signatures["decode"]},
         "config": dataclasses.asdict(config),

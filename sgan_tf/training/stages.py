@@ -213,8 +213,9 @@ def _watchers(stage, levels, top, stack, sample_every):
     if not (run.path / "reals.png").exists():
         rows = [np.resize(np.flatnonzero(labels == c), GRID_COLUMNS) for c in classes]
         images = material.dataset.train_images[np.concatenate(rows)]
-        run.save_png("reals.png", image_grid(images, GRID_COLUMNS, names))
         run.save_png("fakes_init.png", image_grid(draw(), GRID_COLUMNS, names))
+        # Last, as it says that both are there.
+        run.save_png("reals.png", image_grid(images, GRID_COLUMNS, names))
     return [
         CollapseMonitor(levels, real, labels, seed + 1),
         SampleGrid(run, stage.name, stage.epochs, sample_every, draw, names),

@@ -8,9 +8,9 @@ import time
 
 import numpy as np
 import pytest
-from conftest import SHORT
 from PIL import Image
 from processes import TRAIN, module, on_two_devices, refused, run, start
+from shared import SHORT
 
 import sgan_tf
 from sgan_tf.run import Run

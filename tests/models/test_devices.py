@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import DIGITS
+from shared import DIGITS
 
 from sgan_tf.cli.app import UsageError, strategy
 from sgan_tf.models.build import build

@@ -3,7 +3,7 @@ import random
 import keras
 import numpy as np
 import pytest
-from conftest import DIGITS
+from shared import DIGITS
 
 from sgan_tf.config import ENCODER_LAYERS, ConfigError, EncoderConfig
 from sgan_tf.models.build import build

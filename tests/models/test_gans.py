@@ -275,6 +275,39 @@ def test_variations_share_h_1(small_stack):
     np.testing.assert_array_equal(stack.variations(images[:1], 2, seed=3)[0], expected)
 
 
+def test_lists_and_doubles_are_cast(small_stack):
+    _, stack, _ = small_stack()
+    noise = stack.noise(2, seed=3)
+    expected = stack.decode(np.array([1, 2]), noise)
+    doubles = [z.astype(np.float64) for z in noise]
+    np.testing.assert_array_equal(stack.decode([1, 2], doubles), expected)
+    np.testing.assert_array_equal(stack.decode([1, 2], [z.tolist() for z in noise]), expected)
+    assert stack.sample([]).shape == (0, 8, 8, 1)
+
+
+def test_arrays_that_cannot_be(small_stack):
+    _, stack, ((images, h_1), _) = small_stack()
+    noise = stack.noise(8, seed=3)
+    cases = {
+        r"noise\[0\] has 8 rows, but there are 2 conditions": lambda: stack.decode([1, 2], noise),
+        r"noise must hold z_0 to z_1; it holds 1": lambda: stack.decode([1] * 8, noise[:1]),
+        r"noise\[0\] must have the shape \[N, 8\]": lambda: stack.decode([1] * 8, noise[::-1]),
+        r"noise\[1\] holds a number that is not finite": lambda: stack.decode(
+            [1] * 8, [noise[0], noise[1] * np.nan]
+        ),
+        r"condition must have the shape \[N, 64\]": lambda: stack.decode(h_1[:, :9], noise, top=0),
+        r"add an axis for the batch": lambda: stack.infer_noise(images[0]),
+        r"images must have the shape \[N, 8, 8, 1\]": lambda: stack.reconstruct(images[:, :4]),
+        r"images must be uint8, or floats in \[0, 1\]; these are int64": lambda: stack.infer_noise(
+            np.zeros((2, 8, 8, 1), np.int64)
+        ),
+        r"floats in \[0, 1\]; these are float32 from": lambda: stack.variations(255 * images, 2),
+    }
+    for message, call in cases.items():
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
 @pytest.mark.parametrize("labels", [[10], [-1], [0.5], [[1]]])
 def test_labels_that_cannot_be(small_stack, labels):
     _, stack, _ = small_stack()
