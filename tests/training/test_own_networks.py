@@ -56,7 +56,7 @@ def test_they_train_through_the_pipeline_and_resume(digits, tmp_path):
         return lambda: next(questions) >= count
 
     whole = train("whole")
-    for count in (3, 9, 15, 4):
+    for count in (3, 12):
         with pytest.raises(Interrupted):
             train("parts", stop=after(count))
     resumed = train("parts")
