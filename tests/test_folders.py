@@ -8,6 +8,8 @@ import warnings
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from processes import TRAIN, run
+from processes import refused as refused_by
 
 from sgan_tf import folders
 from sgan_tf.datasets import load_dataset
@@ -323,3 +325,28 @@ def test_a_folder_of_classes_is_told_from_others(photos):
     assert holds_classes(photos) and holds_classes(str(photos))
     assert not holds_classes(photos / "cats")
     assert not holds_classes(photos / "absent") and not holds_classes(pathlib.Path("/dev/null"))
+
+
+def test_a_folder_given_without_its_data_set_is_refused(photos):
+    line = refused_by(TRAIN, ["--data_dir", photos])
+    assert line == (
+        f"error: --data_dir: {photos} holds folders of images, and data set digits reads none; "
+        "add --dataset folder\n"
+    )
+
+
+def test_flags_say_how_a_folder_is_read(photos, tmp_path):
+    (photos / "cats" / "broken.png").write_bytes(b"")
+    (photos / "cats" / "notes.txt").write_text("x")
+    wide(photos / "dogs" / "wide.png")
+    arguments = ["--dataset", "folder", "--data_dir", photos, "--image_size", "8"]
+    arguments += ["--preset", "digits", "--run_dir", tmp_path / "run"]
+    assert "--resize" in refused_by(TRAIN, [*arguments, "--resize", "stretch"])
+    assert "`" not in (line := refused_by(TRAIN, arguments)) and "--skip_unreadable" in line
+    # One thing more that cannot be, so that nothing is trained: a batch of more than 6 images.
+    arguments += ["--skip_unreadable", "--resize", "pad"]
+    out, err = run(TRAIN, arguments, code=2)
+    assert "batch_size" in err and len(err.splitlines()) == 1
+    assert "broken.png" in out and "notes.txt" in out and "9 images in 2 classes" in out
+    out, _ = run(TRAIN, [*arguments, "--set", "batch_size=2", "--dry_run"])
+    assert out.startswith("{")  # and no line of the log
