@@ -1,7 +1,6 @@
 """Data sets: one row each, and their images in memory as uint8, with labels and class names."""
 
 import dataclasses
-import hashlib
 import os
 import pathlib
 import zlib
@@ -10,8 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sgan_tf.errors import DataError
-
-TEST_PERCENT = 10  # of a folder's files
+from sgan_tf.folders import read_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +58,8 @@ class DatasetInfo:
     """A row of `DATASETS`: all that is known of a data set before its images are loaded.
 
     Attributes:
-        load: Function of `(name, image_size, data_dir, download)` that returns an `ImageDataset`.
+        load: Function of `(name, image_size, data_dir, download, resize=, skip_unreadable=)` that
+            returns an `ImageDataset`.
         tfds: Its name in TensorFlow Datasets, where it comes from there.
         title: What it is, with its source; it completes a model card.
         licence: Under which the images may be used.
@@ -82,7 +81,14 @@ class DatasetInfo:
     judge_floor: float = 0.0
 
 
-def load_dataset(name, image_size=None, data_dir=None, download=False):
+def load_dataset(
+    name: str,
+    image_size: int | None = None,
+    data_dir: str | os.PathLike | None = None,
+    download: bool = False,
+    resize: str = "crop",
+    skip_unreadable: bool = False,
+) -> ImageDataset:
     """Loads a data set whole.
 
     Args:
@@ -92,6 +98,9 @@ def load_dataset(name, image_size=None, data_dir=None, download=False):
             data sets are prepared (by default TFDS_DATA_DIR, then ~/tensorflow_datasets).
         download: Allow TFDS to fetch a data set that is not prepared; else the network is never
             touched.
+        resize: For `folder`, what is done to an image that is not square: `crop` keeps its centre,
+            `pad` adds white, `squash` changes its proportions. All others are square.
+        skip_unreadable: For `folder`, pass over images that cannot be read, naming them in the log.
 
     Returns:
         An `ImageDataset`.
@@ -101,7 +110,9 @@ def load_dataset(name, image_size=None, data_dir=None, download=False):
     """
     if name not in DATASETS:
         raise DataError(f"`dataset`: unknown data set '{name}'; choose from {', '.join(DATASETS)}")
-    dataset = DATASETS[name].load(name, image_size, data_dir, download)
+    dataset = DATASETS[name].load(
+        name, image_size, data_dir, download, resize=resize, skip_unreadable=skip_unreadable
+    )
     if image_size and image_size != dataset.image_shape[0]:
         dataset = dataclasses.replace(
             dataset,
@@ -116,7 +127,7 @@ def info(name):
     return DATASETS.get(name) or DatasetInfo(load=None)
 
 
-def _load_digits(name, image_size, data_dir, download):
+def _load_digits(name, image_size, data_dir, download, **reading):
     """scikit-learn's images of handwritten digits (UCI optdigits), every sixth for testing."""
     from sklearn.datasets import load_digits
 
@@ -134,7 +145,7 @@ def _load_digits(name, image_size, data_dir, download):
     )
 
 
-def _load_tfds(name, image_size, data_dir, download):
+def _load_tfds(name, image_size, data_dir, download, **reading):
     import tensorflow_datasets as tfds
 
     directory = (
@@ -172,60 +183,17 @@ def _load_tfds(name, image_size, data_dir, download):
     )
 
 
-def _load_folder(name, image_size, data_dir, download):
-    from PIL import Image, UnidentifiedImageError
-
-    side = image_size or DATASETS["folder"].side
+def _load_folder(name, image_size, data_dir, download, **reading):
     if not data_dir:
         raise DataError(
             "`dataset` folder: needs `data_dir`, a directory with one sub-directory of images a "
             "class"
         )
-    root = pathlib.Path(data_dir).expanduser()
-    if not root.is_dir():
-        raise DataError(f"`data_dir`: {root} is not a directory")
-    classes = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if len(classes) < 2:
-        raise DataError(
-            f"`data_dir`: {root} has {len(classes)} sub-directories with images; at least 2 "
-            "classes are needed, one sub-directory each"
-        )
-    Image.init()
-    images, labels, in_test, grey = [], [], [], True
-    for label, name in enumerate(classes):
-        files = sorted(p for p in (root / name).iterdir() if p.suffix.lower() in Image.EXTENSION)
-        if not files:
-            raise DataError(f"`data_dir`: {root / name} holds no image")
-        for path in files:
-            try:
-                with Image.open(path) as image:
-                    grey = grey and image.mode in ("1", "L", "I;16")
-                    images.append(
-                        np.asarray(
-                            image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
-                        )
-                    )
-            except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-                raise DataError(
-                    f"`data_dir`: {path} is not a readable image ({type(error).__name__}); "
-                    "repair or remove it"
-                ) from error
-            labels.append(label)
-            in_test.append(_hashed_percent(f"{name}/{path.name}") < TEST_PERCENT)
-    images, labels, test = np.stack(images), np.array(labels, np.int32), np.array(in_test)
-    images = images[..., :1] if grey else images
-    missing = [name for label, name in enumerate(classes) if not (labels[~test] == label).any()]
-    if missing or not test.any():
-        raise DataError(
-            f"`data_dir`: {root} has too few images ({len(images)}) for a training and a test "
-            "split; add more" + (f" to {missing[0]}" if missing else "")
-        )
-    return ImageDataset("folder", classes, images[~test], labels[~test], images[test], labels[test])
-
-
-def _hashed_percent(name):
-    """Maps a file name to [0, 100): a file stays in its split whatever is added beside it."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 100
+    folder = read_folder(data_dir, image_size or DATASETS[name].side, **reading)
+    images, labels, test = folder.images, folder.labels, folder.in_test
+    return ImageDataset(
+        name, folder.class_names, images[~test], labels[~test], images[test], labels[test]
+    )
 
 
 def _resize(images, side):

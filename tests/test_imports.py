@@ -23,7 +23,7 @@ ROOMS = (
     ("config",),
     ("datasets",),
     ("batches",),
-    ("files", "images", "spread"),
+    ("files", "folders", "images", "spread"),
     ("errors",),
 )
 ROW = {room: row for row, rooms in enumerate(ROOMS) for room in rooms}

@@ -17,6 +17,7 @@ from sgan_tf.batches import steps_per_epoch
 from sgan_tf.cli import app
 from sgan_tf.config import Config, ConfigError, with_overrides
 from sgan_tf.datasets import DATASETS, load_dataset
+from sgan_tf.folders import RESIZES, holds_classes
 from sgan_tf.presets import make_config
 
 FLAGS = flags.FLAGS
@@ -54,6 +55,16 @@ def define_flags():
         "side of the images in pixels; by default the data set's own, 32 for folder",
         lower_bound=1,
     )
+    flags.DEFINE_enum(
+        "resize",
+        "crop",
+        RESIZES,
+        "for folder, what is done to images that are not square: crop to the centre, pad with "
+        "white, or squash",
+    )
+    flags.DEFINE_bool(
+        "skip_unreadable", False, "for folder, pass over images that cannot be read, naming them"
+    )
     flags.DEFINE_integer("seed", 0, "of weights, noise and the order of images")
     flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu")
     flags.DEFINE_integer("sample_every", 5, "epochs between two sample grids", lower_bound=0)
@@ -78,11 +89,21 @@ def train():
         raise app.UsageError(
             f"--stages: unknown stage '{unknown[0]}'; choose from {', '.join(config.stages())}"
         )
+    _check_data_dir(config.dataset)
     # What needs no TensorFlow comes first, so that a mistake shows at once.
     if DATASETS[config.dataset].tfds or app.several_machines():
         app.import_tensorflow()
     strategy = app.several_machines() and app.strategy(FLAGS.devices, config.batch_size)
-    dataset = load_dataset(config.dataset, config.image_size, FLAGS.data_dir, FLAGS.download)
+    if not FLAGS.dry_run:  # it prints settings, and no log among them
+        app.start_log()
+    dataset = load_dataset(
+        config.dataset,
+        config.image_size,
+        FLAGS.data_dir,
+        FLAGS.download,
+        FLAGS.resize,
+        FLAGS.skip_unreadable,
+    )
     steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
     tf = app.import_tensorflow()
     from sgan_tf.models.build import check_names
@@ -93,6 +114,16 @@ def train():
     if FLAGS.dry_run:
         return _dry_run(config, dataset, steps)
     return _train(config, dataset, strategy)
+
+
+def _check_data_dir(name):
+    """A folder of one's own images, given without saying so, must not train on others."""
+    reads_none = name != "folder" and not DATASETS[name].tfds
+    if reads_none and FLAGS.data_dir and holds_classes(FLAGS.data_dir):
+        raise app.UsageError(
+            f"--data_dir: {FLAGS.data_dir} holds folders of images, and data set {name} reads "
+            "none; add --dataset folder"
+        )
 
 
 def _config():

@@ -1,0 +1,352 @@
+"""A user's own folder of images: every kind of file, every shape, and a split that holds."""
+
+import io
+import logging
+import pathlib
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from processes import TRAIN, run
+from processes import refused as refused_by
+
+from sgan_tf import folders
+from sgan_tf.datasets import load_dataset
+from sgan_tf.errors import DataError
+from sgan_tf.folders import holds_classes, read_folder
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+@pytest.fixture
+def log(caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("sgan_tf"), "propagate", True)
+    caplog.set_level(logging.INFO, "sgan_tf")
+    return caplog
+
+
+def fill(folder, count, mode="L"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        Image.new(mode, (4, 4), number % 200).save(folder / f"{number}.png")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    fill(tmp_path / "photos" / "cats", 4)
+    fill(tmp_path / "photos" / "dogs", 4)
+    return tmp_path / "photos"
+
+
+def read_one(tmp_path, write, name="x.png", side=4, **reading):
+    """Returns the image `[side, side, C]` that is read from the file that `write(path)` writes."""
+    fill(tmp_path / "others", 2)
+    (tmp_path / "a").mkdir()
+    write(tmp_path / "a" / name)
+    folder = read_folder(tmp_path, side, **reading)
+    (image,) = folder.images[folder.labels == folder.class_names.index("a")]
+    return image
+
+
+def refused(*arguments, **keywords):
+    with pytest.raises(DataError) as error:
+        read_folder(*arguments, **keywords)
+    message = str(error.value)
+    assert "\n" not in message and "Traceback" not in message
+    return message
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I"])
+def test_sixteen_bits_of_grey_scale_by_their_full_range(tmp_path, mode):
+    values = np.array([[0, 257 * 60], [32768, 65535]]).astype(np.uint16 if mode != "I" else "i4")
+    name = "x.png" if mode == "I;16" else "x.tif"
+    image = read_one(tmp_path, lambda path: Image.fromarray(values).save(path), name, side=2)
+    np.testing.assert_array_equal(image[..., 0], [[0, 60], [128, 255]])
+    assert image.shape == (2, 2, 1)
+
+
+def test_what_no_range_is_known_of_is_refused(photos):
+    Image.fromarray(np.full((4, 4), 70000, np.int32)).save(photos / "cats" / "deep.tif")
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(photos / "cats" / "float.tif")
+    message = refused(photos, 4)
+    assert "2 unreadable images" in message
+    assert "deep.tif (pixels outside of 0 to 65535)" in message and "float.tif (floating" in message
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotation_is_applied(tmp_path, ending, orientation):
+    upright = np.zeros((32, 32), np.uint8)
+    upright[:16, :16], upright[:16, 16:] = 240, 120
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].T,
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+
+    def write(path):
+        Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
+
+    image = read_one(tmp_path, write, f"x.{ending}", side=2)
+    np.testing.assert_allclose(image[..., 0], [[240, 120], [0, 0]], atol=50)  # Lanczos spreads
+
+
+def test_damaged_exif_makes_no_image_unreadable(tmp_path):
+    picture = Image.new("RGB", (8, 8), RED)
+    image = read_one(tmp_path, lambda path: picture.save(path, exif=b"Exif\0\0no TIFF"), "x.jpg")
+    assert image[0, 0, 0] > 240
+
+
+def test_white_shows_where_an_image_is_transparent(tmp_path):
+    pixels = np.zeros((4, 4, 4), np.uint8)
+    pixels[:, :2] = (255, 0, 0, 255)
+    pixels[:, 2:3, 3] = 127
+    image = read_one(tmp_path, lambda path: Image.fromarray(pixels).save(path))
+    np.testing.assert_allclose(image[0], [RED, RED, [128] * 3, [255] * 3], atol=1)
+
+
+def test_white_shows_through_palettes_and_grey(tmp_path):
+    palette = Image.new("P", (4, 4), 1)
+    palette.putpalette([0, 0, 0, *BLUE])
+    palette.paste(0, (0, 0, 2, 4))
+    image = read_one(tmp_path / "p", lambda path: palette.save(path, transparency=0))
+    np.testing.assert_array_equal(image[0], [[255] * 3, [255] * 3, BLUE, BLUE])
+    grey = Image.new("LA", (4, 4), (90, 255))
+    grey.paste((0, 0), (0, 0, 2, 4))
+    image = read_one(tmp_path / "la", grey.save)
+    np.testing.assert_array_equal(image[0], [[255], [255], [90], [90]])
+    deep = Image.fromarray(np.array([[0, 0, 257, 257]] * 4, np.uint16))
+    image = read_one(tmp_path / "deep", lambda path: deep.save(path, transparency=0))
+    np.testing.assert_array_equal(image[0], [[255], [255], [1], [1]])
+
+
+def test_other_colour_spaces_become_rgb(tmp_path):
+    cmyk = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    image = read_one(tmp_path / "cmyk", lambda path: cmyk.save(path, quality=95), "x.jpg")
+    np.testing.assert_allclose(image[0, 0], RED, atol=6)
+    to_lab = ImageCms.buildTransform(
+        ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+    )
+    lab = ImageCms.applyTransform(Image.new("RGB", (4, 4), RED), to_lab)
+    np.testing.assert_allclose(read_one(tmp_path / "lab", lab.save, "x.tif")[0, 0], RED, atol=6)
+
+
+@pytest.mark.parametrize("ending", ["gif", "png", "webp"])
+def test_of_an_animation_the_first_frame_is_read(tmp_path, ending):
+    first, second = (Image.new("RGB", (4, 4), colour) for colour in (RED, BLUE))
+
+    def write(path):
+        first.save(path, save_all=True, append_images=[second], lossless=True)
+
+    np.testing.assert_array_equal(read_one(tmp_path, write, f"x.{ending}")[1, 1], RED)
+
+
+def wide(path):
+    """Red, green, green, blue from left to right."""
+    columns = [RED, (0, 255, 0), (0, 255, 0), BLUE]
+    Image.fromarray(np.array([columns] * 2, np.uint8).repeat(8, 0).repeat(8, 1)).save(path)
+
+
+def test_what_is_not_square_is_cropped_padded_or_squashed(tmp_path):
+    green, white = (0, 255, 0), (255, 255, 255)
+    crop = read_one(tmp_path / "crop", wide, side=16)
+    assert tuple(crop[8, 1]) == tuple(crop[8, -2]) == green
+    pad = read_one(tmp_path / "pad", wide, side=32, resize="pad")
+    assert tuple(pad[2, 16]) == tuple(pad[-3, 16]) == white and tuple(pad[16, 1]) == RED
+    squash = read_one(tmp_path / "squash", wide, side=32, resize="squash")
+    assert tuple(squash[0, 1]) == RED and tuple(squash[-1, -2]) == BLUE
+    assert (
+        refused(tmp_path, 4, resize="stretch") == "`resize`: 'stretch' is none of crop, pad, squash"
+    )
+
+
+def test_a_line_one_pixel_wide_can_be_padded(tmp_path):
+    image = read_one(tmp_path, Image.new("L", (1, 1000)).save, side=8, resize="pad")
+    assert image[:, 0].min() == 255 and image.min() == 0
+
+
+def test_load_dataset_hands_on_how_to_read(photos):
+    wide(photos / "cats" / "wide.png")
+    (photos / "cats" / "broken.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"broken\.png"):
+        load_dataset("folder", 32, photos)
+    padded, cropped = (
+        load_dataset("folder", 32, photos, resize=resize, skip_unreadable=True)
+        for resize in ("pad", "crop")
+    )
+    assert padded.description()["crc32"] != cropped.description()["crc32"]
+
+
+def test_what_is_no_image_is_skipped_and_named_in_one_line(photos, log):
+    (photos / "cats" / "._0.png").write_bytes(b"\0\5\x16\7")
+    (photos / "cats" / "gone.png").symlink_to(photos / "nowhere.png")
+    (photos / "dogs" / ".cache").mkdir()
+    for name in ("notes.txt", "drawing.eps", "paper.pdf"):
+        (photos / "dogs" / name).write_text("x")
+    (photos / "stray.png").write_bytes(b"x")
+    assert len(read_folder(photos, 4).images) == 8
+    (line,) = [line for line in log.messages if "skipped" in line]
+    assert "skipped 7 " in line
+    for name in ("cats/._0.png", "cats/gone.png", "dogs/.cache", "dogs/paper.pdf", "stray.png"):
+        assert name in line
+    assert "cats/0.png" not in line
+
+
+def test_images_in_sub_folders_count_for_the_class(photos):
+    fill(photos / "cats" / "2025" / "may", 3)
+    (photos / "cats" / "2025" / "up").symlink_to(photos / "cats", target_is_directory=True)
+    folder = read_folder(photos, 4)
+    assert folder.class_names == ["cats", "dogs"]
+    np.testing.assert_array_equal(np.bincount(folder.labels), [7, 4])
+
+
+def test_a_huge_jpeg_is_read_and_another_huge_image_is_named(photos):
+    huge = Image.new("L", (14000, 14000), 77)
+    huge.save(photos / "cats" / "huge.jpg", quality=50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        means = read_folder(photos, 4).images.mean((1, 2, 3))
+        assert (abs(means - 77) < 5).sum() == 1
+        huge.save(photos / "cats" / "huge.png", compress_level=1)
+        message = refused(photos, 4)
+    assert "1 unreadable image: " in message and "14000 x 14000 pixels, over 100,000,000" in message
+    assert "omb" not in message and Image.MAX_IMAGE_PIXELS  # Pillow's limit is as it was
+
+
+def test_a_progressive_jpeg_counts_whole(photos, monkeypatch):
+    monkeypatch.setattr(folders, "MAX_PIXELS", 64 * 64 - 1)
+    picture = Image.new("L", (64, 64))
+    picture.save(photos / "cats" / "small.jpg")
+    assert len(read_folder(photos, 4).images) == 9
+    picture.save(photos / "cats" / "small.jpg", progressive=True)
+    assert "64 x 64 pixels" in refused(photos, 4)
+
+
+def broken_png():
+    buffer = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(buffer, "png")
+    return buffer.getvalue()[:2000]
+
+
+def test_all_unreadable_images_are_named_at_once(photos, log):
+    (photos / "dogs" / "a\nb.png").write_bytes(b"")
+    (photos / "cats" / "cut.png").write_bytes(broken_png())
+    message = refused(photos, 4)
+    assert "2 unreadable images" in message and "`skip_unreadable`" in message
+    assert str(photos / "cats" / "cut.png") in message and "a?b.png" in message
+    for number in range(23):
+        (photos / "cats" / f"x{number:02d}.png").write_bytes(b"no image")
+    message = refused(photos, 4)
+    assert message.count(".png") == 20 and "and 5 more" in message
+    assert len(read_folder(photos, 4, skip_unreadable=True).images) == 8
+    (line,) = [line for line in log.messages if "unreadable images:" in line]
+    assert "skipped 25 unreadable images" in line and "cut.png" in line
+
+
+def test_a_class_of_unreadable_images_alone_is_refused(photos):
+    (photos / "owls").mkdir()
+    (photos / "owls" / "0.png").write_bytes(b"")
+    message = refused(photos, 4, skip_unreadable=True)
+    assert "owls holds no image that can be read" in message
+
+
+def test_every_class_of_two_images_is_in_both_splits(tmp_path):
+    for number in range(40):
+        fill(tmp_path / f"class{number}", 2 + number % 5)
+    folder = read_folder(tmp_path, 4)
+    for label in range(40):
+        of_class = folder.in_test[folder.labels == label]
+        assert of_class.any() and not of_class.all()
+
+
+def test_a_tenth_of_a_large_class_is_for_testing(tmp_path):
+    fill(tmp_path / "a", 400)
+    fill(tmp_path / "b", 400)
+    assert 50 < read_folder(tmp_path, 4).in_test.sum() < 110
+
+
+def test_files_keep_their_split_when_others_are_added(tmp_path):
+    """But for the one that a small class lends to the test split."""
+    for name in ("a", "b"):
+        fill(tmp_path / name, 100)
+    before = read_folder(tmp_path, 4)
+    for name in ("a", "b"):
+        fill(tmp_path / name / "more", 50)
+    after = read_folder(tmp_path, 4)
+    for label in range(2):
+        first = before.in_test[before.labels == label]
+        both = after.in_test[after.labels == label]
+        np.testing.assert_array_equal(first, both[:100])  # "more" comes after all digits
+
+
+def test_the_log_counts_and_names_a_class_of_one(photos, log):
+    fill(photos / "owl", 1)
+    folder = read_folder(photos, 4)
+    assert not folder.in_test[folder.labels == 2].any()
+    assert (
+        f"{photos}: 9 images in 3 classes, {folder.in_test.sum()} of them for testing"
+        in log.messages
+    )
+    assert any("class owl has one image" in line for line in log.messages)
+
+
+def test_classes_of_one_image_cannot_be_split(tmp_path):
+    fill(tmp_path / "a", 1)
+    fill(tmp_path / "b", 1)
+    assert "too few images (2)" in refused(tmp_path, 4)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_bar_shows_on_a_terminal_alone(photos, monkeypatch, terminal):
+    screen = io.StringIO()
+    screen.isatty = lambda: terminal
+    monkeypatch.setattr("sys.stderr", screen)
+    read_folder(photos, 4)
+    assert ("images" in screen.getvalue()) == terminal
+
+
+def test_images_come_in_the_order_of_their_names_from_any_number_of_threads(photos, monkeypatch):
+    many = read_folder(photos, 4)
+    monkeypatch.setattr(folders, "THREADS", 1)
+    one = read_folder(photos, 4)
+    np.testing.assert_array_equal(many.images, one.images)
+    np.testing.assert_array_equal(many.images[:4, 0, 0, 0], range(4))
+
+
+def test_a_folder_of_classes_is_told_from_others(photos):
+    assert holds_classes(photos) and holds_classes(str(photos))
+    assert not holds_classes(photos / "cats")
+    assert not holds_classes(photos / "absent") and not holds_classes(pathlib.Path("/dev/null"))
+
+
+def test_a_folder_given_without_its_data_set_is_refused(photos):
+    line = refused_by(TRAIN, ["--data_dir", photos])
+    assert line == (
+        f"error: --data_dir: {photos} holds folders of images, and data set digits reads none; "
+        "add --dataset folder\n"
+    )
+
+
+def test_flags_say_how_a_folder_is_read(photos, tmp_path):
+    (photos / "cats" / "broken.png").write_bytes(b"")
+    (photos / "cats" / "notes.txt").write_text("x")
+    wide(photos / "dogs" / "wide.png")
+    arguments = ["--dataset", "folder", "--data_dir", photos, "--image_size", "8"]
+    arguments += ["--preset", "digits", "--run_dir", tmp_path / "run"]
+    assert "--resize" in refused_by(TRAIN, [*arguments, "--resize", "stretch"])
+    assert "`" not in (line := refused_by(TRAIN, arguments)) and "--skip_unreadable" in line
+    # One thing more that cannot be, so that nothing is trained: a batch of more than 6 images.
+    arguments += ["--skip_unreadable", "--resize", "pad"]
+    out, err = run(TRAIN, arguments, code=2)
+    assert "batch_size" in err and len(err.splitlines()) == 1
+    assert "broken.png" in out and "notes.txt" in out and "9 images in 2 classes" in out
+    out, _ = run(TRAIN, [*arguments, "--set", "batch_size=2", "--dry_run"])
+    assert out.startswith("{")  # and no line of the log
