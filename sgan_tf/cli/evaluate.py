@@ -10,6 +10,7 @@ from absl import flags
 
 from sgan_tf.cli import app
 from sgan_tf.errors import DataError, UserError
+from sgan_tf.folders import RESIZES
 
 FLAGS = flags.FLAGS
 
@@ -25,6 +26,8 @@ def define_flags() -> None:
         None,
         "where the data set is, as for train.py; needed when its judge is not cached",
     )
+    flags.DEFINE_enum("resize", "crop", RESIZES, "for folder, as for train.py")
+    flags.DEFINE_bool("skip_unreadable", False, "for folder, as for train.py")
     flags.DEFINE_bool("download", False, "fetch a TFDS data set that is not prepared")
     flags.DEFINE_string(
         "cache_dir",
@@ -102,7 +105,14 @@ def _dataset(config, data, needed):
     from sgan_tf.datasets import load_dataset
 
     try:
-        dataset = load_dataset(config.dataset, config.image_size, FLAGS.data_dir, FLAGS.download)
+        dataset = load_dataset(
+            config.dataset,
+            config.image_size,
+            FLAGS.data_dir,
+            FLAGS.download,
+            FLAGS.resize,
+            FLAGS.skip_unreadable,
+        )
         if dataset.description() != data:
             raise DataError(
                 "`data_dir`: these are other images than the run was trained on (see "
