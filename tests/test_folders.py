@@ -99,10 +99,14 @@ def test_exif_rotation_is_applied(tmp_path, ending, orientation):
     np.testing.assert_allclose(image[..., 0], [[240, 120], [0, 0]], atol=50)  # Lanczos spreads
 
 
-def test_damaged_exif_makes_no_image_unreadable(tmp_path):
-    picture = Image.new("RGB", (8, 8), RED)
-    image = read_one(tmp_path, lambda path: picture.save(path, exif=b"Exif\0\0no TIFF"), "x.jpg")
-    assert image[0, 0, 0] > 240
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+@pytest.mark.parametrize("exif", [b"no TIFF", b"II*\0\x08\0\0\0\x09\0\x12\x01"])
+def test_damaged_exif_makes_no_image_unreadable_and_no_noise(tmp_path, exif, ending, recwarn):
+    def write(path):
+        Image.new("RGB", (8, 8), RED).save(path, exif=b"Exif\0\0" + exif)
+
+    image = read_one(tmp_path, write, f"x.{ending}")
+    assert image[0, 0, 0] > 240 and not recwarn.list
 
 
 def test_white_shows_where_an_image_is_transparent(tmp_path):
