@@ -189,8 +189,14 @@ def quiet_stderr():
 def import_tensorflow():
     """Imports TensorFlow and returns it; what its C++ logs is kept off stderr from here on."""
     quiet_stderr()
-    import tensorflow as tf
-
+    unwinding = signal.getsignal(signal.SIGINT) is _interrupt
+    if unwinding:  # an exception in its C++ would abort the process, and nothing is open yet
+        signal.signal(signal.SIGINT, interrupted)
+    try:
+        import tensorflow as tf
+    finally:
+        if unwinding:
+            signal.signal(signal.SIGINT, _interrupt)
     return tf
 
 
