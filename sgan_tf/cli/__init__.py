@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 
 
@@ -14,10 +15,23 @@ def interrupted(*_):
     os._exit(130)  # as threads of TensorFlow may be at work, which a usual end waits for
 
 
+def unwind(number, frame):
+    """A handler of SIGINT: unwinds the program; a second Ctrl-C ends it at once."""
+    signal.signal(signal.SIGINT, interrupted)
+    raise KeyboardInterrupt
+
+
+def was_interrupted():
+    """Tells whether `unwind` was called: libraries turn its KeyboardInterrupt into other errors."""
+    return signal.getsignal(signal.SIGINT) is interrupted
+
+
 def _uncaught(kind, error, trace, otherwise=sys.excepthook):
-    if issubclass(kind, KeyboardInterrupt):
+    if was_interrupted():
         interrupted()
     otherwise(kind, error, trace)
 
 
-sys.excepthook = _uncaught
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as in a job
+    signal.signal(signal.SIGINT, unwind)
+    sys.excepthook = _uncaught

@@ -12,7 +12,7 @@ import textwrap
 from absl import app, flags
 from absl import logging as absl_logging
 
-from sgan_tf.cli import interrupted
+from sgan_tf.cli import interrupted, unwind, was_interrupted
 from sgan_tf.errors import UserError
 
 WIDTH = 100  # columns of --help
@@ -45,8 +45,6 @@ class UsageError(UserError):
 
 def run(main):
     """Parses the flags, runs `main()` and exits; users' errors are one line and exit code 2."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as by nohup
-        signal.signal(signal.SIGINT, _interrupt)
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS reports every file it opens
     _define_help(sys.modules[main.__module__])
 
@@ -67,25 +65,17 @@ def run(main):
 
 def _guarded(main):
     try:
-        return main() or 0
+        code = main() or 0
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done, and its code stands
+        return code
     except BaseException as error:
-        # What a library has made of the KeyboardInterrupt does not matter.
-        if signal.getsignal(signal.SIGINT) is interrupted:
+        if was_interrupted():
             interrupted()
         if isinstance(error, UserError):
             _die(error.for_flags())
         if isinstance(error, OSError):
             _die(f"{error.filename or 'input/output'}: {error.strerror or error}")
         raise
-    finally:
-        if signal.getsignal(signal.SIGINT) is _interrupt:
-            signal.signal(signal.SIGINT, interrupted)
-
-
-def _interrupt(number, frame):
-    """Ctrl-C unwinds the program; a second one ends it at once."""
-    signal.signal(signal.SIGINT, interrupted)
-    raise KeyboardInterrupt
 
 
 def _die(message):
@@ -189,14 +179,14 @@ def quiet_stderr():
 def import_tensorflow():
     """Imports TensorFlow and returns it; what its C++ logs is kept off stderr from here on."""
     quiet_stderr()
-    unwinding = signal.getsignal(signal.SIGINT) is _interrupt
+    unwinding = signal.getsignal(signal.SIGINT) is unwind
     if unwinding:  # an exception in its C++ would abort the process, and nothing is open yet
         signal.signal(signal.SIGINT, interrupted)
     try:
         import tensorflow as tf
     finally:
         if unwinding:
-            signal.signal(signal.SIGINT, _interrupt)
+            signal.signal(signal.SIGINT, unwind)
     return tf
 
 
