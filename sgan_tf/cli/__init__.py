@@ -1,0 +1,37 @@
+"""The programs. Ctrl-C ends each in one line, in the midst of its imports too."""
+
+import contextlib
+import os
+import signal
+import sys
+
+
+def interrupted(*_):
+    """Ends the process at once with one line and exit code 128 + SIGINT; a signal handler too."""
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+    with contextlib.suppress(Exception):
+        os.write(sys.stderr.fileno(), b"interrupted\n")  # a print may be what was interrupted
+    os._exit(130)  # as threads of TensorFlow may be at work, which a usual end waits for
+
+
+def unwind(number, frame):
+    """A handler of SIGINT: unwinds the program; a second Ctrl-C ends it at once."""
+    signal.signal(signal.SIGINT, interrupted)
+    raise KeyboardInterrupt
+
+
+def was_interrupted():
+    """Tells whether `unwind` was called: libraries turn its KeyboardInterrupt into other errors."""
+    return signal.getsignal(signal.SIGINT) is interrupted
+
+
+def _uncaught(kind, error, trace, otherwise=sys.excepthook):
+    if was_interrupted():
+        interrupted()
+    otherwise(kind, error, trace)
+
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as in a job
+    signal.signal(signal.SIGINT, unwind)
+    sys.excepthook = _uncaught

@@ -20,7 +20,11 @@ FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
-    flags.DEFINE_string("preset", "digits", "networks and settings; it names the data set too")
+    flags.DEFINE_string(
+        "preset",
+        "digits",
+        f"networks and settings, and by its first part the data set: {', '.join(PRESETS)}",
+    )
     flags.DEFINE_string("out", "runs/ablations", "folder of the runs and the table")
     flags.DEFINE_list("rows", None, f"of {', '.join(row.folder for row in ROWS)}; by default all")
     flags.DEFINE_integer("seeds", 1, "runs of each row, with seeds 0, 1, …", lower_bound=1)

@@ -1,16 +1,42 @@
-"""What the programs share: one-line errors, exit codes, logging."""
+"""What the programs share: flags and their help, error lines, exit codes, signals, stderr, logs."""
 
 import json
 import logging
 import os
 import shlex
 import signal
+import subprocess
 import sys
+import textwrap
 
 from absl import app, flags
 from absl import logging as absl_logging
 
+from sgan_tf.cli import interrupted, unwind, was_interrupted
 from sgan_tf.errors import UserError
+
+WIDTH = 100  # columns of --help
+# Flags that hold a path; a leading ~ in one is the user's home.
+PATHS = (
+    *("run_dir", "data_dir", "export_dir", "config", "cache_dir", "out", "inception"),
+    "without_entropy",
+)
+# Copies its stdin, but for the lines of TensorFlow's C++ below a fatal error; it ends with the last
+# process that writes to it, and so loses nothing however that process ends.
+_PASS_ON = r"""
+import re, signal, sys
+for number in signal.SIGINT, signal.SIGTERM:
+    signal.signal(number, signal.SIG_IGN)
+chatter = re.compile(
+    rb"([IWE]\d{4} [\d:.]+ +\d+ |\d{4}-\d\d-\d\d [\d:.]+ ?[IWE] )\S+\.(cc|cpp|cu|h|inc):\d+\] "
+    rb"|WARNING: All log messages before absl::InitializeLog\(\)"
+    rb"|To enable the following instructions: .* rebuild TensorFlow "
+)
+for line in sys.stdin.buffer:
+    if not chatter.match(line):
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+"""
 
 
 class UsageError(UserError):
@@ -20,26 +46,36 @@ class UsageError(UserError):
 def run(main):
     """Parses the flags, runs `main()` and exits; users' errors are one line and exit code 2."""
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS reports every file it opens
+    _define_help(sys.modules[main.__module__])
 
     def parse(argv):
         try:
             rest = flags.FLAGS(argv)
             if len(rest) > 1:
                 raise flags.Error(f"unexpected argument '{rest[1]}'")
-            return rest
         except flags.Error as error:
             _die(str(error).splitlines()[0] + "; --help lists the flags")
+        for name in PATHS:
+            if name in flags.FLAGS and flags.FLAGS[name].value:
+                flags.FLAGS[name].value = os.path.expanduser(flags.FLAGS[name].value)
+        return rest
 
     app.run(lambda argv: sys.exit(_guarded(main)), flags_parser=parse)
 
 
 def _guarded(main):
     try:
-        return main() or 0
-    except UserError as error:
-        _die(error.for_flags())
-    except OSError as error:
-        _die(f"{error.filename or 'input/output'}: {error.strerror or error}")
+        code = main() or 0
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done, and its code stands
+        return code
+    except BaseException as error:
+        if was_interrupted():
+            interrupted()
+        if isinstance(error, UserError):
+            _die(error.for_flags())
+        if isinstance(error, OSError):
+            _die(f"{error.filename or 'input/output'}: {error.strerror or error}")
+        raise
 
 
 def _die(message):
@@ -47,28 +83,110 @@ def _die(message):
     sys.exit(2)
 
 
-def import_tensorflow():
-    """Imports TensorFlow and returns it, without what its C++ prints on a machine without a GPU.
+def _define_help(program):
+    """Makes --help (and -h) print a program's docstring and own flags, in place of absl's."""
 
-    That is written before TensorFlow reads its log level; TF_CPP_MIN_LOG_LEVEL=0 in the environment
-    keeps it.
+    class Help(flags.BooleanFlag):
+        def parse(self, argument):
+            print(help_text(program))
+            sys.exit(0)
+
+    app.define_help_flags()
+    for name, short in ("help", "h"), ("helpshort", None):
+        delattr(flags.FLAGS, name)
+        flags.DEFINE_flag(Help(name, False, "show this help", short_name=short))
+
+
+def help_text(program):
+    """Returns what --help prints of a program, a module."""
+    own = flags.FLAGS.get_flags_for_module(program)
+    lines = [program.__doc__.strip(), "", "flags:", *map(_flag_help, own), ""]
+    return "\n".join([*lines, "--helpfull lists the flags of absl too."])
+
+
+def _flag_help(flag):
+    name = f"  --[no]{flag.name}" if flag.boolean else f"  --{flag.name}"
+    # Without absl's own remarks: a list of an enum's values before, of repetition behind.
+    text = " ".join(flag.help.split(";\n")[0].split()).split(">: ")[-1]
+    if flag.default is None:
+        needed = any(not validator.checker(None) for validator in flag.validators)
+        text += " (required)" if needed else ""
+    elif flag.default != []:
+        text += f" (default: {str(flag.default).lower() if flag.boolean else flag.default})"
+    indent = " " * 24
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=f"{name:23} ",
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+    )
+
+
+def list_presets():
+    """Prints the presets: a row each, with the data set it is named after, and cut at fc3."""
+    from sgan_tf.presets import PRESETS, make_config
+
+    layout = "{:25}  {:7}  {:>7}  {:>6}  {:>6}  {:>5}  {:>5}  {}"
+    stages = ("encoder", "level0", "level1", "joint")
+    print(layout.format("preset", "data", *stages, "batch", "first and last width"))
+    for name in PRESETS:
+        config = make_config(name.split("-")[0], name)
+        image = config.levels[0]
+        widths = {"E": config.encoder.channels, "G_0": image.g_channels, "D_0": image.d_channels}
+        print(
+            layout.format(
+                name,
+                config.dataset,
+                *(settings.epochs for settings in config.sections().values()),
+                config.batch_size,
+                ", ".join(f"{net} {sizes[0]}-{sizes[-1]}" for net, sizes in widths.items()),
+            )
+        )
+    print("\nUnder each stage its epochs. All settings: --dataset DATA --preset PRESET --dry_run")
+
+
+_filter = None  # the process of `quiet_stderr`
+
+
+def quiet_stderr():
+    """Keeps what TensorFlow's C++ logs off stderr, but for fatal errors.
+
+    File descriptor 2 becomes a pipe to a process that passes on all other lines, of processes that
+    are started from here too. `sys.stderr` goes past it. TF_CPP_MIN_LOG_LEVEL=0 in the environment
+    keeps everything.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        import tensorflow as tf
-
-        return tf
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    global _filter
+    if _filter or sys.stderr is None or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+        return
     sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        import tensorflow as tf
+    direct = os.dup(2)
+    source, sink = os.pipe()
+    _filter = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _PASS_ON],
+        stdin=source,
+        stdout=direct,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # out of reach of a terminal's Ctrl-C
+    )
+    os.dup2(sink, 2)
+    os.close(source)
+    os.close(sink)
+    encoding, errors = sys.stderr.encoding, sys.stderr.errors
+    sys.stderr = os.fdopen(direct, "w", buffering=1, encoding=encoding, errors=errors)
 
-        tf.config.list_physical_devices()  # looks for GPUs, and prints again
+
+def import_tensorflow():
+    """Imports TensorFlow and returns it; what its C++ logs is kept off stderr from here on."""
+    quiet_stderr()
+    unwinding = signal.getsignal(signal.SIGINT) is unwind
+    if unwinding:  # an exception in its C++ would abort the process, and nothing is open yet
+        signal.signal(signal.SIGINT, interrupted)
+    try:
+        import tensorflow as tf
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        if unwinding:
+            signal.signal(signal.SIGINT, unwind)
     return tf
 
 

@@ -28,6 +28,8 @@ def define_flags():
 
 
 def client():
+    if FLAGS.grpc:
+        app.import_tensorflow()
     import numpy as np
     from PIL import Image
 

@@ -61,3 +61,7 @@ def export():
 def main():
     define_flags()
     app.run(export)
+
+
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,7 @@ from sgan_tf.cli import app
 from sgan_tf.config import Config, ConfigError, with_overrides
 from sgan_tf.datasets import DATASETS, load_dataset
 from sgan_tf.folders import RESIZES, holds_classes
-from sgan_tf.presets import make_config
+from sgan_tf.presets import PRESETS, make_config
 
 FLAGS = flags.FLAGS
 SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "seed")  # by --config, in their place
@@ -26,7 +26,12 @@ SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "seed")  # by --con
 
 def define_flags():
     flags.DEFINE_string("dataset", "digits", ", ".join(DATASETS))
-    flags.DEFINE_string("preset", None, "networks and settings; by default the data set's own")
+    flags.DEFINE_string(
+        "preset",
+        None,
+        f"networks and settings: {', '.join(PRESETS)}; by default the data set's own",
+    )
+    flags.DEFINE_bool("list_presets", False, "print a table of the presets, then stop")
     flags.DEFINE_string("config", None, "a file of all settings, as --dry_run prints them")
     flags.DEFINE_string(
         "data_dir",
@@ -83,6 +88,8 @@ def define_flags():
 
 
 def train():
+    if FLAGS.list_presets:
+        return app.list_presets()
     config = _config()
     unknown = [name for name in FLAGS.stages or [] if name not in config.stages()]
     if unknown:
@@ -145,7 +152,7 @@ def _config():
     if said:
         raise app.UsageError(f"--{said[0]}: --config says it already; change it in the file")
     try:
-        config = Config.from_json(pathlib.Path(FLAGS.config).expanduser().read_text())
+        config = Config.from_json(pathlib.Path(FLAGS.config).read_text())
     except (ConfigError, UnicodeDecodeError) as error:
         raise app.UsageError(f"--config: {FLAGS.config} is {error}") from error
     if config.dataset not in DATASETS:
@@ -214,3 +221,7 @@ def _train(config, dataset, strategy):
 def main():
     define_flags()
     app.run(train)
+
+
+if __name__ == "__main__":
+    main()
