@@ -163,8 +163,31 @@ def test_what_no_signature_takes(sampler):
         (r"images must be float32 in \[0, 1\]", "encode", {"images": image + 1.01}),
         (r"images must be float32 in \[0, 1\]", "encode", {"images": image - 0.01}),
         (r"images must be float32 in \[0, 1\]", "encode", {"images": image + np.nan}),
+        (r"shape \[N, 8, 8, 1\]; got\] \[8 8 1\]", "encode", {"images": image[0]}),
+        (r"shape \[N, 8, 8, 1\]; got\] \[1 1 8 8 1\]", "encode", {"images": image[None]}),
+        (r"labels must have the shape \[N\]; got\] \[1 1\]", "serving_default", {"labels": [[1]]}),
+        (r"labels must have the shape \[N\]; got\] \[\]", "serving_default", {"labels": 1}),
+        (r"names must have the shape \[N\]; got\] \[1 1\]", "lookup", {"names": [["1"]]}),
+        (
+            "z0 must be finite",
+            "decode",
+            {"labels": ints(1, 2), **zeros, "z0": zeros["z0"] + np.nan},
+        ),
+        (
+            "z0 must be finite",
+            "decode",
+            {"labels": ints(1, 2), **zeros, "z0": zeros["z0"] - np.inf},
+        ),
     ]
+    if "render" in sampler.functions:
+        h, z = batch[1][:2], zeros["z0"]
+        cases += [
+            ("features must be finite", "render", {"features": h + np.nan, "z0": z}),
+            ("z0 must be finite", "render", {"features": h, "z0": z + np.nan}),
+        ]
     for message, signature, inputs in cases:
+        dtypes = {"labels": tf.int64}
+        inputs = {name: tf.constant(x, dtypes.get(name)) for name, x in inputs.items()}
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             sampler.functions[signature](**inputs)
 
