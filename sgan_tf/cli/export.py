@@ -1,7 +1,8 @@
-"""Export a finished run: a SavedModel for TensorFlow programs, or its decoder for other runtimes.
+"""Export a trained run: a SavedModel for TensorFlow programs, or its decoder for other runtimes.
 
 python export.py --run_dir runs/mnist                # exports/mnist/<version>/
 python export.py --run_dir runs/mnist --format onnx  # exports/mnist-onnx/<version>/model.onnx
+python export.py --run_dir runs/mnist --as_is        # a run that is not finished
 """
 
 from absl import flags
@@ -13,7 +14,7 @@ FLAGS = flags.FLAGS
 
 
 def define_flags():
-    flags.DEFINE_string("run_dir", None, "a finished run folder", required=True)
+    flags.DEFINE_string("run_dir", None, "a finished run folder (--as_is: any)", required=True)
     flags.DEFINE_string("export_dir", "exports", "where exports are kept")
     flags.DEFINE_string("name", None, "of the model; by default the run folder's name")
     flags.DEFINE_integer("version", None, "number of the version; by default the next")
@@ -23,6 +24,9 @@ def define_flags():
         "savedmodel",
         serving.FORMATS,
         "savedmodel, or onnx or litert for decode alone (extras of those names)",
+    )
+    flags.DEFINE_boolean(
+        "as_is", False, "take stages that are not finished too; the model card names them"
     )
     flags.DEFINE_string(
         "devices", "all", "number of GPUs, all, or cpu: where the weights are put while exporting"
@@ -37,6 +41,7 @@ def export():
         FLAGS.version,
         FLAGS.max_batch,
         FLAGS.format,
+        FLAGS.as_is,
     )
     serving.check(*request)  # a mistake shows before TensorFlow is imported
     app.import_tensorflow()

@@ -3,12 +3,21 @@
 import dataclasses
 import os
 import pathlib
+import shutil
 import subprocess
 
 from sgan_tf import datasets
 from sgan_tf.config import Config
 from sgan_tf.run import Run
 from sgan_tf.serving.sampler import Sampler
+
+# What becomes of other inputs than a model is made for.
+OTHERS = {
+    "savedmodel": "Other labels, and noise that is not finite, are refused.",
+    "onnx": "Higher labels are an error of the runtime, and negative ones count from the last "
+    "class; noise is not checked.",
+    "litert": "Other labels are an error of the runtime; noise is not checked.",
+}
 
 
 def metadata(
@@ -22,13 +31,14 @@ def metadata(
     """Returns what `metadata.json` holds of an export.
 
     Args:
-        run_dir: The finished run that is exported.
+        run_dir: The run that is exported.
         config: Its configuration.
         name, version, format: Of the export; see `export`.
         sampler: The run's `Sampler`.
 
     Returns:
-        Configuration, data set, metrics, versions and signatures, as plain values.
+        Configuration, data set, metrics, versions, stages that are not finished, signatures, and
+        what their inputs may be, as plain values.
 
     Raises:
         RunError: when a file of the run is missing or damaged.
@@ -57,7 +67,12 @@ def metadata(
         "metrics": metrics,
         "versions": run.read_facts("versions.json"),
         "commit": _commit(),
+        "unfinished": run.unfinished(config),
         "signatures": signatures if format == "savedmodel" else {"decode": signatures["decode"]},
+        "inputs": {
+            "labels": f"integers in [0, {len(sampler.class_names)}), in the order of the classes",
+            "noise": "uniform on [0, 1)",
+        },
         "config": dataclasses.asdict(config),
     }
 
@@ -73,12 +88,24 @@ def _sides(shape):
 def _commit():
     """Returns the commit of this package when it is run from its git checkout, else None."""
     root = pathlib.Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
+    if not (root / ".git").exists() or not shutil.which("git"):
         return None
     done = subprocess.run(
         ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True
     )
     return done.stdout.strip() or None
+
+
+def limits(facts: dict) -> str:
+    """Returns what the inputs of an export may be, and what becomes of others, in a paragraph.
+
+    Args:
+        facts: What `metadata` returned.
+    """
+    if "inputs" not in facts:  # written by version 0.1.0
+        return ""
+    labels, noise = facts["inputs"]["labels"], facts["inputs"]["noise"]
+    return f"Labels are {labels}; noise (z0, z1, …) is {noise}. {OTHERS[facts['format']]}"
 
 
 def model_card(facts: dict) -> str:
@@ -103,7 +130,7 @@ Networks*, CVPR 2017), written by sgan_tf {facts["versions"]["sgan_tf"]}{commit}
 {height} x {width} images with {channels} channel(s) in {len(data["class_names"])} classes:
 {", ".join(data["class_names"])}.
 
-{_picture(facts["format"])}## Data
+{_unfinished(facts)}{_picture(facts["format"])}## Data
 
 {about.title[0].upper() + about.title[1:]};
 {data["train_images"]:,} images were trained on, {data["test_images"]:,} kept for testing.
@@ -121,12 +148,21 @@ The encoder's test accuracy is {metrics["encoder"]["test_accuracy"]}. The last e
 
 {_table(("signature", "inputs", "outputs"), signatures)}
 
+{limits(facts)}
+
 ## Intended use and limits
 
 For research, teaching and tests that need synthetic images of these classes. It knows nothing
 outside its data set, repeats that data set's biases, may reproduce details of training images, and
 must not be passed off as real data. Images of a class that is rare in the data are worse.
 """
+
+
+def _unfinished(facts):
+    stages = facts.get("unfinished")  # which version 0.1.0 did not write
+    if not stages:
+        return ""
+    return f"**Its training was not finished.** Stages cut short: {', '.join(stages)}.\n\n"
 
 
 def _picture(format):

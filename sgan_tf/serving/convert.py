@@ -14,12 +14,15 @@ class ConversionError(UserError):
     """A model that cannot be converted; the message says why."""
 
 
-def convert(sampler: Sampler, format: str) -> tuple[bytes, float]:
+def convert(sampler: Sampler, format: str, description: str = "") -> tuple[bytes, float]:
     """Converts `decode` and compares the result with TensorFlow's.
+
+    A label of K or more is an error of the runtime, as in TensorFlow.
 
     Args:
         sampler: A `Sampler`.
         format: `onnx` or `litert`.
+        description: A text to be kept in the file: its `doc_string` or `description`.
 
     Returns:
         `(content of the model's file, the largest difference of a value of an image in [0, 1])`.
@@ -33,7 +36,10 @@ def convert(sampler: Sampler, format: str) -> tuple[bytes, float]:
 
     @tf.function(autograph=False, input_signature=[specs[name] for name in names])
     def decode(*inputs):
-        return sampler.decode(**dict(zip(names, inputs)))
+        inputs = dict(zip(names, inputs))
+        # Labels as they are; of one that is out of range a runtime would make an image of no class.
+        classes = tf.range(len(sampler.class_names), dtype=tf.int64)
+        return sampler.decode(**{**inputs, "labels": tf.gather(classes, inputs["labels"])})
 
     inputs = {
         name: tf.random.stateless_uniform([ROWS, *specs[name].shape[1:]], [0, i])
@@ -44,7 +50,8 @@ def convert(sampler: Sampler, format: str) -> tuple[bytes, float]:
     expected = sampler.functions["decode"](**inputs)["images"].numpy()
     run = {"onnx": _onnx, "litert": _litert}[format]
     try:
-        content, images = run(sampler, decode, {name: x.numpy() for name, x in inputs.items()})
+        arrays = {name: x.numpy() for name, x in inputs.items()}
+        content, images = run(sampler, decode, description, arrays)
     except ImportError as error:
         raise ConversionError(
             f"`format` {format}: needs {error.name}; pip install sgan-tf[{format}]"
@@ -58,24 +65,28 @@ def convert(sampler: Sampler, format: str) -> tuple[bytes, float]:
     return content, difference
 
 
-def _onnx(sampler, decode, inputs):
+def _onnx(sampler, decode, description, inputs):
     import onnxruntime
     import tf2onnx
 
     model, _ = tf2onnx.convert.from_function(
         decode, input_signature=decode.input_signature, opset=OPSET
     )
+    model.doc_string = description
     content = model.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     return content, session.run(["images"], inputs)[0]
 
 
-def _litert(sampler, decode, inputs):
+def _litert(sampler, decode, description, inputs):
     from ai_edge_litert.interpreter import Interpreter
+    from tensorflow.lite.tools import flatbuffer_utils
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [decode.get_concrete_function()], sampler
     )
-    content = bytes(converter.convert())
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(converter.convert()))
+    model.description = description
+    content = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
     runner = Interpreter(model_content=content).get_signature_runner()
     return content, runner(**inputs)["images"]

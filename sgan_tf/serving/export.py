@@ -48,19 +48,22 @@ def export(
     version: int | None = None,
     max_batch: int = 1024,
     format: str = "savedmodel",
+    as_is: bool = False,
 ) -> tuple[pathlib.Path, dict]:
-    """Writes a finished run to `<export_dir>/<name>/<version>/`.
+    """Writes a trained run to `<export_dir>/<name>/<version>/`.
 
     The artefact is built aside, tried in a process of its own and then renamed, so that a server
     that watches the folder never sees half of it, however this process ends.
 
     Args:
-        run_dir: A finished run folder.
+        run_dir: A finished run folder, or any with `as_is`.
         export_dir: Where exports are kept.
         name: Of the model; by default the run folder's name. Formats but `savedmodel` add theirs.
         version: Integer above 0; by default one more than the highest there.
         max_batch: Most rows of a request.
         format: One of `FORMATS`; all but `savedmodel` hold `decode` alone, without its checks.
+        as_is: Take stages that are not finished too, as their last checkpoints hold them; the model
+            card names them.
 
     Returns:
         `(path, facts)`: the `pathlib.Path` of the new version, and its metadata.
@@ -73,10 +76,10 @@ def export(
     """
     from sgan_tf.serving.card import metadata
 
-    config, target = check(run_dir, export_dir, name, version, max_batch, format)
+    config, target = check(run_dir, export_dir, name, version, max_batch, format, as_is)
     with _sole_writer(target), _aside(target) as partial:
         final = target / str(version or _next_version(target))
-        sampler = _sampler(run_dir, max_batch)
+        sampler = _sampler(run_dir, max_batch, as_is)
         facts = metadata(run_dir, config, target.name, int(final.name), format, sampler)
         if format == "savedmodel":
             facts["max_batch"] = max_batch
@@ -95,6 +98,7 @@ def check(
     version: int | None = None,
     max_batch: int = 1024,
     format: str = "savedmodel",
+    as_is: bool = False,
 ) -> tuple[Config, pathlib.Path]:
     """Raises what `export` would, as far as that shows without TensorFlow.
 
@@ -106,10 +110,10 @@ def check(
     """
     config = read_config(run_dir)
     unfinished = Run(run_dir).unfinished(config)
-    if unfinished:
+    if unfinished and not as_is:
         raise ExportError(
             f"`run_dir`: {run_dir} is not finished: {', '.join(unfinished)}; run train.py again to "
-            "resume it"
+            "resume it, or export it `as_is`"
         )
     name = name or pathlib.Path(run_dir).resolve().name
     if not re.fullmatch(r"\w[\w.-]*", name):
@@ -129,11 +133,11 @@ def check(
     return config, target
 
 
-def _sampler(run_dir, max_batch):
+def _sampler(run_dir, max_batch, as_is):
     from sgan_tf.loading import load
     from sgan_tf.serving.sampler import Sampler
 
-    stack = load(run_dir)
+    stack = load(run_dir, as_is)
     return Sampler(stack, stack.class_names, max_batch)
 
 
@@ -147,6 +151,8 @@ def _write_saved_model(sampler, facts, path, target):
             tf.saved_model.save(sampler, str(path), signatures=sampler.functions)
             write_warmup(sampler, facts["name"], path / "assets.extra" / WARM_UP_FILE)
         except tf.errors.OpError as error:  # what TensorFlow makes of a full disk
+            if str(path) not in error.message:
+                raise
             raise OSError(error.message.rpartition("; ")[2]) from error
         (path / "assets").mkdir(exist_ok=True)
     picture = png(_samples(sampler, path))
@@ -156,9 +162,10 @@ def _write_saved_model(sampler, facts, path, target):
 
 
 def _write_converted(sampler, facts, path, target):
+    from sgan_tf.serving.card import limits
     from sgan_tf.serving.convert import convert
 
-    content, facts["parity"] = convert(sampler, facts["format"])
+    content, facts["parity"] = convert(sampler, facts["format"], limits(facts))
     with _writing_to(target):
         (path / MODEL_FILES[facts["format"]]).write_bytes(content)
         _write_facts(facts, path)
@@ -187,20 +194,24 @@ def _samples(sampler, path):
         if child.returncode:
             raise ExportError(
                 f"{path} does not load in a fresh process, so it was not kept: "
-                f"{child.stderr.strip().splitlines()[-1]}"
+                f"{(child.stderr.strip() or f'exit code {child.returncode}').splitlines()[-1]}"
             )
         return image_grid(np.load(out), columns, sampler.class_names[:rows])
 
 
 @contextlib.contextmanager
 def _writing_to(target):
-    """Says of an error of the file system that the export could not be written there.
+    """Says of an error of the file system at `target` that the export could not be written there.
 
-    To be put around nothing but the writing: a file that is missing elsewhere has its own message.
+    An error of another file keeps its own message.
     """
     try:
         yield
     except OSError as error:
+        place = os.path.abspath(target)
+        file = os.path.abspath(error.filename or target)
+        if os.path.commonpath([place, file]) not in (place, file):
+            raise
         raise ExportError(
             f"`export_dir`: cannot write to {target}: {error.strerror or error}"
         ) from error

@@ -5,9 +5,13 @@ import json
 import pytest
 from processes import ROOT
 
-from sgan_tf.serving.card import model_card
+import sgan_tf
+from sgan_tf.run import read_config
+from sgan_tf.serving.card import metadata, model_card
+from sgan_tf.serving.sampler import Sampler
 
-EXPORT = ROOT / "tests" / "data" / "v0.1.0" / "export"
+OLD = ROOT / "tests" / "data" / "v0.1.0"
+EXPORT = OLD / "export"
 
 
 @pytest.fixture
@@ -43,3 +47,36 @@ def test_a_card_lists_the_scores_of_an_evaluation_where_there_is_one(facts):
     assert "Scores of its samples" not in model_card(facts)
     facts["metrics"]["evaluation"] = {"samples": {"fid10k_test": 12.3456}}
     assert "| `fid10k_test` | 12.35 |" in model_card(facts)
+
+
+def _metadata(format):
+    stack = sgan_tf.load(OLD / "run")
+    sampler = Sampler(stack, stack.class_names)
+    return metadata(OLD / "run", read_config(OLD / "run"), "digits", 1, format, sampler)
+
+
+def test_without_git_a_card_names_no_commit(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    facts = _metadata("savedmodel")
+    assert facts["commit"] is None and "(commit" not in model_card(facts)
+
+
+@pytest.mark.parametrize(
+    "format, others",
+    [
+        ("savedmodel", "Other labels, and noise that is not finite, are refused."),
+        ("onnx", "negative ones count from the last class; noise is not checked."),
+        ("litert", "Other labels are an error of the runtime; noise is not checked."),
+    ],
+)
+def test_a_card_says_what_inputs_may_be(format, others):
+    card = model_card(_metadata(format))
+    limits = "Labels are integers in [0, 10), in the order of the classes; noise (z0, z1, …) is"
+    assert f"{limits} uniform on [0, 1). " in card and others in card
+
+
+def test_a_card_says_that_training_was_not_finished(facts):
+    assert "not finished" not in model_card({**facts, "unfinished": []})
+    card = model_card({**facts, "unfinished": ["level1 (step 30)", "joint (step 0)"]})
+    assert "**Its training was not finished.**" in card
+    assert "level1 (step 30), joint (step 0)" in card

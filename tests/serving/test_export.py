@@ -165,7 +165,8 @@ def test_what_cannot_be_exported(finished, tmp_path):
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     exports = tmp_path / "exports"
     for run_dir, message in (
-        (unfinished, f"--run_dir: {unfinished} is not finished: joint (step 0)"),
+        (unfinished, f"--run_dir: {unfinished} is not finished: joint (step 0); run train.py"),
+        (unfinished, "or export it --as_is"),
         (damaged, "level0.safetensors is damaged"),
         (tmp_path, "is not a run of sgan_tf"),
     ):
@@ -195,6 +196,34 @@ def test_only_what_concerns_the_target_is_an_error_of_writing(finished, tmp_path
     file.write_text("not a folder")
     with pytest.raises(exporting.ExportError, match=f"`export_dir`: cannot write to {file}/whole"):
         exporting.export(finished[0], file)
+
+
+def test_a_file_elsewhere_keeps_its_own_error(tmp_path):
+    target, elsewhere = tmp_path / "exports" / "whole", tmp_path / "other" / "file"
+    for file in (target / "x", target.parent, None):
+        with (
+            pytest.raises(exporting.ExportError, match=f"`export_dir`: cannot write to {target}"),
+            exporting._writing_to(target),
+        ):
+            raise OSError(28, "No space left on device", file)
+    with pytest.raises(OSError, match="other/file"), exporting._writing_to(target):
+        raise OSError(2, "No such file or directory", str(elsewhere))
+
+
+def test_an_unfinished_run_is_exported_as_it_is(finished, tmp_path):
+    unfinished = tmp_path / "unfinished"
+    shutil.copytree(finished[0], unfinished)
+    (unfinished / "checkpoints" / "joint.safetensors").unlink()
+    run(EXPORT, ["--run_dir", unfinished, "--export_dir", tmp_path, "--as_is"])
+    assets = tmp_path / "unfinished" / "1" / "assets"
+    assert json.loads((assets / "metadata.json").read_text())["unfinished"] == ["joint (step 0)"]
+    assert (
+        "was not finished.** Stages cut short: joint (step 0)."
+        in (assets / "README.md").read_text()
+    )
+    (unfinished / "checkpoints" / "level1.safetensors").unlink()
+    error = refused(EXPORT, ["--run_dir", unfinished, "--export_dir", tmp_path, "--as_is"])
+    assert "level1 is not finished" in error
 
 
 def test_a_full_disk_is_an_error_of_writing(finished, tmp_path):

@@ -107,6 +107,10 @@ def test_a_wrong_shape_is_named(c_program, exported, model, inputs, tmp_path):
     code, err, _ = run_c(c_program, exported[0], model, "decode", narrow, tmp_path)
     reason = "assertion failed: [z0 must have the shape [N, 8]; got] [10 5]"
     assert code == 1 and f"{invalid_argument}: {reason}" in err
+    flat = {"images": np.zeros((8, 8), np.float32), "seeds": np.zeros(8, np.int64)}
+    code, err, _ = run_c(c_program, exported[0], model, "variations", flat, tmp_path)
+    reason = "assertion failed: [images must have the shape [N, 8, 8, 1]; got] [8 8]"
+    assert code == 1 and f"{invalid_argument}: {reason}" in err
 
 
 def test_every_warm_up_request_replays(exported, model):
@@ -155,22 +159,35 @@ def test_onnx_and_litert_decode_the_same_images(finished, inputs, images, tmp_pa
     expected = images["decode"]
     session = onnxruntime.InferenceSession(str(tmp_path / "whole-onnx" / "1" / "model.onnx"))
     np.testing.assert_allclose(session.run(["images"], inputs["decode"])[0], expected, atol=1e-4)
-    lite = interpreter.Interpreter(str(tmp_path / "whole-litert" / "1" / "model.tflite"))
+    path = tmp_path / "whole-litert" / "1" / "model.tflite"
+    lite = interpreter.Interpreter(str(path))
     result = lite.get_signature_runner()(**inputs["decode"])["images"]
     np.testing.assert_allclose(result, expected, atol=1e-4)
+
+    # What the inputs may be stands in the files, and a label that is no class is an error.
+    limits = "Labels are integers in [0, 10), in the order of the classes; noise (z0, z1, …) is"
+    assert session.get_modelmeta().description.startswith(f"{limits} uniform on [0, 1).")
+    assert f"{limits} uniform on [0, 1).".encode() in path.read_bytes()
+    wrong = {**inputs["decode"], "labels": inputs["decode"]["labels"] + 1}  # the last is 10
+    with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument):
+        session.run(["images"], wrong)
+    for offset in (1, -1):
+        wrong["labels"] = inputs["decode"]["labels"] + offset
+        with pytest.raises(RuntimeError, match="gather"):
+            interpreter.Interpreter(str(path)).get_signature_runner()(**wrong)
 
 
 # All are in TensorFlow 2.16.2, which loads an export and samples the same images.
 OPS_OF_2_16 = """
 AddV2 All Any ArgMax Assert AssignVariableOp BiasAdd BitwiseOr Cast ConcatV2 Const Conv2D
 Conv2DBackpropInput DisableCopyOnRead EncodePng EnsureShape Equal FloorMod GatherV2 GreaterEqual
-Identity If LeakyRelu LeftShift Less LessEqual LogicalAnd LogicalNot MatMul MaxPool Maximum
-MergeV2Checkpoints Minimum Mul NoOp OneHot Pack Pad Placeholder PlaceholderWithDefault Prod
-RandomUniform Range Rank ReadVariableOp Relu Reshape RestoreV2 Round Rsqrt SaveV2 Select Shape
-ShardedFilename Sigmoid Softmax SplitV Squeeze StatefulPartitionedCall
-StatelessRandomUniformFullIntV2 StatelessRandomUniformV2 StatelessWhile StaticRegexFullMatch
-StridedSlice StringJoin Sub TensorListFromTensor TensorListGetItem TensorListReserve
-TensorListSetItem TensorListStack VarHandleOp Where
+Identity If IsFinite LeakyRelu LeftShift Less LessEqual LogicalAnd LogicalNot MatMul MaxPool Maximum
+MergeV2Checkpoints Minimum Mul NoOp OneHot Pack Pad PartitionedCall Placeholder
+PlaceholderWithDefault Prod RandomUniform Range Rank ReadVariableOp Relu Reshape RestoreV2 Round
+Rsqrt SaveV2 Select Shape ShardedFilename Sigmoid Size Softmax SplitV Squeeze
+StatefulPartitionedCall StatelessRandomUniformFullIntV2 StatelessRandomUniformV2 StatelessWhile
+StaticRegexFullMatch StridedSlice StringJoin Sub TensorListFromTensor TensorListGetItem
+TensorListReserve TensorListSetItem TensorListStack VarHandleOp Where
 """
 
 
