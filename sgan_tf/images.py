@@ -5,8 +5,17 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
+from sgan_tf.errors import UserError
+
 TILE = 32  # least side of an image in a grid, in pixels: smaller ones are enlarged
 TEXT = 16  # height of a line of text, in pixels
+# What a picture can be written as, by the suffix of its file: format, and most pixels of a side.
+FORMATS = {
+    ".png": ("PNG", 2**31 - 1),
+    ".jpg": ("JPEG", 65_500),
+    ".jpeg": ("JPEG", 65_500),
+    ".webp": ("WEBP", 16_383),
+}
 
 
 def as_float(images):
@@ -65,6 +74,25 @@ def image_grid(images, columns, row_names=None, column_names=None):
 
 def png(picture):
     """Returns a PIL image as the bytes of a PNG file."""
+    return encoded(picture, ".png")
+
+
+def encoded(picture, suffix):
+    """Returns a PIL image as the bytes of a file.
+
+    Args:
+        picture: The image, in colour.
+        suffix: A key of `FORMATS`: of the file's name.
+
+    Raises:
+        UserError: when the image is too large for the format.
+    """
+    name, most = FORMATS[suffix]
+    if max(picture.size) > most:
+        raise UserError(
+            f"`out`: {name} holds {most} pixels a side, and the picture has {max(picture.size)}; "
+            "write .png"
+        )
     buffer = io.BytesIO()
-    picture.save(buffer, format="png")
+    picture.save(buffer, format=name, **({} if name == "PNG" else {"quality": 95}))
     return buffer.getvalue()

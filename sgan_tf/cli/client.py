@@ -5,6 +5,7 @@ sgan-client --grpc localhost:8500 --label cat --label dog
 """
 
 import io
+import math
 import pathlib
 
 from absl import flags
@@ -17,26 +18,29 @@ FLAGS = flags.FLAGS
 def define_flags():
     flags.DEFINE_string("url", "http://localhost:8501", "of the server's REST API")
     flags.DEFINE_string(
-        "grpc", None, "host:port of the server's gRPC API, in place of --url (extra: serving)"
+        "grpc", None, "host:port of the server's gRPC API, in place of --url (extra: client)"
     )
     flags.DEFINE_string("model", "sgan", "name under which the sampler is served")
     flags.DEFINE_multi_string("label", None, "class name or number; repeatable", required=True)
     flags.DEFINE_integer("count", 16, "images of each label", lower_bound=1)
     flags.DEFINE_integer("seed", 0, "of the first image; the next has the next seed")
-    flags.DEFINE_string("out", "grid.png", "file to write")
-    flags.DEFINE_float("timeout", 30, "seconds for one request", lower_bound=0.001)
+    flags.DEFINE_string("out", "grid.png", "file to write: .png, .jpg or .webp")
+    flags.DEFINE_float(
+        "timeout", 30, "seconds for one request", lower_bound=0.001, upper_bound=86_400
+    )
 
 
 def client():
+    from sgan_tf.files import write_whole
+    from sgan_tf.serving.client import GrpcClient, RestClient, check_seeds, look_up, sample
+
+    # What can be refused is refused before anything is asked for.
+    out, seeds = _out(), range(FLAGS.seed, FLAGS.seed + FLAGS.count)
+    check_seeds((seeds[0], seeds[-1]))
+    if math.isnan(FLAGS.timeout):
+        raise app.UsageError("--timeout: nan is not a number of seconds")
     if FLAGS.grpc:
         app.import_tensorflow()
-    import numpy as np
-    from PIL import Image
-
-    from sgan_tf.files import write_whole
-    from sgan_tf.images import image_grid, png
-    from sgan_tf.serving.client import GrpcClient, RestClient, look_up, sample
-
     server = (
         GrpcClient(FLAGS.grpc, FLAGS.model, FLAGS.timeout)
         if FLAGS.grpc
@@ -46,12 +50,33 @@ def client():
     pngs = sample(
         server,
         [label for label in labels for _ in range(FLAGS.count)],
-        [FLAGS.seed + i for _ in labels for i in range(FLAGS.count)],
+        [seed for _ in labels for seed in seeds],
     )
+    write_whole(out, _grid(pngs, out.suffix.lower()))
+    print(f"{out}: {len(pngs)} images of {', '.join(FLAGS.label)}")
+
+
+def _out():
+    from sgan_tf.images import FORMATS
+
+    out = pathlib.Path(FLAGS.out)
+    if out.suffix.lower() not in FORMATS:
+        raise app.UsageError(f"--out: {out} does not end with one of {', '.join(FORMATS)}")
+    if not out.parent.is_dir():
+        raise app.UsageError(f"--out: {out} cannot be written; there is no folder {out.parent}")
+    return out
+
+
+def _grid(pngs, suffix):
+    """Returns a file of all images, a row a label."""
+    import numpy as np
+    from PIL import Image
+
+    from sgan_tf.images import encoded, image_grid
+
     images = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in pngs])
     picture = image_grid(images.reshape(*images.shape[:3], -1), FLAGS.count, FLAGS.label)
-    write_whole(pathlib.Path(FLAGS.out), png(picture))
-    print(f"{FLAGS.out}: {len(pngs)} images of {', '.join(FLAGS.label)}")
+    return encoded(picture, suffix)
 
 
 def main():

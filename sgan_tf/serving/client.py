@@ -6,7 +6,9 @@ pngs = sample(client, labels, seeds=[1, 2])
 """
 
 import base64
+import ipaddress
 import json
+import urllib.parse
 from collections.abc import Mapping, Sequence
 
 from sgan_tf.errors import UserError
@@ -23,19 +25,24 @@ class ClientError(UserError):
 class RestClient:
     """Calls a model's signatures over TF Serving's REST API.
 
-    A server that is not there yet, or that answers 503, is asked again with growing pauses.
+    A server that is not there yet, or that answers 503, is asked again with growing pauses. The
+    proxies of the environment are used, except for this machine itself.
 
     Args:
-        url: Of the server, as `http://localhost:8501`.
+        url: Of the server, as `http://localhost:8501` or `localhost:8501`.
         model: The name under which the sampler is served.
         timeout: Seconds for one request.
+
+    Raises:
+        ClientError: when the URL is none of a server.
     """
 
     def __init__(self, url: str, model: str = "sgan", timeout: float = 30.0):
         import requests
         from urllib3.util import Retry
 
-        self.url, self.timeout = f"{url.rstrip('/')}/v1/models/{model}:predict", timeout
+        url, host = _address(url)
+        self.url, self.timeout = f"{url}/v1/models/{model}:predict", timeout
         # A request that timed out is not sent again: the server may be at work on it.
         retry = Retry(
             ATTEMPTS - 1,
@@ -46,6 +53,7 @@ class RestClient:
             raise_on_status=False,
         )
         self.session = requests.Session()
+        self.session.trust_env = not _is_here(host)  # else a proxy would be asked for this machine
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
 
@@ -79,7 +87,9 @@ class RestClient:
             ) from error
         try:
             body = answer.json()
-        except json.JSONDecodeError:
+        except ValueError:
+            body = {}
+        if not isinstance(body, dict):
             body = {}
         if answer.status_code == 404:
             raise ClientError(
@@ -103,10 +113,18 @@ class GrpcClient:
         address: Of the server, as `localhost:8500`.
         model: The name under which the sampler is served.
         timeout: Seconds for one request.
+
+    Raises:
+        ClientError: when the address is a URL, or gRPC is not installed.
     """
 
     def __init__(self, address: str, model: str = "sgan", timeout: float = 30.0):
-        import grpc
+        if address.startswith(("http://", "https://")):
+            raise ClientError(f"`grpc`: '{address}' is a URL; give host:port, as localhost:8500")
+        try:
+            import grpc
+        except ImportError as error:
+            raise ClientError("`grpc`: needs grpc; pip install sgan-tf[client]") from error
         from tensorflow_serving.apis import prediction_service_pb2_grpc
 
         policy = {
@@ -122,6 +140,7 @@ class GrpcClient:
                 json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": policy}]}),
             ),
             ("grpc.max_receive_message_length", -1),
+            ("grpc.enable_http_proxy", int(not _is_here(address.rpartition(":")[0]))),
         ]
         self.address, self.model, self.timeout = address, model, timeout
         self.stub = prediction_service_pb2_grpc.PredictionServiceStub(
@@ -176,14 +195,16 @@ def sample(
 
     Args:
         client: A `RestClient` or `GrpcClient`.
-        labels, seeds: Lists of integers of one length.
+        labels, seeds: Lists of integers of one length; seeds lie in [-2^63, 2^63).
 
     Returns:
         A list of bytes, a PNG file each.
 
     Raises:
-        ClientError: when the server refuses them, or there is no answer.
+        ClientError: when a seed is out of range, the server refuses something, or there is no
+            answer.
     """
+    check_seeds(seeds)
     return [
         png
         for start in range(0, len(labels), BATCH)
@@ -192,6 +213,35 @@ def sample(
             {"labels": labels[start : start + BATCH], "seeds": seeds[start : start + BATCH]},
         )
     ]
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Raises a `ClientError` that names the first seed which is no int64, as the model takes."""
+    for seed in seeds:
+        if not -(2**63) <= seed < 2**63:
+            raise ClientError(f"`seed`: {seed} is out of range; seeds lie in [-2^63, 2^63)")
+
+
+def _address(url):
+    """Returns `(url, host)` of a server's URL, whose scheme may be left out."""
+    whole = url if "://" in url else f"http://{url}"
+    try:
+        parts = urllib.parse.urlsplit(whole)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number, brackets of an address that is none
+        good = False
+    if not good:
+        raise ClientError(f"`url`: '{url}' is not a server's URL, as http://localhost:8501")
+    return whole.rstrip("/"), parts.hostname
+
+
+def _is_here(host):
+    """Tells whether a host is this machine by its loopback name or address."""
+    host = host.strip("[]")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _reason(text):

@@ -6,8 +6,8 @@ import threading
 import numpy as np
 import pytest
 from PIL import Image
-from processes import module, refused, run
-from serving_double import grpc_server, rest
+from processes import ROOT, module, refused, run
+from serving_double import Model, grpc_server, rest
 
 from sgan_tf.serving import client as clients
 
@@ -91,3 +91,102 @@ def test_the_program_writes_a_grid(model, tmp_path):
         assert "--model: nothing is served at" in refused(
             program, ["--url", url, "--label", "7", "--model", "other"]
         )
+
+
+@pytest.fixture(scope="module")
+def old():
+    """A model that needs no run: the export of version 0.1.0."""
+    return Model(ROOT / "tests" / "data" / "v0.1.0" / "export")
+
+
+def test_a_proxy_is_not_asked_for_this_machine(old, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://localhost:1")
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with rest(old) as (url, _), grpc_server(old) as address:
+        here = [url, url.replace("localhost", "127.0.0.1")]
+        for client in (*map(clients.RestClient, here), clients.GrpcClient(address)):
+            assert clients.look_up(client, ["3"]) == [3]
+        monkeypatch.setenv("http_proxy", url)
+        with pytest.raises(clients.ClientError, match="`model`: nothing is served"):
+            clients.look_up(clients.RestClient("http://sgan.invalid"), ["3"])  # it answers 404
+
+
+def test_a_url_may_lack_its_scheme(old):
+    with rest(old) as (url, _):
+        client = clients.RestClient(url.removeprefix("http://"))
+        assert client.url == f"{url}/v1/models/sgan:predict"
+        assert clients.look_up(client, ["3"]) == [3]
+    for url in (
+        "",
+        "http://",
+        "ftp://localhost",
+        "localhost:port",
+        "localhost:99999",
+        "http://[::",
+    ):
+        with pytest.raises(
+            clients.ClientError, match="`url`: '.*' is not a server's URL, as http:"
+        ):
+            clients.RestClient(url)
+    with pytest.raises(clients.ClientError, match="`grpc`: 'http://localhost:8500' is a URL"):
+        clients.GrpcClient("http://localhost:8500")
+
+
+def test_seeds_are_int64(old):
+    with rest(old) as (url, seen):
+        client = clients.RestClient(url)
+        assert len(clients.sample(client, [1, 1], [-(2**63), 2**63 - 1])) == 2
+        for seed in (2**63, -(2**63) - 1):
+            with pytest.raises(clients.ClientError, match=rf"`seed`: {seed} is out of range"):
+                clients.sample(client, [1], [seed])
+        assert len(seen) == 1
+
+
+def test_an_answer_that_is_no_model_servers_is_an_error(old, monkeypatch):
+    for body in ([1, 2], "text", {"other": 1}):
+        monkeypatch.setattr(old, "predict", lambda *_: {"labels": np.zeros(0)})
+        with rest(old) as (url, _):
+            client = clients.RestClient(url)
+            monkeypatch.setattr("requests.Response.json", lambda *_, body=body: body)
+            with pytest.raises(clients.ClientError, match="answered 200: OK"):
+                clients.look_up(client, ["3"])
+
+
+def test_the_program_writes_what_the_files_name_says(old, tmp_path):
+    program = module("client")
+    with rest(old) as (url, seen):
+        asked = ["--url", url.removeprefix("http://"), "--label", "7", "--count", "2", "--out"]
+        for name, kind in (("x.jpg", "JPEG"), ("x.JPEG", "JPEG"), ("x.webp", "WEBP")):
+            run(program, [*asked, tmp_path / name])
+            assert Image.open(tmp_path / name).format == kind
+        count = len(seen)
+        for out, message in (
+            (tmp_path / "x.mp4", "x.mp4 does not end with one of .png, .jpg, .jpeg, .webp"),
+            (tmp_path / "x", "x does not end with one of"),
+            (tmp_path / "none" / "x.png", f"there is no folder {tmp_path / 'none'}"),
+        ):
+            assert (
+                f"--out: {out}" in (error := refused(program, [*asked, out])) and message in error
+            )
+        for seed in (10**20, 2**63 - 1):  # the second image of which would be beyond
+            error = refused(program, [*asked, tmp_path / "x.png", f"--seed={seed}"])
+            assert "--seed: " in error and "seeds lie in [-2^63, 2^63)" in error
+        assert len(seen) == count  # nothing was asked for
+        assert "--out: WEBP holds 16383 pixels a side" in refused(
+            program, [*asked[:-2], "500", "--out", tmp_path / "wide.webp"]
+        )
+
+
+def test_the_extra_that_the_program_names_exists():
+    import configparser
+    import re
+
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    out, _ = run(module("client"), ["--help"])
+    assert (
+        set(re.findall(r"extra: (\w+)", out)) == {"client"} <= {*config["options.extras_require"]}
+    )
