@@ -45,14 +45,25 @@ class Model:
 
 
 @contextlib.contextmanager
-def rest(model, name="sgan", refusals=0, delay=None):
+def rest(model, name="sgan", refusals=0, delay=None, state="AVAILABLE"):
     """Serves a `Model` on a free port; the first `refusals` requests get 503.
+
+    As TF Serving does, it tells the state of a version that is not available with 200, and knows
+    metadata (here without their content) of an available one alone.
 
     Yields `(url, requests seen)`.
     """
     seen = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            if self.path == f"/v1/models/{name}":
+                self.answer(200, {"model_version_status": [{"version": "1", "state": state}]})
+            elif self.path == f"/v1/models/{name}/metadata" and state == "AVAILABLE":
+                self.answer(200, {"model_spec": {"name": name, "version": "1"}, "metadata": {}})
+            else:
+                self.answer(404, {"error": f"Servable not found for request: Latest({name})"})
+
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             seen.append(body)
