@@ -108,8 +108,10 @@ def load_dataset(
     Raises:
         DataError: when there is no such data set, or its images are not there or cannot be used.
     """
-    if name not in DATASETS:
+    if name not in list(DATASETS):  # of anything, a list too
         raise DataError(f"`dataset`: unknown data set '{name}'; choose from {', '.join(DATASETS)}")
+    if image_size is not None and not (isinstance(image_size, int) and image_size > 0):
+        raise DataError(f"`image_size`: {image_size!r} is not a number of pixels above 0")
     dataset = DATASETS[name].load(
         name, image_size, data_dir, download, resize=resize, skip_unreadable=skip_unreadable
     )

@@ -192,3 +192,15 @@ def test_mnist():
         1,
     )
     assert mnist.class_names == [str(d) for d in range(10)]
+
+
+def test_arguments_that_cannot_be():
+    for arguments, message in (
+        ({"name": "minst"}, "`dataset`: unknown data set 'minst'; choose from digits, mnist"),
+        ({"name": ["mnist"]}, r"`dataset`: unknown data set '\['mnist'\]'"),
+        ({"name": "digits", "image_size": -1}, "`image_size`: -1 is not a number of pixels"),
+        ({"name": "digits", "image_size": 0}, "`image_size`: 0 is not a number of pixels"),
+        ({"name": "digits", "image_size": "16"}, "`image_size`: '16' is not a number of pixels"),
+    ):
+        with pytest.raises(DataError, match=message):
+            load_dataset(**arguments)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from sgan_tf.config import JointConfig
-from sgan_tf.images import as_float
+from sgan_tf.models import arguments
 from sgan_tf.models.adversarial import AdversarialModel
 from sgan_tf.models.encoder import Encoder, one_hot
 from sgan_tf.models.layers import scale_gradient, unit_images
@@ -170,7 +170,10 @@ class StackedGAN(AdversarialModel):
 
     def noise(self, count, seed=None):
         """Draws `[z_0, …, z_{N-1}]`, float32 `[count, z_dim]` each, the same for the same seed."""
-        seed = int(np.random.SeedSequence().generate_state(1)[0] >> 1) if seed is None else seed
+        count = arguments.integer("count", count, 0, 2**31)
+        if seed is None:
+            seed = np.random.SeedSequence().generate_state(1)[0] >> 1
+        seed = arguments.integer("seed", seed, -(2**63), 2**63)
         return [
             tf.random.stateless_uniform([count, level.config.z_dim], [seed, level.index]).numpy()
             for level in self.levels
@@ -191,11 +194,12 @@ class StackedGAN(AdversarialModel):
         Raises:
             ValueError: for a label outside [0, K), and for arrays of other shapes.
         """
-        top = len(self.levels) - 1 if top is None else top
+        top = len(self.levels) - 1 if top is None else self._level("top", top)
+        arguments.integer("batch_size", batch_size, 1, 2**31)
         if top == len(self.levels) - 1:
             labels = self._labels(condition)
             condition = keras.utils.to_categorical(labels, self.encoder.num_classes)
-        condition = _rows("condition", condition, self.encoder.shapes[top + 1])
+        condition = arguments.rows("condition", condition, self.encoder.shapes[top + 1])
         noise = self._noise(noise, top, len(condition))
         if top not in self._decoders:
             shapes = [
@@ -240,6 +244,7 @@ class StackedGAN(AdversarialModel):
             return condition
 
         condition = np.asarray(one_hot(self._labels(labels), self.encoder.num_classes))
+        level = self._level("level", level)
         noise = self._noise(noise, len(self.levels) - 1, len(condition))
         return self._in_batches(generate, [condition, *noise[level:]], 100)
 
@@ -249,7 +254,8 @@ class StackedGAN(AdversarialModel):
         Returns:
             float32 array `[N, n, H, W, C]`.
         """
-        images = self._images(images)
+        images = arguments.images(images, self.encoder.image_shape)
+        n = arguments.integer("n", n, 0, 2**31)
         upper = self.infer_noise(images)
         condition = np.repeat(self._upper(upper, 0), n, axis=0)
         varied = self.decode(condition, self.noise(len(condition), seed), top=0)
@@ -271,7 +277,8 @@ class StackedGAN(AdversarialModel):
         Returns:
             A `Decomposition`.
         """
-        return self._in_batches(self.decompose, [self._images(images)], 100)
+        images = arguments.images(images, self.encoder.image_shape)
+        return self._in_batches(self.decompose, [images], 100)
 
     def reconstruct(self, images, level=0):
         """Regenerates real images from their h_{level+1} and the noise inferred below it.
@@ -283,7 +290,7 @@ class StackedGAN(AdversarialModel):
         Returns:
             float32 array `[N, H, W, C]`.
         """
-        known = self.infer_noise(images)
+        level, known = self._level("level", level), self.infer_noise(images)
         return self.decode(self._upper(known, level), known.noise, top=level)
 
     def _upper(self, known, level):
@@ -298,7 +305,7 @@ class StackedGAN(AdversarialModel):
             raise ValueError(f"noise must hold z_0 to z_{top}; it holds {len(noise)}")
         checked = []
         for level, z in zip(self.levels[: top + 1], noise):
-            z = _rows(f"noise[{level.index}]", z, (level.config.z_dim,))
+            z = arguments.rows(f"noise[{level.index}]", z, (level.config.z_dim,))
             if len(z) != count:
                 raise ValueError(
                     f"noise[{level.index}] has {len(z)} rows, but there are {count} conditions"
@@ -306,35 +313,11 @@ class StackedGAN(AdversarialModel):
             checked.append(z)
         return checked
 
-    def _images(self, images):
-        images, shape = np.asarray(images), self.encoder.image_shape
-        if images.shape[1:] != shape:
-            text = ", ".join(map(str, shape))
-            hint = "; add an axis for the batch" if images.shape == shape else ""
-            raise ValueError(f"images must have the shape [N, {text}], not {images.shape}{hint}")
-        if images.dtype != np.uint8:
-            whole = not np.issubdtype(images.dtype, np.floating)
-            if whole or (images.size and not (images.min() >= 0 and images.max() <= 1)):
-                raise ValueError(
-                    "images must be uint8, or floats in [0, 1]; these are "
-                    f"{images.dtype} from {images.min()} to {images.max()}"
-                )
-        return as_float(images)
-
     def _labels(self, labels):
-        labels = np.asarray(labels)
-        if not labels.size and labels.ndim == 1:
-            labels = labels.astype(int)  # an empty list
-        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-            raise ValueError(
-                f"labels must be a vector of integers, not {labels.dtype} of shape {labels.shape}"
-            )
-        if labels.size and (labels.min() < 0 or labels.max() >= self.encoder.num_classes):
-            raise ValueError(
-                f"labels must lie in [0, {self.encoder.num_classes}); got {labels.min()} to "
-                f"{labels.max()}"
-            )
-        return labels
+        return arguments.labels(labels, self.encoder.num_classes)
+
+    def _level(self, name, level):
+        return arguments.integer(name, level, 0, len(self.levels))
 
     @staticmethod
     def _in_batches(function, arrays, batch_size):
@@ -374,14 +357,3 @@ class StackedGAN(AdversarialModel):
             for level, stage in zip(config.pop("levels"), encoder.stages)
         ]
         return cls(encoder, levels, JointConfig(**config.pop("config")), **config)
-
-
-def _rows(name, array, shape):
-    """An array as float32 `[N, *shape]`; `ValueError` names it when it is of another shape."""
-    array = np.asarray(array, np.float32)
-    if array.shape[1:] != tuple(shape) or array.ndim != len(shape) + 1:
-        text = ", ".join(map(str, shape))
-        raise ValueError(f"{name} must have the shape [N, {text}], not {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds a number that is not finite")
-    return array

@@ -302,6 +302,18 @@ def test_arrays_that_cannot_be(small_stack):
             np.zeros((2, 8, 8, 1), np.int64)
         ),
         r"floats in \[0, 1\]; these are float32 from": lambda: stack.variations(255 * images, 2),
+        r"images cannot be read as an array": lambda: stack.infer_noise([[1, 2], [3]]),
+        r"noise\[1\] cannot be read as an array": lambda: stack.decode([1], [noise[0][:1], "z"]),
+        r"labels cannot be read as an array": lambda: stack.sample([[1, 2], [3]]),
+        r"top must be an integer in \[0, 2\), not 5": lambda: stack.decode([1] * 8, noise, top=5),
+        r"top must be .* not -1": lambda: stack.decode([1] * 8, noise, top=-1),
+        r"batch_size must be .* not 0": lambda: stack.decode([1] * 8, noise, batch_size=0),
+        r"level must be .* not 2": lambda: stack.features([1] * 8, noise, 2),
+        r"level must be .* not 9": lambda: stack.reconstruct(images, 9),
+        r"seed must be .* not 1.5": lambda: stack.sample([1], seed=1.5),
+        r"seed must be .*, not 18446744073709551616": lambda: stack.sample([1], seed=2**64),
+        r"count must be .* not -1": lambda: stack.noise(-1),
+        r"n must be .* not 1.5": lambda: stack.variations(images, 1.5),
     }
     for message, call in cases.items():
         with pytest.raises(ValueError, match=message):

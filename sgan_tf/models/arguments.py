@@ -1,0 +1,64 @@
+"""What a trained stack is given, checked: an error is one line that begins with the argument."""
+
+import numpy as np
+
+from sgan_tf.images import as_float
+
+
+def array(name, values, dtype=None):
+    """Returns values as an array; `ValueError` when they are none."""
+    try:
+        return np.asarray(values, dtype)
+    except (ValueError, TypeError) as error:  # rows of several lengths, or text
+        raise ValueError(f"{name} cannot be read as an array: {error}") from error
+
+
+def rows(name, values, shape):
+    """Returns float32 `[N, *shape]`; `ValueError` when they are of another shape, or not finite."""
+    values = array(name, values, np.float32)
+    if values.shape[1:] != tuple(shape) or values.ndim != len(shape) + 1:
+        raise ValueError(f"{name} must have the shape {_batch_of(shape)}, not {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} holds a number that is not finite")
+    return values
+
+
+def images(values, shape):
+    """Returns images of uint8 or floats in [0, 1] as float32 `[N, *shape]`; else `ValueError`."""
+    values = array("images", values)
+    if values.ndim != len(shape) + 1 or values.shape[1:] != tuple(shape):
+        hint = "; add an axis for the batch" if values.shape == tuple(shape) else ""
+        raise ValueError(f"images must have the shape {_batch_of(shape)}, not {values.shape}{hint}")
+    if values.dtype != np.uint8:
+        whole = not np.issubdtype(values.dtype, np.floating)
+        if whole or (values.size and not (values.min() >= 0 and values.max() <= 1)):
+            raise ValueError(
+                f"images must be uint8, or floats in [0, 1]; these are {values.dtype}"
+                + (f" from {values.min()} to {values.max()}" if values.dtype.kind in "biuf" else "")
+            )
+    return as_float(values)
+
+
+def labels(values, classes):
+    """Returns integers `[N]` in [0, `classes`); else `ValueError`."""
+    values = array("labels", values)
+    if not values.size and values.ndim == 1:
+        values = values.astype(int)  # an empty list
+    if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
+        raise ValueError(
+            f"labels must be a vector of integers, not {values.dtype} of shape {values.shape}"
+        )
+    if values.size and (values.min() < 0 or values.max() >= classes):
+        raise ValueError(f"labels must lie in [0, {classes}); got {values.min()} to {values.max()}")
+    return values
+
+
+def integer(name, value, low, high):
+    """Returns an integer in [`low`, `high`); else `ValueError`."""
+    if not isinstance(value, (int, np.integer)) or not low <= value < high:
+        raise ValueError(f"{name} must be an integer in [{low}, {high}), not {value!r}")
+    return int(value)
+
+
+def _batch_of(shape):
+    return f"[{', '.join(['N', *map(str, shape)])}]"
