@@ -13,8 +13,9 @@ class Sampler(tf.Module):
 
     Every input is checked inside the graph, so a server answers `InvalidArgument` with a sentence
     that names the limit: labels in [0, K), images in [0, 1], finite noise and features, shapes,
-    equal numbers of rows, and `max_batch` rows at the most. The networks may be any that Keras
-    builds.
+    equal numbers of rows, and `max_batch` rows at the most. The signatures state their shapes too,
+    for servers' metadata; only a TF 1 session in Python (`saved_model_cli run`) compares inputs
+    with them first, in its own words. The networks may be any that Keras builds.
 
     Args:
         stack: A trained `StackedGAN`.
