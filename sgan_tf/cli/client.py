@@ -1,4 +1,4 @@
-"""Sample images from a served model into a PNG grid, a row a label.
+"""Sample images from a served model into a picture, a row a label.
 
 sgan-client --url http://localhost:8501 --label 7 --count 16 --seed 1 --out grid.png
 sgan-client --grpc localhost:8500 --label cat --label dog
@@ -22,7 +22,7 @@ def define_flags():
     )
     flags.DEFINE_string("model", "sgan", "name under which the sampler is served")
     flags.DEFINE_multi_string("label", None, "class name or number; repeatable", required=True)
-    flags.DEFINE_integer("count", 16, "images of each label", lower_bound=1)
+    flags.DEFINE_integer("count", 16, "images of each label", lower_bound=1, upper_bound=100_000)
     flags.DEFINE_integer("seed", 0, "of the first image; the next has the next seed")
     flags.DEFINE_string("out", "grid.png", "file to write: .png, .jpg or .webp")
     flags.DEFINE_float(
@@ -61,9 +61,9 @@ def _out():
 
     out = pathlib.Path(FLAGS.out)
     if out.suffix.lower() not in FORMATS:
-        raise app.UsageError(f"--out: {out} does not end with one of {', '.join(FORMATS)}")
+        raise app.UsageError(f"--out: '{FLAGS.out}' does not end with one of {', '.join(FORMATS)}")
     if not out.parent.is_dir():
-        raise app.UsageError(f"--out: {out} cannot be written; there is no folder {out.parent}")
+        raise app.UsageError(f"--out: '{out}' cannot be written; there is no folder {out.parent}")
     return out
 
 

@@ -164,12 +164,12 @@ def test_the_program_writes_what_the_files_name_says(old, tmp_path):
             assert Image.open(tmp_path / name).format == kind
         count = len(seen)
         for out, message in (
-            (tmp_path / "x.mp4", "x.mp4 does not end with one of .png, .jpg, .jpeg, .webp"),
-            (tmp_path / "x", "x does not end with one of"),
+            (tmp_path / "x.mp4", "x.mp4' does not end with one of .png, .jpg, .jpeg, .webp"),
+            (tmp_path / "x", "x' does not end with one of"),
             (tmp_path / "none" / "x.png", f"there is no folder {tmp_path / 'none'}"),
         ):
             assert (
-                f"--out: {out}" in (error := refused(program, [*asked, out])) and message in error
+                f"--out: '{out}" in (error := refused(program, [*asked, out])) and message in error
             )
         for seed in (10**20, 2**63 - 1):  # the second image of which would be beyond
             error = refused(program, [*asked, tmp_path / "x.png", f"--seed={seed}"])
