@@ -14,7 +14,7 @@ FLAGS = flags.FLAGS
 
 
 def define_flags():
-    flags.DEFINE_string("run_dir", None, "a finished run folder (--as_is: any)", required=True)
+    flags.DEFINE_string("run_dir", None, "a finished run folder", required=True)
     flags.DEFINE_string("export_dir", "exports", "where exports are kept")
     flags.DEFINE_string("name", None, "of the model; by default the run folder's name")
     flags.DEFINE_integer("version", None, "number of the version; by default the next")
