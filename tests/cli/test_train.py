@@ -45,6 +45,12 @@ def test_a_run_explains_itself(finished):
     ].keys()
     assert json.loads((run_dir / "encoder.json").read_text())["test_accuracy"] > 0.5
     assert list((run_dir / "tensorboard" / "joint").iterdir())
+    # Short stages are two lines each on the console; every epoch stands in the file.
+    log = (run_dir / "log.txt").read_text()
+    for stage in STAGES:
+        assert f"{stage}: 2 epochs of 29 steps\n{stage}: done in 00:" in out
+        assert f"{stage} epoch 1/2 (" in log and f"{stage} epoch 2/2 (" in log
+    assert " epoch " not in out and "near chance" not in out
 
 
 @pytest.mark.slow
@@ -76,7 +82,9 @@ def test_a_trained_run_loads(finished):
 def test_a_level_without_epochs_is_trained_in_the_joint_stage_alone(tmp_path):
     levels = ["--set", "levels.0.epochs=0", "--set", "levels.1.epochs=0"]
     out, _ = train([*SHORT, *levels, "--run_dir", tmp_path / "run"])
-    assert "level0 epoch" not in out and "joint epoch 2/2" in out
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert "level0 epoch" not in log and "joint epoch 2/2" in log
+    assert "level0" not in out and "joint: done in " in out
     assert sgan_tf.load(tmp_path / "run").sample([3], seed=0).shape == (1, 8, 8, 1)
 
 
