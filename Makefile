@@ -6,8 +6,8 @@ BIN := .venv/bin
 .PHONY: demo demo-run test lint bench clean
 
 demo: demo-run
-	$(BIN)/python export.py --run_dir runs/demo
 	$(BIN)/python evaluate.py --run_dir runs/demo
+	$(BIN)/python export.py --run_dir runs/demo
 
 demo-run: .venv/installed
 	$(BIN)/python train.py --dataset digits --run_dir runs/demo --sample_every 0

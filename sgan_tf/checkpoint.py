@@ -86,9 +86,22 @@ class Checkpoint:
             FloatingPointError: when a number is not finite; the file is left as it was.
             OSError: when the file cannot be written.
         """
+        arrays = {key: _array(variable) for key, variable in _named(state).items()}
+        self._write(arrays, step, done, totals, config)
+
+    def take(self, arrays: dict[str, np.ndarray], step: int, config: str = ""):
+        """Replaces the file by a finished stage of arrays that another file holds.
+
+        Args:
+            arrays: `{key: array}` as `read` returns them, or those of a group; no optimizers are
+                needed.
+            step, config: See `save`.
+        """
+        self._write(arrays, step, True, (), config)
+
+    def _write(self, arrays, step, done, totals, config):
         from safetensors.numpy import save
 
-        arrays = {key: _array(variable) for key, variable in _named(state).items()}
         for key, array in arrays.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise FloatingPointError(f"{key.split('/')[0]} holds a number that is not finite")

@@ -187,8 +187,8 @@ class Run:
         names = ("reals", "samples", "variations", "factors", "curves")
         _remove(self.path / f"{name}.png" for name in names)
         # config.json stays until the new one takes its place: it says whose folder this is.
-        names = ("encoder.json", "metrics.jsonl", "log.txt", "versions.json", "data.json")
-        _remove(self.path / name for name in names)
+        names = ("encoder.json", "encoder_from.json", "metrics.jsonl", "log.txt", "versions.json")
+        _remove(self.path / name for name in (*names, "data.json"))
 
     # Files
 

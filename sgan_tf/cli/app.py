@@ -19,7 +19,7 @@ WIDTH = 100  # columns of --help
 # Flags that hold a path; a leading ~ in one is the user's home.
 PATHS = (
     *("run_dir", "data_dir", "export_dir", "config", "cache_dir", "out", "inception"),
-    "without_entropy",
+    *("without_entropy", "encoder_from"),
 )
 # Copies its stdin, but for the lines of TensorFlow's C++ below a fatal error; it ends with the last
 # process that writes to it, and so loses nothing however that process ends.
@@ -191,18 +191,39 @@ def import_tensorflow():
 
 
 def start_log(path=None):
-    """Sends the package's log to stdout, and to a file if one is named."""
+    """Sends the package's log to stdout, and all of it, each epoch too, to a file if one is named.
+
+    Args:
+        path: Of the file, which is appended to.
+
+    Returns:
+        The logger.
+    """
     log = logging.getLogger("sgan_tf")
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)
     log.propagate = False
-    to_stdout = logging.StreamHandler(sys.stdout)
-    to_stdout.setFormatter(logging.Formatter("%(message)s"))
-    log.handlers = [to_stdout]
+    console = _Console(sys.stdout)
+    console.setLevel(logging.INFO)
+    console.setFormatter(logging.Formatter("%(message)s"))
+    log.handlers = [console]
     if path is not None:
         to_file = logging.FileHandler(path)
         to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.handlers.insert(0, to_file)
     return log
+
+
+class _Console(logging.StreamHandler):
+    """Writes its lines above a progress bar, where one is shown."""
+
+    def emit(self, record):
+        from tqdm import tqdm
+
+        try:
+            tqdm.write(self.format(record), file=self.stream)
+            self.flush()
+        except Exception:
+            self.handleError(record)
 
 
 def several_machines():

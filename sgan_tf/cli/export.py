@@ -5,6 +5,9 @@ python export.py --run_dir runs/mnist --format onnx  # exports/mnist-onnx/<versi
 python export.py --run_dir runs/mnist --as_is        # a run that is not finished
 """
 
+import shlex
+import sys
+
 from absl import flags
 
 from sgan_tf.cli import app
@@ -17,7 +20,11 @@ def define_flags():
     flags.DEFINE_string("run_dir", None, "a finished run folder", required=True)
     flags.DEFINE_string("export_dir", "exports", "where exports are kept")
     flags.DEFINE_string("name", None, "of the model; by default the run folder's name")
-    flags.DEFINE_integer("version", None, "number of the version; by default the next")
+    flags.DEFINE_integer(
+        "version",
+        None,
+        "number of the version; by default the next, if the newest holds other weights",
+    )
     flags.DEFINE_integer("max_batch", 1024, "most rows of a request: it bounds the server's memory")
     flags.DEFINE_enum(
         "format",
@@ -43,19 +50,29 @@ def export():
         FLAGS.format,
         FLAGS.as_is,
     )
-    serving.check(*request)  # a mistake shows before TensorFlow is imported
-    app.import_tensorflow()
-    with app.strategy(FLAGS.devices).scope():
-        path, facts = serving.export(*request)
-    if FLAGS.format != "savedmodel":
-        print(f"{path}: differs from TensorFlow's images by {facts['parity']:.1e} at the most")
-        return
-    print(
-        f"{path}: loaded in a process of its own, whose samples are {path}/assets/samples.png. "
+    # A mistake shows before TensorFlow is imported, and what is there already needs none.
+    path = serving.exported(*request)
+    said = "holds these weights already, so no new version is made (--version N makes one)"
+    if path is None:
+        app.import_tensorflow()
+        with app.strategy(FLAGS.devices).scope():
+            path, facts = serving.export(*request)
+        said = f"loaded in a process of its own, whose samples are {path}/assets/samples.png"
+        if FLAGS.format != "savedmodel":
+            said = f"differs from TensorFlow's images by {facts['parity']:.1e} at the most"
+    print(f"{path}: {said}")
+    if FLAGS.format == "savedmodel":
+        print(_commands(path))
+
+
+def _commands(path):
+    """What the export may be tried with, to be pasted into a shell."""
+    cli = f"{shlex.quote(sys.executable)} -m tensorflow.python.tools.saved_model_cli"
+    model = f"--dir {shlex.quote(str(path))} --tag_set serve --signature_def sample_seeded"
+    return (
         "Try it:\n\n"
-        f"saved_model_cli show --dir {path} --tag_set serve --signature_def sample_seeded\n"
-        f"saved_model_cli run --dir {path} --tag_set serve --signature_def sample_seeded "
-        "--input_exprs 'labels=[0,1];seeds=[7,8]'\n\n"
+        f"{cli} show {model}\n"
+        f"{cli} run {model} --input_exprs 'labels=[0,1];seeds=[7,8]'\n\n"
         "and, served as `sgan` (see deploy/):\n\n"
         """curl -d '{"signature_name": "sample_seeded", """
         """"inputs": {"labels": [0, 1], "seeds": [7, 8]}}' """

@@ -19,6 +19,7 @@ from sgan_tf.config import Config, ConfigError, with_overrides
 from sgan_tf.datasets import DATASETS, load_dataset
 from sgan_tf.folders import RESIZES, holds_classes
 from sgan_tf.presets import PRESETS, make_config
+from sgan_tf.training import transfer
 
 FLAGS = flags.FLAGS
 SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "seed")  # by --config, in their place
@@ -40,6 +41,12 @@ def define_flags():
     )
     flags.DEFINE_bool("download", False, "fetch a TFDS data set that is not prepared")
     flags.DEFINE_string("run_dir", None, "the run folder; by default runs/<preset>, or runs/folder")
+    flags.DEFINE_string(
+        "encoder_from",
+        None,
+        "a run folder whose trained encoder is taken over, with its settings, in place of training "
+        "one on the same images; cuts may differ",
+    )
     flags.DEFINE_list("stages", None, "train these stages alone, as encoder,level0; by default all")
     flags.DEFINE_string(
         "cuts",
@@ -91,6 +98,8 @@ def train():
     if FLAGS.list_presets:
         return app.list_presets()
     config = _config()
+    if FLAGS.encoder_from:
+        config = transfer.with_encoder(config, FLAGS.encoder_from, FLAGS["set"].value)
     unknown = [name for name in FLAGS.stages or [] if name not in config.stages()]
     if unknown:
         raise app.UsageError(
@@ -111,6 +120,8 @@ def train():
         FLAGS.resize,
         FLAGS.skip_unreadable,
     )
+    if FLAGS.encoder_from:
+        transfer.check_images(FLAGS.encoder_from, dataset)
     steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
     tf = app.import_tensorflow()
     from sgan_tf.models.build import check_names
@@ -188,18 +199,24 @@ def _train(config, dataset, strategy):
     from sgan_tf.training.workers import Workers
 
     name = "folder" if config.dataset == "folder" else config.preset
-    path = FLAGS.run_dir or f"runs/{name}"
+    path = pathlib.Path(FLAGS.run_dir or f"runs/{name}")
     keep_epochs = FLAGS.epochs is not None
+    if FLAGS.encoder_from and pathlib.Path(FLAGS.encoder_from).resolve() == path.resolve():
+        raise app.UsageError(f"--encoder_from: {path} is --run_dir itself; give another run")
 
     def open_run(writes):
         run = Run.open(path, config, FLAGS.overwrite, keep_epochs, writes)
         run.record_facts(dataset)
+        if FLAGS.encoder_from:
+            transfer.take_encoder(run, FLAGS.encoder_from, dataset)
         return run
 
     workers = Workers(strategy)
     app.start_log()
     run = workers.open_run(open_run)
     log = app.start_log(run.path / "log.txt" if workers.is_chief else None)
+    if FLAGS.encoder_from:
+        log.info("encoder: taken over from %s", FLAGS.encoder_from)
     signals = app.stop_signals()
     pipeline = Pipeline(
         run.config,

@@ -64,6 +64,7 @@ def metadata(
         "version": version,
         "format": format,
         "data": run.data(),
+        "weights": run.weights(config),
         "metrics": metrics,
         "versions": run.read_facts("versions.json"),
         "commit": _commit(),

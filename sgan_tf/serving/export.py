@@ -52,6 +52,9 @@ def export(
 ) -> tuple[pathlib.Path, dict]:
     """Writes a trained run to `<export_dir>/<name>/<version>/`.
 
+    Where the newest version there holds the run's weights already, it is left as it is and no other
+    is made, unless `version` asks for one.
+
     The artefact is built aside, tried in a process of its own and then renamed, so that a server
     that watches the folder never sees half of it, however this process ends.
 
@@ -66,7 +69,7 @@ def export(
             card names them.
 
     Returns:
-        `(path, facts)`: the `pathlib.Path` of the new version, and its metadata.
+        `(path, facts)`: the `pathlib.Path` of the version that holds the run, and its metadata.
 
     Raises:
         RunError: when the run folder is none, is not finished or is damaged.
@@ -78,6 +81,8 @@ def export(
 
     config, target = check(run_dir, export_dir, name, version, max_batch, format, as_is)
     with _sole_writer(target), _aside(target) as partial:
+        if version is None and (newest := _same(run_dir, config, target, max_batch, format)):
+            return newest
         final = target / str(version or _next_version(target))
         sampler = _sampler(run_dir, max_batch, as_is)
         facts = metadata(run_dir, config, target.name, int(final.name), format, sampler)
@@ -89,6 +94,33 @@ def export(
         with _writing_to(target):
             os.rename(partial, final)
     return final, facts
+
+
+def exported(
+    run_dir: str | os.PathLike,
+    export_dir: str | os.PathLike = "exports",
+    name: str | None = None,
+    version: int | None = None,
+    max_batch: int = 1024,
+    format: str = "savedmodel",
+    as_is: bool = False,
+) -> pathlib.Path | None:
+    """Finds the export that `export` would find, without TensorFlow.
+
+    Args:
+        See `export`.
+
+    Returns:
+        The newest version, where it holds the run's weights and `version` is left out; else None.
+
+    Raises:
+        RunError, ExportError: as `check` does.
+    """
+    config, target = check(run_dir, export_dir, name, version, max_batch, format, as_is)
+    if version is not None or not target.is_dir():
+        return None
+    newest = _same(run_dir, config, target, max_batch, format)
+    return newest and newest[0]
 
 
 def check(
@@ -131,6 +163,24 @@ def check(
             "`version` out for the next"
         )
     return config, target
+
+
+def _same(run_dir, config, target, max_batch, format):
+    """The newest version and its facts, where an export would hold the same weights; else None.
+
+    An older one does not count: servers take the newest, so going back to it needs a new version.
+    """
+    path = target / str(_next_version(target) - 1)
+    folder = path / "assets" if format == "savedmodel" else path
+    wanted = {"weights": Run(run_dir).weights(config), "format": format}
+    if format == "savedmodel":
+        wanted["max_batch"] = max_batch
+    try:
+        facts = json.loads((folder / "metadata.json").read_text())
+        same = all(facts.get(key) == value for key, value in wanted.items())
+    except (OSError, ValueError, AttributeError):
+        return None  # none is there, or not a whole one
+    return (path, facts) if same else None
 
 
 def _sampler(run_dir, max_batch, as_is):

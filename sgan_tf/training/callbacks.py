@@ -1,17 +1,23 @@
-"""What happens at the end of an epoch: the metrics' line, and sample grids. Also for `fit`."""
+"""What a stage leaves and shows while it is trained: metrics, samples, progress. Also for `fit`."""
 
 import logging
+import sys
 import time
 
 import keras
+from tqdm import tqdm
 
 from sgan_tf.images import image_grid
+from sgan_tf.training.monitor import collapsed
 
 log = logging.getLogger("sgan_tf")
+MAIN = ("accuracy", "loss", "cond_", "conditional_spread_", "ent_")  # of the numbers, are shown
+BAR = "{desc}: {percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt} [{remaining} left{postfix}]"
+LEAST_SECONDS = 30  # between two lines of progress
 
 
 class EpochLog(keras.callbacks.Callback):
-    """Writes an epoch's means to metrics.jsonl, to TensorBoard and to the log.
+    """Writes an epoch's means to metrics.jsonl, to TensorBoard and, for debugging, to the log.
 
     Args:
         run: The `Run`.
@@ -41,13 +47,13 @@ class EpochLog(keras.callbacks.Callback):
         line = {"stage": self.stage, "epoch": epoch + 1, "step": (epoch + 1) * self.steps}
         self.run.append_metrics({**line, **values, "seconds": seconds})
         self._summarize(epoch, values)
-        log.info(
+        log.debug(
             "%s epoch %d/%d (%.1f s): %s",
             self.stage,
             epoch + 1,
             self.epochs,
             seconds,
-            ", ".join(f"{name} {value:.4g}" for name, value in values.items()),
+            _listed(values),
         )
 
     def _summarize(self, epoch, values):
@@ -62,6 +68,93 @@ class EpochLog(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if self.writer:
             self.writer.close()
+
+
+class Progress(keras.callbacks.Callback):
+    """Shows how far a stage is, and what it came to.
+
+    On a terminal a bar with the time left and the main numbers. Elsewhere a line of the log after
+    half a minute, then one at each tenth of the stage, but never two within half a minute. Either
+    way a line at the end, which warns of levels that have collapsed.
+
+    Args:
+        stage: Its name.
+        steps: Steps an epoch.
+        epochs: Epochs of the stage.
+        first: The step from which it goes on.
+    """
+
+    def __init__(self, stage, steps, epochs, first=0):
+        super().__init__()
+        self.stage, self.steps, self.epochs = stage, steps, epochs
+        self.step, self.last = first, steps * epochs
+        self.numbers, self.bar = {}, None
+
+    def on_train_begin(self, logs=None):
+        self.began = self.said = time.monotonic()
+        self.tenth = -1  # of the stage, at the last line
+        self.compiled = None  # time and step after the first call, which takes far longer
+        self.bar = tqdm(
+            desc=self.stage,
+            initial=self.step,
+            total=self.last,
+            bar_format=BAR,
+            dynamic_ncols=True,
+            leave=False,
+            file=sys.stdout,
+            disable=not sys.stdout.isatty(),
+        )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.numbers.update(logs or {})
+        self.step = self.epoch * self.steps + batch + 1
+        if self.bar.disable:
+            self._say_if_due()
+        else:
+            numbers = _listed(_main(self.numbers))
+            self.bar.set_postfix_str(f"epoch {self.epoch + 1}, {numbers}", refresh=False)
+            self.bar.update(self.step - self.bar.n)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.numbers.update(logs or {})
+
+    def on_train_end(self, logs=None):
+        self.close()
+        low = collapsed(self.numbers)
+        log.log(
+            logging.WARNING if low else logging.INFO,
+            "%s: done in %s: %s%s",
+            self.stage,
+            tqdm.format_interval(time.monotonic() - self.began),
+            _listed(_main(self.numbers)),
+            "".join(f"; level {i} has collapsed: it ignores its noise z_{i}" for i in low),
+        )
+
+    def close(self):
+        """Takes the bar away, also where the stage was not trained to its end."""
+        if self.bar is not None:
+            self.bar.close()
+
+    def _say_if_due(self):
+        now, tenth = time.monotonic(), 10 * self.step // self.last
+        if self.compiled is None:
+            self.compiled = now, self.step
+            return
+        if tenth > self.tenth and now - self.said >= LEAST_SECONDS and self.step < self.last:
+            since, first = self.compiled
+            left = (now - since) / (self.step - first) * (self.last - self.step)
+            log.info(
+                "%s: epoch %d of %d, %s left: %s",
+                self.stage,
+                self.epoch + 1,
+                self.epochs,
+                tqdm.format_interval(left),
+                _listed(_main(self.numbers)),
+            )
+            self.said, self.tenth = now, tenth
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -87,3 +180,11 @@ class SampleGrid(keras.callbacks.Callback):
             columns = len(images) // len(self.class_names)
             picture = image_grid(images, columns, self.class_names)
             self.run.save_png(f"fakes_{self.stage}_{epoch + 1:04d}.png", picture)
+
+
+def _main(numbers):
+    return {name: value for name, value in sorted(numbers.items()) if name.startswith(MAIN)}
+
+
+def _listed(numbers):
+    return ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())

@@ -19,6 +19,7 @@ from sgan_tf.training.monitor import CollapseMonitor
 log = logging.getLogger("sgan_tf")
 GRID_COLUMNS = 10
 FEATURE_BATCH = 500
+NEAR_CHANCE = 1.5  # times chance: an encoder below it is warned of
 
 
 class Material:
@@ -134,6 +135,15 @@ class EncoderStage(Stage):
         facts = {"test_accuracy": round(accuracy, 4), "test_images": len(labels)}
         run.write("encoder.json", json.dumps(facts) + "\n")
         log.info("encoder: test accuracy %.4f on %d images", accuracy, len(labels))
+        chance = 1 / len(self.material.dataset.class_names)
+        if accuracy < NEAR_CHANCE * chance:
+            log.warning(
+                "encoder: that is near chance (%.4f for %d classes): its features say little of "
+                "the classes, and so will the images of a stack that inverts it; train it longer "
+                "(encoder.epochs), or look at the labels",
+                chance,
+                round(1 / chance),
+            )
 
 
 class LevelStage(Stage):
@@ -216,7 +226,8 @@ def _watchers(stage, levels, top, stack, sample_every):
         run.save_png("fakes_init.png", image_grid(draw(), GRID_COLUMNS, names))
         # Last, as it says that both are there.
         run.save_png("reals.png", image_grid(images, GRID_COLUMNS, names))
+    measured = [line for line in run.read_metrics() if line["stage"] == stage.name]
     return [
-        CollapseMonitor(levels, real, labels, seed + 1),
+        CollapseMonitor(levels, real, labels, seed + 1, stage.epochs, measured),
         SampleGrid(run, stage.name, stage.epochs, sample_every, draw, names),
     ]

@@ -4,8 +4,8 @@ A call of the compiled function makes as many steps as fit into a second; what t
 fetched once, at its end. Between two calls the loop saves, stops and shows how far it is.
 """
 
+import contextlib
 import logging
-import sys
 import time
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.batches import Share, batches, steps_per_epoch
-from sgan_tf.training.callbacks import EpochLog
+from sgan_tf.training.callbacks import EpochLog, Progress
 from sgan_tf.training.workers import Workers
 
 log = logging.getLogger("sgan_tf")
@@ -75,33 +75,33 @@ class Trainer:
         step, totals = checkpoint.resume(model.state(), len(model.reported))
         if step:
             log.info("%s resumes at step %d of %d", stage.name, step, last)
+        else:
+            log.info("%s: %d epochs of %d steps", stage.name, stage.epochs, steps)
         if self.run.writes:
             self.run.forget_metrics(stage.name, step)
+        progress = Progress(stage.name, steps, stage.epochs, step)
         callbacks = [
             *stage.callbacks(model, self.sample_every),
             EpochLog(self.run, stage.name, steps, stage.epochs),
+            progress,
         ]
-        for callback in callbacks:
-            callback.on_train_begin()
         loop = _Loop(self, stage, model, checkpoint, steps, step, totals)
         several = self._compiled(model)
         data = iter(self._distributed(arrays, seed, step, stage.augmentation))
-        while loop.step < last:
-            if loop.step % steps == 0:
-                loop.totals = np.zeros(len(model.reported))
-            if loop.step % steps == 0 or loop.step == step:
-                for callback in callbacks:
-                    callback.on_epoch_begin(loop.step // steps)
-            loop.add(several, data)
-            if loop.step % steps == 0:
-                logs = dict(zip(model.reported, loop.totals / steps))
-                # The checkpoint comes last: what an epoch's end does before it is done again after
-                # a kill, never left out.
-                for callback in callbacks:
-                    callback.on_epoch_end(loop.step // steps - 1, logs)
-            loop.save_if_due(last)
-        for callback in callbacks:
-            callback.on_train_end()
+        with contextlib.closing(progress):
+            for callback in callbacks:
+                callback.on_train_begin()
+            while loop.step < last:
+                if loop.step % steps == 0:
+                    loop.totals = np.zeros(len(model.reported))
+                if loop.step % steps == 0 or loop.step == step:
+                    for callback in callbacks:
+                        callback.on_epoch_begin(loop.step // steps)
+                loop.add(several, data)
+                loop.report(callbacks)
+                loop.save_if_due(last)
+            for callback in callbacks:
+                callback.on_train_end()
 
     def seconds_per_step(self, stage, steps: int, warm_up: int = 2) -> float:
         """Measures a stage's step, untrained, writing nothing; the first ones are not counted."""
@@ -154,7 +154,6 @@ class _Loop:
         self.steps, self.step, self.totals = steps, step, totals
         self.saved_at, self.seconds = time.monotonic(), None
         self.stopping = False
-        self.bar = None
 
     def add(self, several, data):
         """Makes the steps of one call, within the epoch, and adds up what they measured."""
@@ -173,7 +172,17 @@ class _Loop:
             self.seconds = (time.monotonic() - started) / count
         else:
             self.seconds = CALL_SECONDS / 2
-        self._show()
+
+    def report(self, callbacks):
+        """Tells the callbacks the epoch's means so far, and of its end."""
+        epoch, done = divmod(self.step - 1, self.steps)
+        means = dict(zip(self.model.reported, self.totals / (done + 1)))
+        for callback in callbacks:
+            callback.on_train_batch_end(done, means)
+        # The checkpoint comes after this: what an epoch's end does before it is done again after a
+        # kill, never left out.
+        for callback in callbacks if done + 1 == self.steps else []:
+            callback.on_epoch_end(epoch, means)
 
     def save_if_due(self, last):
         """Saves at an epoch's end, when it is time, and when told to stop."""
@@ -213,22 +222,3 @@ class _Loop:
         return (
             f"{self.stage.name}: {what} at step {self.step}; {kept}; a lower learning rate may help"
         )
-
-    def _show(self):
-        """A bar with the losses on a terminal; elsewhere the log's line an epoch is enough."""
-        if not (sys.stdout.isatty() and self.trainer.run.writes):
-            return
-        from tqdm import tqdm
-
-        done = (self.step - 1) % self.steps + 1
-        if self.bar is None:
-            epoch = (self.step - 1) // self.steps + 1
-            name = f"{self.stage.name} epoch {epoch}/{self.stage.epochs}"
-            self.bar = tqdm(total=self.steps, desc=name, leave=False, file=sys.stdout)
-        means = dict(zip(self.model.reported, self.totals / done))
-        self.bar.set_postfix({name: f"{value:.3g}" for name, value in means.items()}, refresh=False)
-        self.bar.n = done
-        self.bar.refresh()
-        if done == self.steps:
-            self.bar.close()
-            self.bar = None

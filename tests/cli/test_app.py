@@ -181,7 +181,7 @@ app.run(lambda: print(*(flags.FLAGS[name].value for name in app.PATHS)))
 """
     names = (
         *("run_dir", "data_dir", "export_dir", "config", "cache_dir", "out", "inception"),
-        "without_entropy",
+        *("without_entropy", "encoder_from"),
     )
     arguments = [f"--{name}=~/{name}" for name in names]
     out, _ = finish(start(script(text), arguments, {"HOME": str(tmp_path)}))

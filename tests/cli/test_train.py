@@ -2,11 +2,12 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
-from processes import TRAIN, module, refused
+from processes import ROOT, TRAIN, module, refused
 from runs import STAGES, metrics, train
 from shared import SHORT
 
@@ -45,6 +46,12 @@ def test_a_run_explains_itself(finished):
     ].keys()
     assert json.loads((run_dir / "encoder.json").read_text())["test_accuracy"] > 0.5
     assert list((run_dir / "tensorboard" / "joint").iterdir())
+    # Short stages are two lines each on the console; every epoch stands in the file.
+    log = (run_dir / "log.txt").read_text()
+    for stage in STAGES:
+        assert f"{stage}: 2 epochs of 29 steps\n{stage}: done in 00:" in out
+        assert f"{stage} epoch 1/2 (" in log and f"{stage} epoch 2/2 (" in log
+    assert " epoch " not in out and "near chance" not in out
 
 
 @pytest.mark.slow
@@ -76,8 +83,33 @@ def test_a_trained_run_loads(finished):
 def test_a_level_without_epochs_is_trained_in_the_joint_stage_alone(tmp_path):
     levels = ["--set", "levels.0.epochs=0", "--set", "levels.1.epochs=0"]
     out, _ = train([*SHORT, *levels, "--run_dir", tmp_path / "run"])
-    assert "level0 epoch" not in out and "joint epoch 2/2" in out
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert "level0 epoch" not in log and "joint epoch 2/2" in log
+    assert "level0" not in out and "joint: done in " in out
     assert sgan_tf.load(tmp_path / "run").sample([3], seed=0).shape == (1, 8, 8, 1)
+
+
+@pytest.mark.slow
+def test_the_encoder_of_another_run_is_taken_over(finished, tmp_path):
+    old = ROOT / "tests" / "data" / "v0.1.0" / "run"
+    arguments = [*SHORT, "--run_dir", tmp_path / "run", "--encoder_from", old]
+    first, _ = train([*arguments, "--stages", "encoder,level1"])
+    assert f"encoder: taken over from {old}\n" in first and "encoder: 2 epochs" not in first
+    assert "encoder: that is near chance (0.1000 for 10 classes)" in first
+    assert "level1: done in" in first
+    again, _ = train([*arguments, "--stages", "encoder,level1"])
+    assert "encoder is finished already" in again and "level1 is finished already" in again
+    assert "encoder.units=64 is not what the encoder" in refused(
+        TRAIN, [*arguments, "--set", "encoder.units=64"]
+    )
+    itself = [*arguments[:-1], tmp_path / "run", "--overwrite"]
+    assert "is --run_dir itself" in refused(TRAIN, itself)
+    assert Run(tmp_path / "run").progress("level1").done
+    other = [*SHORT, "--run_dir", tmp_path / "other", "--encoder_from", finished[0]]
+    shutil.copytree(finished[0], tmp_path / "other")
+    assert "joint is finished already" in train(other)[0]  # the encoder is the same
+    error = refused(TRAIN, [*other, "--set", "levels.0.z_dim=5"])
+    assert "holds another configuration (levels.0.z_dim: 8 -> 5)" in error
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """export.py: what it writes, what it refuses, and what is left when it is killed."""
 
 import json
-import pathlib
+import os
 import shlex
 import shutil
 import signal
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,6 +19,7 @@ from serving_double import Model
 
 import sgan_tf
 from sgan_tf.files import sole_writer
+from sgan_tf.run import Run
 from sgan_tf.serving import export as exporting
 
 pytestmark = pytest.mark.slow
@@ -76,18 +78,19 @@ def _size(weights):
     return sum(int(np.prod(w.shape)) for w in weights if "float" in str(w.dtype))
 
 
-def test_the_printed_commands_work(exported, tmp_path):
+def test_the_printed_commands_work_as_printed(exported, tmp_path):
+    """In a shell without the environment's programs on its path."""
     path, out = exported
-    show, sample, curl = [
-        shlex.split(line)
-        for line in out.splitlines()
-        if line.startswith(("saved_model_cli", "curl"))
+    show, sample, curl = [line for line in out.splitlines() if " --signature_def " in line] + [
+        line for line in out.splitlines() if line.startswith("curl")
     ]
-    program = pathlib.Path(sys.executable).parent / "saved_model_cli"
-    shown = subprocess.run([program, *show[1:]], check=True, capture_output=True, text=True).stdout
+    shell = {"cwd": tmp_path, "shell": True, "check": True, "capture_output": True, "text": True}
+    bare = {**os.environ, "PATH": "/usr/bin:/bin"}
+    shown = subprocess.run(show, env=bare, **shell).stdout
     assert "inputs['labels']" in shown and "shape: (-1, 8, 8, 1)" in shown
-    subprocess.run([program, *sample[1:], "--outdir", tmp_path], check=True, capture_output=True)
+    subprocess.run(f"{sample} --outdir {tmp_path}", env=bare, **shell)
     assert np.load(tmp_path / "images.npy").shape == (2, 8, 8, 1)
+    curl = shlex.split(curl)
     request = json.loads(curl[curl.index("-d") + 1])
     inputs = {name: np.array(rows, np.int64) for name, rows in request["inputs"].items()}
     assert Model(path).predict(request["signature_name"], inputs)["images"].shape == (2, 8, 8, 1)
@@ -112,14 +115,52 @@ def test_an_export_from_two_devices_is_the_same(finished, exported, inputs, tmp_
     )
 
 
-def test_versions(finished, exported, tmp_path):
-    folder = tmp_path / "exports"
-    shutil.copytree(exported[0].parent, folder / "whole")
-    arguments = ["--run_dir", finished[0], "--export_dir", folder]
+@pytest.fixture
+def copied(exported, tmp_path):
+    """A folder of exports of its own that holds version 1."""
+    shutil.copytree(exported[0].parent, tmp_path / "exports" / "whole")
+    return tmp_path / "exports"
+
+
+def test_versions(finished, copied):
+    arguments = ["--run_dir", finished[0], "--export_dir", copied]
     error = refused(EXPORT, [*arguments, "--version", "1"])
     assert "--version: " in error and "exists already" in error
     run(EXPORT, [*arguments, "--version", "7"])
-    assert _listed(folder / "whole") == ["1", "7"]
+    assert _listed(copied / "whole") == ["1", "7"]
+
+
+def test_the_same_weights_make_no_new_version(finished, exported, copied):
+    arguments = ["--run_dir", finished[0], "--export_dir", copied]
+    out, _ = run(EXPORT, arguments)
+    first, *others = out.splitlines()
+    assert first.startswith(f"{copied}/whole/1: holds these weights already")
+    commands = exported[1].replace(str(exported[0]), f"{copied}/whole/1").splitlines()
+    assert others == commands[1:]
+    path, facts = exporting.export(finished[0], copied)
+    assert path == copied / "whole" / "1" and facts["version"] == 1
+    assert _listed(copied / "whole") == ["1"]
+
+
+def test_other_weights_or_another_request_make_a_new_version(finished, copied, tmp_path):
+    def found(run_dir=finished[0], **request):
+        return exporting.exported(run_dir, copied, "whole", **request)
+
+    newest = copied / "whole" / "1"
+    assert found() == newest
+    assert found(version=2) is None and found(max_batch=7) is None and found(format="onnx") is None
+    other = tmp_path / "other"
+    shutil.copytree(finished[0], other)
+    state = {"generator0": [keras.Variable(np.ones(3))]}
+    Run(other).checkpoint("joint").save(state, step=58, done=True)
+    assert found(other) is None
+    # Of several the newest counts, as it is what servers take.
+    shutil.copytree(newest, copied / "whole" / "3")
+    assert found() == copied / "whole" / "3"
+    (copied / "whole" / "3" / "assets" / "metadata.json").write_text("[]")
+    assert found() is None
+    (copied / "whole" / "3" / "assets" / "metadata.json").unlink()
+    assert found() is None
 
 
 def _listed(folder):
@@ -151,7 +192,7 @@ def test_killed_at_any_moment_it_leaves_no_broken_version(finished, inputs, tmp_
             images = Model(version).predict("serving_default", labels)["images"]
             assert images.shape == (10, 8, 8, 1)
     assert (folder / "1").exists()
-    run(EXPORT, ["--run_dir", finished[0], "--export_dir", tmp_path])
+    run(EXPORT, ["--run_dir", finished[0], "--export_dir", tmp_path, "--version", "2"])
     assert _listed(folder) == ["1", "2"]  # and nothing is left of the killed ones
 
 

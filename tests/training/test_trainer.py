@@ -1,5 +1,8 @@
 """The one loop: what a call holds leaves no trace, and the same on several devices."""
 
+import dataclasses
+import logging
+
 import numpy as np
 import pytest
 
@@ -74,3 +77,13 @@ def test_a_divergence_names_the_step_and_keeps_the_last_checkpoint(few, tmp_path
         train(tmp_path / "run", few, overrides, steps_per_call=3)
     run = sgan_tf.Run(tmp_path / "run")
     assert run.progress("encoder").done and run.progress("level0").step == 0
+
+
+@pytest.mark.parametrize(("shift", "warned"), [(0, False), (1, True)])
+def test_an_encoder_near_chance_is_warned_of(few, tmp_path, caplog, monkeypatch, shift, warned):
+    monkeypatch.setattr(logging.getLogger("sgan_tf"), "propagate", True)
+    labels = (few.test_labels + shift) % 10
+    dataset = dataclasses.replace(few, test_labels=labels)
+    train(tmp_path, dataset, ["encoder.learning_rate=0.01"], stages=["encoder"], epochs=30)
+    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert warned == any("near chance (0.1000 for 10 classes)" in line for line in warnings)

@@ -1,0 +1,123 @@
+"""A trained encoder of another run, in place of training one."""
+
+import copy
+import json
+import os
+import pathlib
+
+import numpy as np
+
+from sgan_tf.batches import steps_per_epoch
+from sgan_tf.config import Config, ConfigError, validate
+from sgan_tf.errors import UserError
+from sgan_tf.run import Run, RunError, read_config
+
+RECORD = "encoder_from.json"  # of a run: whose encoder it has
+
+
+def with_encoder(config: Config, source: str | os.PathLike, overrides=()) -> Config:
+    """Returns a configuration with the encoder settings of another run.
+
+    Args:
+        config: A `Config`.
+        source: The folder of a run whose encoder is trained, of any version.
+        overrides: Strings `"dotted.name=value"` that `config` holds already.
+
+    Raises:
+        RunError: when `source` is no run, its encoder is not finished, or it sees images of another
+            size.
+        ConfigError: when an override asks for another encoder.
+    """
+    theirs = _asked(read_config, source)
+    if not Run(source).progress("encoder").done:
+        raise RunError(
+            f"`encoder_from`: {source} is not trained: encoder is not finished; run train.py there "
+            "again to resume it"
+        )
+    side, wanted = theirs.image_size, config.image_size
+    if side != wanted:
+        raise RunError(
+            f"`encoder_from`: the encoder of {source} sees images of {side} x {side} pixels, not "
+            f"{wanted} x {wanted}; change `image_size` or the data set"
+        )
+    for name in (override.partition("=")[0].split(".") for override in overrides):
+        if name[0] == "encoder":
+            ours, given = (getattr(c.encoder, name[1]) for c in (config, theirs))
+            if ours != given:
+                raise ConfigError(
+                    f"`set`: encoder.{name[1]}={ours} is not what the encoder of {source} has, "
+                    f"{given}; leave it out, or leave out `encoder_from`"
+                )
+    changed = copy.deepcopy(config)
+    changed.encoder = theirs.encoder
+    validate(changed)
+    return changed
+
+
+def check_images(source: str | os.PathLike, dataset):
+    """Raises `RunError` when a run was trained on other images.
+
+    Args:
+        source: The run folder.
+        dataset: An `ImageDataset`.
+    """
+    theirs, ours = _asked(lambda path: Run(path).data(), source), dataset.description()
+    for key, what in (
+        ("class_names", "its classes are others"),
+        ("image_shape", "its images have another shape"),
+        ("crc32", "their checksums differ"),
+    ):
+        if theirs.get(key) != ours[key]:
+            raise RunError(
+                f"`encoder_from`: {source} was trained on other images than these ({what}, see "
+                "data.json in it); choose another run, or train an encoder"
+            )
+
+
+def take_encoder(run: Run, source: str | os.PathLike, dataset):
+    """Makes another run's encoder the finished encoder stage of a run; again, it changes nothing.
+
+    Cuts may differ: a checkpoint holds the encoder's variables in the order of its layers.
+
+    Args:
+        run: The opened `Run`, with the configuration of `with_encoder`.
+        source: The folder of the other run.
+        dataset: The `ImageDataset` of both.
+
+    Raises:
+        RunError: when the run has begun an encoder of its own that is another.
+        CheckpointError: when a checkpoint is damaged.
+    """
+    own, theirs = run.checkpoint("encoder"), Run(source).checkpoint("encoder")
+    networks = _networks(theirs)
+    if own.path.exists():
+        if not own.progress().done or not _equal(_networks(own), networks):
+            raise RunError(
+                f"`encoder_from`: {run.path} has an encoder already that is not the one of "
+                f"{source}; choose another `run_dir`, or `overwrite` it"
+            )
+    elif run.writes:
+        path = str(pathlib.Path(source).resolve())
+        record = {"run_dir": path, "weights": theirs.checksum()}
+        run.write(RECORD, json.dumps(record, indent=2) + "\n")
+        steps = steps_per_epoch(len(dataset.train_images), run.config.batch_size)
+        own.take(networks, run.config.encoder.epochs * steps, run.config.to_json())
+
+
+def _asked(read, source):
+    """Reads a run folder; of what is wrong with it, says which parameter named it."""
+    try:
+        return read(source)
+    except UserError as error:
+        raise RunError(str(error).replace("`run_dir`", "`encoder_from`")) from error
+
+
+def _networks(checkpoint):
+    """The networks' arrays without the optimizer's, `{key: array}`."""
+    return {k: array for k, array in checkpoint.read()[1].items() if k.startswith("encoder/")}
+
+
+def _equal(some, others):
+    return some.keys() == others.keys() and all(
+        np.array_equal(array, others[key]) for key, array in some.items()
+    )
