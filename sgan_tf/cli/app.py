@@ -100,7 +100,8 @@ def _define_help(program):
 def help_text(program):
     """Returns what --help prints of a program, a module."""
     own = flags.FLAGS.get_flags_for_module(program)
-    lines = [program.__doc__.strip(), "", "flags:", *map(_flag_help, own), ""]
+    adopted = [f for f in flags.FLAGS.get_key_flags_for_module(program) if f not in own]
+    lines = [program.__doc__.strip(), "", "flags:", *map(_flag_help, [*adopted, *own]), ""]
     return "\n".join([*lines, "--helpfull lists the flags of absl too."])
 
 
