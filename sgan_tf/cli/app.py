@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from logging.handlers import MemoryHandler
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -192,17 +193,26 @@ def import_tensorflow():
 
 
 def start_log(path=None):
-    """Sends the package's log to stdout, and to a file if one is named."""
+    """Sends the package's log to stdout, and to a file if one is named.
+
+    The file, which may be known later only, also gets what was logged since an earlier call.
+    """
     log = logging.getLogger("sgan_tf")
+    earlier = [handler for handler in log.handlers if isinstance(handler, MemoryHandler)]
     log.setLevel(logging.INFO)
     log.propagate = False
     to_stdout = logging.StreamHandler(sys.stdout)
     to_stdout.setFormatter(logging.Formatter("%(message)s"))
     log.handlers = [to_stdout]
+    if path is None and not earlier:
+        log.handlers.append(MemoryHandler(sys.maxsize, sys.maxsize))
     if path is not None:
         to_file = logging.FileHandler(path)
         to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.handlers.insert(0, to_file)
+        for handler in earlier:
+            handler.setTarget(to_file)
+            handler.flush()
     return log
 
 

@@ -162,7 +162,6 @@ def _train(config, dataset, strategy):
         return run
 
     workers = Workers(strategy)
-    app.start_log()
     run = workers.open_run(open_run)
     log = app.start_log(run.path / "log.txt" if workers.is_chief else None)
     signals = app.stop_signals()
