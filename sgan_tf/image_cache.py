@@ -1,7 +1,7 @@
 """A folder's images as they were decoded, beside the run, so that they are decoded once.
 
-The file is a ZIP archive of arrays with its SHA-256 behind. One of other files or other
-options, or one that is damaged, is as good as none.
+The file is a ZIP archive of arrays with its SHA-256 behind. One of other files or other options, or
+one that is damaged, is as good as none.
 """
 
 import hashlib
