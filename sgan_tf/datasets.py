@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sgan_tf.errors import DataError
-from sgan_tf.folders import read_folder
+from sgan_tf.folders import Reading, keep, read_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +21,7 @@ class ImageDataset:
         class_names: K strings.
         train_images, test_images: uint8 `[N, H, W, C]`.
         train_labels, test_labels: int32 `[N]` in [0, K).
+        reading: How a folder's images were read; None of all others.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ImageDataset:
     train_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
+    reading: Reading | None = None
 
     @property
     def num_classes(self):
@@ -38,8 +40,11 @@ class ImageDataset:
     def image_shape(self):
         return self.train_images.shape[1:]
 
-    def description(self):
-        """Returns what identifies it: names, sizes and a checksum of the training data."""
+    def description(self) -> dict:
+        """Returns what identifies it: names, sizes and a checksum of the training data.
+
+        Of a folder, also how it was read, `load_dataset`'s arguments.
+        """
         checksum = zlib.crc32(
             self.train_labels.tobytes(), zlib.crc32(np.ascontiguousarray(self.train_images))
         )
@@ -50,7 +55,22 @@ class ImageDataset:
             "train_images": len(self.train_images),
             "test_images": len(self.test_images),
             "crc32": f"{checksum:08x}",
+            **({"reading": self.reading.options()} if self.reading else {}),
         }
+
+    def matches(self, description: dict) -> bool:
+        """Tells whether a description is of these very images, however they were read."""
+        if not isinstance(description, dict):
+            return False
+        return {**self.description(), "reading": None} == {**description, "reading": None}
+
+    def keep(self, cache_dir: str | os.PathLike) -> None:
+        """Leaves a folder's images in a cache, where `load_dataset` finds them again.
+
+        When they cannot be written, the log says so; all other data sets need no cache.
+        """
+        if self.reading:
+            keep(cache_dir, self.reading, self.train_images, self.test_images)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,14 +78,15 @@ class DatasetInfo:
     """A row of `DATASETS`: all that is known of a data set before its images are loaded.
 
     Attributes:
-        load: Function of `(name, image_size, data_dir, download, resize=, skip_unreadable=)` that
-            returns an `ImageDataset`.
+        load: Function of `(name, image_size, data_dir, download, **reading)` that returns an
+            `ImageDataset`; `reading` is for folders.
         tfds: Its name in TensorFlow Datasets, where it comes from there.
         title: What it is, with its source; it completes a model card.
         licence: Under which the images may be used.
         side: Of the images in pixels, when none is asked for.
         preset: The preset that is used when none is named.
-        flips: Mirror images are as real as the images.
+        flips: Mirror images are as real as the images; None: who trains on them says so, by
+            `encoder.flip`.
         judge_epochs: Of the classifier that scores samples.
         judge_floor: Test accuracy below which that classifier is not to be trusted.
     """
@@ -76,9 +97,13 @@ class DatasetInfo:
     licence: str = "as the owner of the images says"
     side: int = 32
     preset: str = "cifar10-small"
-    flips: bool = False
+    flips: bool | None = False
     judge_epochs: int = 20
     judge_floor: float = 0.0
+
+    def mirrors(self, flip: bool) -> bool:
+        """Tells whether a classifier may see mirror images, in a run of this `encoder.flip`."""
+        return flip if self.flips is None else self.flips
 
 
 def load_dataset(
@@ -88,6 +113,7 @@ def load_dataset(
     download: bool = False,
     resize: str = "crop",
     skip_unreadable: bool = False,
+    cache_dir: str | os.PathLike | None = None,
 ) -> ImageDataset:
     """Loads a data set whole.
 
@@ -101,6 +127,8 @@ def load_dataset(
         resize: For `folder`, what is done to an image that is not square: `crop` keeps its centre,
             `pad` adds white, `squash` changes its proportions. All others are square.
         skip_unreadable: For `folder`, pass over images that cannot be read, naming them in the log.
+        cache_dir: For `folder`, where `ImageDataset.keep` has left its images; they are read from
+            there as long as the folder's files and these arguments are the same.
 
     Returns:
         An `ImageDataset`.
@@ -112,9 +140,8 @@ def load_dataset(
         raise DataError(f"`dataset`: unknown data set '{name}'; choose from {', '.join(DATASETS)}")
     if image_size is not None and not (isinstance(image_size, int) and image_size > 0):
         raise DataError(f"`image_size`: {image_size!r} is not a number of pixels above 0")
-    dataset = DATASETS[name].load(
-        name, image_size, data_dir, download, resize=resize, skip_unreadable=skip_unreadable
-    )
+    reading = {"resize": resize, "skip_unreadable": skip_unreadable, "cache_dir": cache_dir}
+    dataset = DATASETS[name].load(name, image_size, data_dir, download, **reading)
     if image_size and image_size != dataset.image_shape[0]:
         dataset = dataclasses.replace(
             dataset,
@@ -126,7 +153,7 @@ def load_dataset(
 
 def info(name):
     """Returns the `DatasetInfo` of a name; of images of one's own, what may be assumed of any."""
-    return DATASETS.get(name) or DatasetInfo(load=None)
+    return DATASETS.get(name) or DatasetInfo(load=None, flips=None)
 
 
 def _load_digits(name, image_size, data_dir, download, **reading):
@@ -194,7 +221,13 @@ def _load_folder(name, image_size, data_dir, download, **reading):
     folder = read_folder(data_dir, image_size or DATASETS[name].side, **reading)
     images, labels, test = folder.images, folder.labels, folder.in_test
     return ImageDataset(
-        name, folder.class_names, images[~test], labels[~test], images[test], labels[test]
+        name,
+        folder.class_names,
+        images[~test],
+        labels[~test],
+        images[test],
+        labels[test],
+        folder.reading,
     )
 
 
@@ -249,5 +282,5 @@ DATASETS = {
         judge_epochs=16,
         judge_floor=0.85,
     ),
-    "folder": DatasetInfo(load=_load_folder, title="a folder of images", flips=True),
+    "folder": DatasetInfo(load=_load_folder, title="a folder of images", flips=None),
 }

@@ -17,3 +17,8 @@ class UserError(ValueError):
 
 class DataError(UserError):
     """Images that are missing or unusable; the message names them and says what to do."""
+
+
+def shown(path) -> str:
+    """Returns a path as it can be printed in one line."""
+    return "".join(character if character.isprintable() else "?" for character in str(path))

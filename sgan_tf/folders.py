@@ -1,53 +1,41 @@
-"""Reads a folder of images, one sub-folder a class, into arrays and splits it for testing.
+"""Reads a folder of images, one sub-folder a class, into arrays and splits it for testing."""
 
-Every image becomes RGB of `side` x `side` pixels with values in [0, 255]:
-
-- its EXIF rotation is applied, and of an animation the first frame is read;
-- where it is transparent, white shows (alpha, and palettes with a transparent colour);
-- 16-bit grey is scaled by its full range, 65535; CMYK is converted without its colour profile;
-- one that is not square is cropped to its centre, padded with white (as transparency is), or
-  squashed.
-"""
-
-import concurrent.futures
 import contextlib
 import dataclasses
 import hashlib
 import logging
 import os
 import pathlib
-import sys
-import threading
-import warnings
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
 
-from sgan_tf.errors import DataError
+from sgan_tf import decoding, image_cache
+from sgan_tf.errors import DataError, shown
 
 log = logging.getLogger("sgan_tf")
 
-RESIZES = ("crop", "pad", "squash")
 TEST_PERCENT = 10  # of a class's images
-MAX_PIXELS = (
-    100_000_000  # of one decoded image, 0.4 GB; a JPEG is decoded at a fraction of its size
-)
-LARGE = 16_000_000  # pixels above which images are decoded one at a time, to bound memory
 NAMES = 20  # listed in a line, of many
-THREADS = 8  # Pillow decodes and resizes without Python's lock; also hides a slow disk
-GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
-# Formats that Pillow knows by their ending, but cannot draw by itself.
-NO_IMAGES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "PALM", "PDF", "WMF"}
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_one_large = threading.Lock()
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How a folder's images were read.
+
+    Attributes:
+        resize, skip_unreadable: As in `read_folder`.
+        fingerprint: Of the files and of these options (`image_cache`).
+        unreadable: Integers, which of the files, in their order, were passed over as unreadable.
+    """
+
+    resize: str
+    skip_unreadable: bool
+    fingerprint: str
+    unreadable: list
+
+    def options(self) -> dict:
+        """Returns the arguments of `read_folder` that read the same images again."""
+        return {"resize": self.resize, "skip_unreadable": self.skip_unreadable}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,16 +47,22 @@ class Folder:
         images: uint8 `[N, side, side, C]`, C of 1 when all images are grey, else 3.
         labels: int32 `[N]` in [0, K).
         in_test: bool `[N]`, true for the images kept for testing.
+        reading: How they were read.
     """
 
     class_names: list
     images: np.ndarray
     labels: np.ndarray
     in_test: np.ndarray
+    reading: Reading
 
 
 def read_folder(
-    root: str | os.PathLike, side: int, resize: str = "crop", skip_unreadable: bool = False
+    root: str | os.PathLike,
+    side: int,
+    resize: str = "crop",
+    skip_unreadable: bool = False,
+    cache_dir: str | os.PathLike | None = None,
 ) -> Folder:
     """Reads all images of a folder; the package's log says how many, and what was passed over.
 
@@ -81,6 +75,8 @@ def read_folder(
         resize: What is done to an image that is not square: `crop` keeps its centre, `pad` adds
             white, `squash` changes its proportions.
         skip_unreadable: Pass over images that cannot be read, naming them in the log.
+        cache_dir: Where `keep` has left the images of a folder; they are read from there as long
+            as the files and the options are the same. Nothing is written.
 
     Returns:
         A `Folder`.
@@ -90,12 +86,14 @@ def read_folder(
             cannot be read (all are named) or too few for a split.
     """
     root = pathlib.Path(root).expanduser()
-    if resize not in RESIZES:
-        raise DataError(f"`resize`: '{resize}' is none of {', '.join(RESIZES)}")
+    if resize not in decoding.RESIZES:
+        raise DataError(f"`resize`: '{resize}' is none of {', '.join(decoding.RESIZES)}")
     if not root.is_dir():
         raise DataError(f"`data_dir`: {shown(root)} is not a directory")
     try:
         classes, skipped = _find(root)
+        paths = [path for paths in classes.values() for path in paths]
+        mark = image_cache.fingerprint(root, paths, side, resize, skip_unreadable)
     except OSError as error:
         raise DataError(f"`data_dir`: {shown(error.filename)}: {error.strerror}") from error
     _check_classes(root, classes)
@@ -107,16 +105,52 @@ def read_folder(
             len(skipped),
             _listed([shown(path.relative_to(root)) for path in skipped]),
         )
-    paths = [path for paths in classes.values() for path in paths]
-    labels = np.repeat(np.arange(len(classes), dtype=np.int32), [len(p) for p in classes.values()])
-    images, grey, faults = _read_all(paths, side, resize)
+    cached = cache_dir and _cached(cache_dir, mark, paths, side, resize)
+    if not cached:
+        log.info("%s: reading %s images", shown(root), f"{len(paths):,}")
+    images, faults = cached or decoding.read_images(paths, side, resize)
     if faults:
         _report(paths, faults, skip_unreadable)
-    kept = np.array([number not in faults for number in range(len(paths))])
-    names = [path.relative_to(root) for path, keep in zip(paths, kept) if keep]
-    images, labels = images[kept] if faults else images, labels[kept]
-    in_test = _split(root, list(classes), names, labels)
-    return Folder(list(classes), images[..., :1] if grey else images, labels, in_test)
+    kept = [number for number in range(len(paths)) if number not in faults]
+    labels = np.repeat(np.arange(len(classes), dtype=np.int32), [len(p) for p in classes.values()])
+    labels = labels[kept]
+    in_test = _split(root, list(classes), [paths[i].relative_to(root) for i in kept], labels)
+    if cached:
+        order = np.argsort(in_test, kind="stable")  # as `keep` got them
+        images = images[np.argsort(order)]
+    reading = Reading(resize, skip_unreadable, mark, list(faults))
+    return Folder(list(classes), images, labels, in_test, reading)
+
+
+def keep(cache_dir: str | os.PathLike, reading: Reading, train: np.ndarray, test: np.ndarray):
+    """Leaves a folder's images where `read_folder` finds them again, unless they are there.
+
+    When they cannot be written, the log says so, and nothing else happens.
+
+    Args:
+        cache_dir: A folder, which is made when it is missing.
+        reading: Of the `Folder`.
+        train, test: Its images, uint8 `[N, side, side, C]`.
+    """
+    if image_cache.load(cache_dir, reading.fingerprint) is not None:
+        return
+    arrays = {"images": np.concatenate([train, test]), "unreadable": np.array(reading.unreadable)}
+    try:
+        image_cache.store(cache_dir, reading.fingerprint, arrays)
+    except OSError as error:
+        log.warning("%s: cannot keep the images: %s", shown(cache_dir), error.strerror or error)
+
+
+def _cached(cache_dir, mark, paths, side, resize):
+    """Returns `(images, training ones first; {number in paths: its fault})`; None without them."""
+    arrays = image_cache.load(cache_dir, mark)
+    if arrays is None:
+        return None
+    numbers = [int(number) for number in arrays["unreadable"]]
+    _, faults = decoding.read_images([paths[number] for number in numbers], side, resize)
+    if len(faults) < len(numbers):  # one could be mended without another time, as by its mode
+        return None
+    return arrays["images"], dict(zip(numbers, faults.values()))
 
 
 def holds_classes(root: str | os.PathLike) -> bool:
@@ -127,16 +161,9 @@ def holds_classes(root: str | os.PathLike) -> bool:
     return False
 
 
-def shown(path) -> str:
-    """Returns a path as it can be printed in one line."""
-    return "".join(character if character.isprintable() else "?" for character in str(path))
-
-
 def _find(root):
     """Returns `({class: sorted paths of its images}, other paths)`."""
-    Image.init()
-    known = {*Image.OPEN, "MPO"} - NO_IMAGES
-    endings = {ending for ending, name in Image.EXTENSION.items() if name in known}
+    endings = decoding.endings()
     classes, skipped = {}, []
     for path in sorted(root.iterdir()):
         if path.name.startswith(".") or not path.is_dir():
@@ -226,104 +253,3 @@ def _split(root, class_names, names, labels):
 def _hash(name):
     """A number of a file's name: it stays in its split, mostly, whatever is added beside it."""
     return int.from_bytes(hashlib.sha256(os.fsencode(name.as_posix())).digest()[:4], "big")
-
-
-def _read_all(paths, side, resize):
-    """Reads images in threads; returns `(images, all are grey, {number in paths: its fault})`."""
-    from tqdm import tqdm
-
-    images, grey, faults = np.empty((len(paths), side, side, 3), np.uint8), True, {}
-    pool = concurrent.futures.ThreadPoolExecutor(THREADS)
-    try:
-        with _pillow_is_quiet():
-            results = pool.map(lambda path: _read(path, side, resize), paths)
-            bar = tqdm(results, "images", len(paths), leave=False, disable=not sys.stderr.isatty())
-            for number, (pixels, is_grey, fault) in enumerate(bar):
-                if fault:
-                    faults[number] = fault
-                else:
-                    images[number], grey = pixels, grey and is_grey
-    finally:
-        pool.shutdown(cancel_futures=True)  # at Ctrl-C too
-    return images, grey, faults
-
-
-@contextlib.contextmanager
-def _pillow_is_quiet():
-    """Lifts Pillow's own limit of pixels, for which there is `MAX_PIXELS`, and its warnings."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="PIL")
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
-
-
-def _read(path, side, resize):
-    """Returns `(uint8 [side, side, 3], is grey, None)`, or `(None, None, what is wrong)`."""
-    try:
-        with Image.open(path) as image:
-            size = image.size
-            # A JPEG shrinks by up to 8 as it is decoded. Twice the side is left to be resampled.
-            # A progressive one is held whole nevertheless.
-            if not image.info.get("progressive"):
-                image.draft(None, (2 * side, 2 * side))
-            pixels = image.width * image.height
-            if pixels > MAX_PIXELS:
-                return None, None, f"{size[0]} x {size[1]} pixels, over {MAX_PIXELS:,}"
-            with _one_large if pixels > LARGE else contextlib.nullcontext():
-                image.load()
-                grey = image.mode in GREY
-                square = _square(_eight_bits(image), side, resize)
-            turn = TURNS.get(_orientation(image))
-            return np.asarray(square if turn is None else square.transpose(turn)), grey, None
-    except UnidentifiedImageError:
-        return None, None, "in no format that Pillow reads"
-    except Exception as error:  # Pillow's plugins raise whatever a broken file leads them to
-        text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return None, None, shown(text.splitlines()[0])[:100]
-
-
-def _orientation(image):
-    """The EXIF tag; as a square may be turned at the end, far less is moved."""
-    try:
-        return image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # damaged EXIF makes no image unreadable
-        return None
-
-
-def _eight_bits(image):
-    """Returns an image of mode L, RGB or RGBA."""
-    if image.mode == "F":
-        raise ValueError("floating-point pixels, whose range no file states")
-    if image.mode.startswith("I"):
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError("pixels outside of 0 to 65535")
-        eight = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        if "transparency" in image.info:
-            eight[values == image.info["transparency"]] = 255
-        return Image.fromarray(eight)
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    return image.convert("L" if image.mode in GREY else "RGB")
-
-
-def _square(image, side, resize):
-    """Returns an RGB image of `side` x `side` pixels on white."""
-    width, height = image.size
-    size, box = (side, side), None
-    if resize == "crop":
-        short = min(width, height)
-        left, top = (width - short) / 2, (height - short) / 2
-        box = (left, top, left + short, top + short)
-    elif resize == "pad":
-        long = max(width, height)
-        size = tuple(max(1, round(side * length / long)) for length in (width, height))
-    # The gap makes a huge image fast: it is averaged over blocks first, to 3 times the size.
-    small = image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=3.0)
-    square = Image.new("RGB", (side, side), "white")
-    corner = ((side - size[0]) // 2, (side - size[1]) // 2)
-    square.paste(small, corner, small if small.mode == "RGBA" else None)
-    return square

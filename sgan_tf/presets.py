@@ -86,6 +86,8 @@ def make_config(
         [LevelConfig(**copy.deepcopy(kind)) for kind in kinds],
         JointConfig(**row.joint),
     )
+    # A preset mirrors images only where the data set's mirror images are as real.
+    config.encoder.flip = config.encoder.flip and bool(DATASETS[dataset].flips)
     return with_overrides(config, overrides, epochs)
 
 

@@ -181,7 +181,7 @@ class Run:
                     f"`overwrite`: {self.path} holds a config.json but no run of sgan_tf; choose "
                     "another folder"
                 ) from error
-        for name in ("evaluation", "tensorboard", "checkpoints"):
+        for name in ("evaluation", "tensorboard", "checkpoints", "cache"):
             shutil.rmtree(self.path / name, ignore_errors=True)
         _remove(self.path.glob("fakes_*.png"))
         names = ("reals", "samples", "variations", "factors", "curves")
@@ -245,7 +245,8 @@ class Run:
         Raises:
             RunError: when the run was begun on other images.
         """
-        if self.record("data.json", dataset.description()) is not None:
+        begun_on = self.record("data.json", dataset.description())
+        if begun_on is not None and not dataset.matches(begun_on):
             raise RunError(
                 f"`run_dir`: {self.path} was trained on other images than these (see data.json in "
                 "it); choose another folder"

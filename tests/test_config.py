@@ -71,6 +71,14 @@ def test_overrides_are_typed_and_leave_the_presets_alone():
     ]
 
 
+def test_presets_mirror_images_only_where_mirror_images_are_as_real():
+    for preset in ("cifar10", "cifar10-small"):
+        flips = {name: make_config(name, preset).encoder.flip for name in ("svhn", "mnist")}
+        flips |= {name: make_config(name, preset).encoder.flip for name in ("cifar10", "folder")}
+        assert flips == {"cifar10": True, "svhn": False, "mnist": False, "folder": False}
+    assert make_config("folder", overrides=["encoder.flip=true"]).encoder.flip is True
+
+
 def test_epochs_are_those_of_every_stage_that_has_any():
     assert make_config("mnist", "mnist-release", epochs=3).stages() == {"encoder": 3, "joint": 3}
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from sgan_tf.batches import Share, batches, epoch_order
-from sgan_tf.datasets import load_dataset
+from sgan_tf.datasets import DATASETS, info, load_dataset
 from sgan_tf.errors import DataError
 
 
@@ -16,6 +16,13 @@ def test_digits_are_real_and_split():
     assert len(digits.train_images) + len(digits.test_images) == 1797
     assert set(digits.train_labels) == set(digits.test_labels) == set(range(10))
     assert load_dataset("digits", image_size=12).image_shape == (12, 12, 1)
+
+
+def test_only_of_own_images_a_run_says_whether_mirror_images_are_real():
+    said = {name: (info(name).mirrors(False), info(name).mirrors(True)) for name in DATASETS}
+    never, by_run = (False, False), (False, True)
+    assert said.pop("cifar10") == (True, True) and said.pop("folder") == by_run
+    assert set(said.values()) == {never} and info("mine").mirrors(True)
 
 
 def test_epoch_order_is_a_pure_function_of_seed_and_epoch():

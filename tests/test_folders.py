@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import pathlib
 import warnings
 
@@ -11,7 +12,7 @@ from PIL import Image, ImageCms
 from processes import TRAIN, run
 from processes import refused as refused_by
 
-from sgan_tf import folders
+from sgan_tf import decoding
 from sgan_tf.datasets import load_dataset
 from sgan_tf.errors import DataError
 from sgan_tf.folders import holds_classes, read_folder
@@ -226,7 +227,7 @@ def test_a_huge_jpeg_is_read_and_another_huge_image_is_named(photos):
 
 
 def test_a_progressive_jpeg_counts_whole(photos, monkeypatch):
-    monkeypatch.setattr(folders, "MAX_PIXELS", 64 * 64 - 1)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 64 * 64 - 1)
     picture = Image.new("L", (64, 64))
     picture.save(photos / "cats" / "small.jpg")
     assert len(read_folder(photos, 4).images) == 9
@@ -319,10 +320,138 @@ def test_a_bar_shows_on_a_terminal_alone(photos, monkeypatch, terminal):
 
 def test_images_come_in_the_order_of_their_names_from_any_number_of_threads(photos, monkeypatch):
     many = read_folder(photos, 4)
-    monkeypatch.setattr(folders, "THREADS", 1)
+    monkeypatch.setattr(decoding, "THREADS", 1)
     one = read_folder(photos, 4)
     np.testing.assert_array_equal(many.images, one.images)
     np.testing.assert_array_equal(many.images[:4, 0, 0, 0], range(4))
+
+
+def test_more_images_than_fit_into_memory_are_a_line(photos):
+    assert "`image_size`: 8 images of 10000000 x 10000000" in refused(photos, 10_000_000)
+
+
+# The cache
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """What is decoded, a list of file names that grows."""
+    names = []
+
+    def recorded(path, *arguments):
+        names.append(path.name)
+        return read(path, *arguments)
+
+    read = decoding._read
+    monkeypatch.setattr(decoding, "_read", recorded)
+    return names
+
+
+def same(ours, theirs):
+    arrays = ("train_images", "train_labels", "test_images", "test_labels")
+    for name in arrays:
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+    return ours.description() == theirs.description()
+
+
+def test_a_cache_gives_the_same_images_until_files_or_options_change(photos, tmp_path, decoded):
+    cache = tmp_path / "run" / "cache"
+
+    def load(side=8, **keywords):
+        decoded.clear()
+        data = load_dataset("folder", side, photos, cache_dir=cache, **keywords)
+        count = len(decoded)
+        assert same(data, load_dataset("folder", side, photos, **keywords))
+        return data, count
+
+    first, count = load()
+    assert count == 8 and not cache.exists()  # reading writes nothing
+    first.keep(cache)
+    assert load()[1] == 0
+    assert load(side=9)[1] == load(resize="pad")[1] == load(skip_unreadable=True)[1] == 8
+    cat = photos / "cats" / "3.png"
+    size, time = cat.stat().st_size, cat.stat().st_mtime_ns
+
+    def rewrite_at_the_same_time():
+        Image.new("L", (40, 40), 9).save(cat)
+        os.utime(cat, ns=(time, time))
+
+    changes = [
+        rewrite_at_the_same_time,
+        lambda: Image.new("L", (4, 4)).save(photos / "cats" / "new.png"),
+        lambda: os.utime(photos / "cats" / "1.png", (1, 1)),
+        lambda: (photos / "cats" / "2.png").rename(photos / "dogs" / "9.png"),
+        lambda: (photos / "dogs" / "9.png").unlink(),
+        lambda: (photos / "dogs").rename(photos / "birds"),
+    ]
+    for change in changes:
+        change()
+        data, count = load()
+        assert count > 0
+        data.keep(cache)
+        assert load()[1] == 0
+    assert cat.stat().st_size != size  # it was the size that told, not the time
+
+
+def test_a_damaged_cache_is_read_anew_in_silence(photos, tmp_path, decoded, log):
+    data = load_dataset("folder", 8, photos)
+    data.keep(tmp_path)
+    path = tmp_path / "images"
+    whole = path.read_bytes()
+    fewer = whole.replace(b"'shape': (8, ", b"'shape': (2, ")  # an array that would read well
+    assert fewer != whole
+    for content in (fewer, b"", whole[:100], whole[: len(whole) // 2], b"nonsense" * 1000):
+        path.write_bytes(content)
+        decoded.clear()
+        log.clear()
+        assert same(data, load_dataset("folder", 8, photos, cache_dir=tmp_path))
+        assert len(decoded) == 8 and all(line.startswith(str(photos)) for line in log.messages)
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert same(data, load_dataset("folder", 8, photos, cache_dir=tmp_path)), place
+    data.keep(tmp_path)
+    assert path.read_bytes() == whole
+
+
+def test_a_cache_says_what_is_unreadable_and_looks_whether_it_still_is(photos, tmp_path, decoded):
+    cat = photos / "cats" / "1.png"
+    whole, time = cat.read_bytes(), cat.stat().st_mtime_ns
+
+    def write(content):
+        cat.write_bytes(content)
+        os.utime(cat, ns=(time, time))
+
+    write(whole[:40] + bytes(len(whole) - 40))
+    cache = tmp_path / "cache"
+    load_dataset("folder", 8, photos, skip_unreadable=True).keep(cache)
+    decoded.clear()
+    data = load_dataset("folder", 8, photos, skip_unreadable=True, cache_dir=cache)
+    assert len(data.train_images) + len(data.test_images) == 7 and decoded == ["1.png"]
+    assert "1 unreadable image" in refused(photos, 8, cache_dir=cache)
+    write(whole)  # as a file is that could not be opened before
+    data = load_dataset("folder", 8, photos, skip_unreadable=True, cache_dir=cache)
+    assert len(data.train_images) + len(data.test_images) == 8
+
+
+def test_a_cache_that_cannot_be_written_is_a_line_in_the_log(photos, tmp_path, log):
+    (tmp_path / "file").write_text("in the way")
+    load_dataset("folder", 8, photos).keep(tmp_path / "file" / "cache")
+    assert log.messages[-1] == f"{tmp_path}/file/cache: cannot keep the images: Not a directory"
+    load_dataset("digits").keep(tmp_path / "digits")  # they need none
+    assert not (tmp_path / "digits").exists()
+
+
+def test_a_description_says_how_a_folder_was_read_and_knows_its_images(photos):
+    wide(photos / "cats" / "wide.png")
+    data = load_dataset("folder", 8, photos, resize="pad")
+    assert data.description()["reading"] == {"resize": "pad", "skip_unreadable": False}
+    # Where nothing is unreadable, one option or the other reads the same images.
+    other = load_dataset("folder", 8, photos, resize="pad", skip_unreadable=True)
+    assert data.matches(other.description()) and data.description() != other.description()
+    assert not data.matches(load_dataset("folder", 8, photos).description())
+    assert "reading" not in load_dataset("digits").description()
+    for damaged in ([], None, {}, "x"):
+        assert not data.matches(damaged)
 
 
 def test_a_folder_of_classes_is_told_from_others(photos):

@@ -23,7 +23,9 @@ ROOMS = (
     ("config",),
     ("datasets",),
     ("batches",),
-    ("files", "folders", "images", "spread"),
+    ("folders",),
+    ("decoding", "image_cache"),
+    ("files", "images", "spread"),
     ("errors",),
 )
 ROW = {room: row for row, rooms in enumerate(ROOMS) for room in rooms}

@@ -1,6 +1,7 @@
 """Train and score the six rows of the paper's Table 1: SGAN, SGAN-no-joint and four DCGANs.
 
     sgan-ablations --preset digits --out runs/ablations --seeds 3
+    sgan-ablations --dataset folder --data_dir photos/ --image_size 64
 
 Rows share data, seed and encoder; the same command again resumes. Writes table.md, table.json and
 figure5.png.
@@ -11,8 +12,7 @@ import pathlib
 
 from absl import flags
 
-from sgan_tf.cli import app
-from sgan_tf.datasets import load_dataset
+from sgan_tf.cli import app, images
 from sgan_tf.evaluation.ablations import ROWS, markdown, row_config, shared_stages, summarize
 from sgan_tf.presets import PRESETS
 
@@ -20,10 +20,12 @@ FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
+    images.define_flags(None)
+    flags.adopt_module_key_flags(images)
     flags.DEFINE_string(
         "preset",
-        "digits",
-        f"networks and settings, and by its first part the data set: {', '.join(PRESETS)}",
+        None,
+        f"networks and settings: {', '.join(PRESETS)}; by default the data set's own, or digits",
     )
     flags.DEFINE_string("out", "runs/ablations", "folder of the runs and the table")
     flags.DEFINE_list("rows", None, f"of {', '.join(row.folder for row in ROWS)}; by default all")
@@ -35,8 +37,6 @@ def define_flags() -> None:
         "set", [], "name=value, as for train.py; what a row lacks is left out there"
     )
     flags.DEFINE_integer("samples", 10_000, "samples to score", lower_bound=1)
-    flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
-    flags.DEFINE_bool("download", False, "fetch a TFDS data set that is not prepared")
     flags.DEFINE_string(
         "cache_dir",
         None,
@@ -48,27 +48,39 @@ def define_flags() -> None:
 def ablations() -> int:
     from sgan_tf.evaluation.protocol import check_samples
 
-    if FLAGS.preset not in PRESETS:
-        raise app.UsageError(
-            f"--preset: unknown preset '{FLAGS.preset}'; choose from {', '.join(PRESETS)}"
-        )
-    name = FLAGS.preset.split("-")[0]
-    configs = {
-        (row, seed): row_config(row, name, FLAGS.preset, seed, FLAGS["set"].value, FLAGS.epochs)
-        for seed in range(FLAGS.seeds)
-        for row in _rows()
-    }
+    configs = {(row, seed): _config(row, seed) for seed in range(FLAGS.seeds) for row in _rows()}
+    any_config = next(iter(configs.values()))  # they agree in what does not make a row
+    images.check_flags(any_config.dataset)
+    out = pathlib.Path(FLAGS.out)
     tf = app.import_tensorflow()
-    dataset = load_dataset(name, None, FLAGS.data_dir, FLAGS.download)
+    app.start_log()
+    dataset = images.load(any_config, out / images.CACHE)
     check_samples(FLAGS.samples, dataset.num_classes)
     tf.config.experimental.enable_op_determinism()
-    strategy = app.strategy(FLAGS.devices, next(iter(configs.values())).batch_size)
-    out = pathlib.Path(FLAGS.out)
+    strategy = app.strategy(FLAGS.devices, any_config.batch_size)
     out.mkdir(parents=True, exist_ok=True)
+    dataset.keep(out / images.CACHE)
     log = app.start_log(out / "log.txt")
     signals = app.stop_signals()
     return app.train_guarded(
         log, signals, lambda: _train_and_score(configs, dataset, strategy, out, log, signals)
+    )
+
+
+def _config(row, seed):
+    preset = FLAGS.preset or (None if FLAGS.dataset else "digits")
+    if preset and preset not in PRESETS:
+        raise app.UsageError(
+            f"--preset: unknown preset '{preset}'; choose from {', '.join(PRESETS)}"
+        )
+    return row_config(
+        row,
+        FLAGS.dataset or preset.split("-")[0],
+        preset,
+        seed,
+        [*images.overrides(), *FLAGS["set"].value],
+        FLAGS.epochs,
+        FLAGS.image_size,
     )
 
 
@@ -88,7 +100,10 @@ def _train_and_score(configs, dataset, strategy, out, log, signals):
     from sgan_tf.run import Run
 
     cache, data = FLAGS.cache_dir or default_cache(), dataset.description()
-    reference = load_reference(cache, data) or make_reference(cache, dataset, app.progress)
+    any_config = next(iter(configs.values()))
+    flip = any_config.encoder.flip
+    reference = load_reference(cache, data, flip)
+    reference = reference or make_reference(cache, dataset, app.progress, flip)
     log.info("judge: test accuracy %.4f", reference.judge_accuracy)
     results, pictures = {}, {}
     for (row, seed), config in configs.items():
@@ -104,7 +119,7 @@ def _train_and_score(configs, dataset, strategy, out, log, signals):
         if seed == 0:
             pictures[row.name] = figures.samples(stack)
         run.close()
-    _write(Run(out), results, figures.panels(pictures))
+    _write(Run(out), any_config, results, figures.panels(pictures))
 
 
 def _train(config, run, dataset, strategy, finished, signals):
@@ -136,10 +151,11 @@ def _score(config, run, stack, reference):
     return facts
 
 
-def _write(folder, results, figure5):
+def _write(folder, config, results, figure5):
     """Writes and prints the table; `folder` is a `Run`, for its atomic writes."""
     table = summarize(results)
-    settings = {name: FLAGS[name].value for name in ("preset", "seeds", "epochs", "set", "samples")}
+    settings = {name: getattr(config, name) for name in ("dataset", "preset", "image_size")}
+    settings |= {name: FLAGS[name].value for name in ("seeds", "epochs", "set", "samples")}
     cells = {
         name: {title: {"mean": m, "std": s} for title, (m, s) in values.items()}
         for name, values in table.items()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from logging.handlers import MemoryHandler
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -100,7 +101,8 @@ def _define_help(program):
 def help_text(program):
     """Returns what --help prints of a program, a module."""
     own = flags.FLAGS.get_flags_for_module(program)
-    lines = [program.__doc__.strip(), "", "flags:", *map(_flag_help, own), ""]
+    adopted = [f for f in flags.FLAGS.get_key_flags_for_module(program) if f not in own]
+    lines = [program.__doc__.strip(), "", "flags:", *map(_flag_help, [*adopted, *own]), ""]
     return "\n".join([*lines, "--helpfull lists the flags of absl too."])
 
 
@@ -194,22 +196,29 @@ def start_log(path=None):
     """Sends the package's log to stdout, and all of it, each epoch too, to a file if one is named.
 
     Args:
-        path: Of the file, which is appended to.
+        path: Of the file, which is appended to. It may be known in a later call only: it gets what
+            was logged since the first.
 
     Returns:
         The logger.
     """
     log = logging.getLogger("sgan_tf")
+    earlier = [handler for handler in log.handlers if isinstance(handler, MemoryHandler)]
     log.setLevel(logging.DEBUG)
     log.propagate = False
     console = _Console(sys.stdout)
     console.setLevel(logging.INFO)
     console.setFormatter(logging.Formatter("%(message)s"))
     log.handlers = [console]
+    if path is None and not earlier:
+        log.handlers.append(MemoryHandler(sys.maxsize, sys.maxsize))
     if path is not None:
         to_file = logging.FileHandler(path)
         to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.handlers.insert(0, to_file)
+        for handler in earlier:
+            handler.setTarget(to_file)
+            handler.flush()
     return log
 
 

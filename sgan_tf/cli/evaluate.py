@@ -3,32 +3,26 @@
     python evaluate.py --run_dir runs/mnist
 
 writes runs/mnist/evaluation/metrics.json and report.html, which holds pictures too. The first
-evaluation of a data set trains its judge and caches what it sees; later ones need no images.
+evaluation of a data set trains its judge and caches what it sees; later ones need no images, but
+the report shows more with them.
 """
 
 from absl import flags
 
-from sgan_tf.cli import app
-from sgan_tf.errors import DataError, UserError
-from sgan_tf.folders import RESIZES
+from sgan_tf.cli import app, images
+from sgan_tf.errors import UserError
 
 FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
+    images.define_place_flags()
+    flags.adopt_module_key_flags(images)
     flags.DEFINE_string("run_dir", None, "a run folder whose levels are trained", required=True)
     flags.DEFINE_integer(
         "samples", 50_000, "samples to draw; it is part of the scores' names", lower_bound=1
     )
     flags.DEFINE_integer("seed", 0, "of the samples")
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "where the data set is, as for train.py; needed when its judge is not cached",
-    )
-    flags.DEFINE_enum("resize", "crop", RESIZES, "for folder, as for train.py")
-    flags.DEFINE_bool("skip_unreadable", False, "for folder, as for train.py")
-    flags.DEFINE_bool("download", False, "fetch a TFDS data set that is not prepared")
     flags.DEFINE_string(
         "cache_dir",
         None,
@@ -77,9 +71,10 @@ def _measure(config, run, data, stack, other):
 
     cache = FLAGS.cache_dir or default_cache()
     inception = _inception(cache) if FLAGS.inception else None
-    reference = load_reference(cache, data)
-    dataset = _dataset(config, data, needed=reference is None or inception is not None)
-    reference = reference or make_reference(cache, dataset, app.progress)
+    flip = config.encoder.flip
+    reference = load_reference(cache, data, flip)
+    dataset = _dataset(config, run, needed=reference is None or inception is not None)
+    reference = reference or make_reference(cache, dataset, app.progress, flip)
     facts = evaluate_run(
         run,
         config,
@@ -100,25 +95,10 @@ def _inception(cache):
     return Inception(download(cache) if FLAGS.inception == "download" else FLAGS.inception)
 
 
-def _dataset(config, data, needed):
+def _dataset(config, run, needed):
     """Returns the run's `ImageDataset`; None when it is not there and not needed."""
-    from sgan_tf.datasets import load_dataset
-
     try:
-        dataset = load_dataset(
-            config.dataset,
-            config.image_size,
-            FLAGS.data_dir,
-            FLAGS.download,
-            FLAGS.resize,
-            FLAGS.skip_unreadable,
-        )
-        if dataset.description() != data:
-            raise DataError(
-                "`data_dir`: these are other images than the run was trained on (see "
-                f"{FLAGS.run_dir}/data.json)"
-            )
-        return dataset
+        return images.load_again(config, run)
     except UserError:
         if needed:
             raise

@@ -14,10 +14,9 @@ import pathlib
 from absl import flags
 
 from sgan_tf.batches import steps_per_epoch
-from sgan_tf.cli import app
+from sgan_tf.cli import app, images
 from sgan_tf.config import Config, ConfigError, with_overrides
-from sgan_tf.datasets import DATASETS, load_dataset
-from sgan_tf.folders import RESIZES, holds_classes
+from sgan_tf.datasets import DATASETS
 from sgan_tf.presets import PRESETS, make_config
 from sgan_tf.training import transfer
 
@@ -26,7 +25,8 @@ SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "seed")  # by --con
 
 
 def define_flags():
-    flags.DEFINE_string("dataset", "digits", ", ".join(DATASETS))
+    images.define_flags("digits")
+    flags.adopt_module_key_flags(images)
     flags.DEFINE_string(
         "preset",
         None,
@@ -34,12 +34,6 @@ def define_flags():
     )
     flags.DEFINE_bool("list_presets", False, "print a table of the presets, then stop")
     flags.DEFINE_string("config", None, "a file of all settings, as --dry_run prints them")
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "where TFDS keeps its data sets; for folder, a directory with one sub-directory a class",
-    )
-    flags.DEFINE_bool("download", False, "fetch a TFDS data set that is not prepared")
     flags.DEFINE_string("run_dir", None, "the run folder; by default runs/<preset>, or runs/folder")
     flags.DEFINE_string(
         "encoder_from",
@@ -60,22 +54,6 @@ def define_flags():
         "epochs of every stage that has any, in place of the preset's; a finished run may be "
         "trained on",
         lower_bound=1,
-    )
-    flags.DEFINE_integer(
-        "image_size",
-        None,
-        "side of the images in pixels; by default the data set's own, 32 for folder",
-        lower_bound=1,
-    )
-    flags.DEFINE_enum(
-        "resize",
-        "crop",
-        RESIZES,
-        "for folder, what is done to images that are not square: crop to the centre, pad with "
-        "white, or squash",
-    )
-    flags.DEFINE_bool(
-        "skip_unreadable", False, "for folder, pass over images that cannot be read, naming them"
     )
     flags.DEFINE_integer("seed", 0, "of weights, noise and the order of images")
     flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu")
@@ -105,21 +83,14 @@ def train():
         raise app.UsageError(
             f"--stages: unknown stage '{unknown[0]}'; choose from {', '.join(config.stages())}"
         )
-    _check_data_dir(config.dataset)
+    images.check_flags(config.dataset)
     # What needs no TensorFlow comes first, so that a mistake shows at once.
     if DATASETS[config.dataset].tfds or app.several_machines():
         app.import_tensorflow()
     strategy = app.several_machines() and app.strategy(FLAGS.devices, config.batch_size)
     if not FLAGS.dry_run:  # it prints settings, and no log among them
         app.start_log()
-    dataset = load_dataset(
-        config.dataset,
-        config.image_size,
-        FLAGS.data_dir,
-        FLAGS.download,
-        FLAGS.resize,
-        FLAGS.skip_unreadable,
-    )
+    dataset = images.load(config, _run_dir(config) / images.CACHE)
     if FLAGS.encoder_from:
         transfer.check_images(FLAGS.encoder_from, dataset)
     steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
@@ -134,18 +105,9 @@ def train():
     return _train(config, dataset, strategy)
 
 
-def _check_data_dir(name):
-    """A folder of one's own images, given without saying so, must not train on others."""
-    reads_none = name != "folder" and not DATASETS[name].tfds
-    if reads_none and FLAGS.data_dir and holds_classes(FLAGS.data_dir):
-        raise app.UsageError(
-            f"--data_dir: {FLAGS.data_dir} holds folders of images, and data set {name} reads "
-            "none; add --dataset folder"
-        )
-
-
 def _config():
     """The configuration that the flags ask for."""
+    overrides = [*images.overrides(), *FLAGS["set"].value]
     if FLAGS.config is None:
         cuts = None if FLAGS.cuts is None else []
         if FLAGS.cuts not in (None, "none"):
@@ -157,7 +119,7 @@ def _config():
             FLAGS.image_size,
             FLAGS.epochs,
             FLAGS.seed,
-            FLAGS["set"].value,
+            overrides,
         )
     said = [name for name in SAID_BY_CONFIG if FLAGS[name].present]
     if said:
@@ -170,7 +132,12 @@ def _config():
         raise app.UsageError(
             f"--config: unknown data set '{config.dataset}'; choose from {', '.join(DATASETS)}"
         )
-    return with_overrides(config, FLAGS["set"].value, FLAGS.epochs)
+    return with_overrides(config, overrides, FLAGS.epochs)
+
+
+def _run_dir(config):
+    name = "folder" if config.dataset == "folder" else config.preset
+    return pathlib.Path(FLAGS.run_dir or f"runs/{name}")
 
 
 def _dry_run(config, dataset, steps):
@@ -198,8 +165,7 @@ def _train(config, dataset, strategy):
     from sgan_tf.training.pipeline import Pipeline
     from sgan_tf.training.workers import Workers
 
-    name = "folder" if config.dataset == "folder" else config.preset
-    path = pathlib.Path(FLAGS.run_dir or f"runs/{name}")
+    path = _run_dir(config)
     keep_epochs = FLAGS.epochs is not None
     if FLAGS.encoder_from and pathlib.Path(FLAGS.encoder_from).resolve() == path.resolve():
         raise app.UsageError(f"--encoder_from: {path} is --run_dir itself; give another run")
@@ -212,12 +178,13 @@ def _train(config, dataset, strategy):
         return run
 
     workers = Workers(strategy)
-    app.start_log()
     run = workers.open_run(open_run)
     log = app.start_log(run.path / "log.txt" if workers.is_chief else None)
     if FLAGS.encoder_from:
         log.info("encoder: taken over from %s", FLAGS.encoder_from)
     signals = app.stop_signals()
+    if workers.is_chief:
+        dataset.keep(run.path / images.CACHE)
     pipeline = Pipeline(
         run.config,
         run,

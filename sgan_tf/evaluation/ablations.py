@@ -59,10 +59,11 @@ COLUMNS = {  # a column's title, and the pattern of the scores whose mean it sho
 def row_config(
     row: Row,
     dataset: str,
-    preset: str,
+    preset: str | None,
     seed: int,
     overrides: tuple[str, ...] | list[str] = (),
     epochs: int | None = None,
+    image_size: int | None = None,
 ) -> Config:
     """Builds a row's configuration.
 
@@ -71,8 +72,8 @@ def row_config(
 
     Args:
         row: A `Row`.
-        dataset, preset, seed, overrides, epochs: As in `make_config`; overrides of levels that a
-            row lacks are left out.
+        dataset, preset, seed, overrides, epochs, image_size: As in `make_config`; overrides of
+            levels that a row lacks are left out.
 
     Returns:
         A `Config`.
@@ -80,7 +81,13 @@ def row_config(
     levels = [str(i) for i in range(len(row.cuts) + 1)]
     fitting = [o for o in overrides if not o.startswith("levels.") or o.split(".")[1] in levels]
     config = make_config(
-        dataset, preset, row.cuts, epochs=epochs, seed=seed, overrides=[*fitting, *row.overrides]
+        dataset,
+        preset,
+        row.cuts,
+        image_size,
+        epochs,
+        seed,
+        overrides=[*fitting, *row.overrides],
     )
     if not row.cuts:
         config.levels[0].epochs += config.joint.epochs

@@ -58,6 +58,7 @@ def train_judge(
     width: float = 1.0,
     steps: int | None = None,
     progress: Wrapper = unseen,
+    flip: bool = False,
 ) -> keras.Model:
     """Trains a judge on labelled images.
 
@@ -65,10 +66,12 @@ def train_judge(
         images: uint8 `[N, H, W, C]`.
         labels: Integers `[N]`.
         num_classes: K.
-        dataset: Its name: `datasets.info` knows the flips and the number of epochs.
+        dataset: Its name: `datasets.info` knows the number of epochs, and whether mirror images
+            are as real.
         width: See `build_judge`.
         steps: Of training, in place of the data set's own.
         progress: Wraps the iterable of tenths of the training.
+        flip: Mirror images are as real; for own images alone, of which no row knows it.
 
     Returns:
         The Keras model of `build_judge`.
@@ -87,7 +90,7 @@ def train_judge(
     )
     arrays = [images, np.asarray(labels, np.int32)]
     shift = max(1, images.shape[1] // 8)
-    data = batches(arrays, size, SEED, flip=known.flips, shift=shift)
+    data = batches(arrays, size, SEED, flip=known.mirrors(flip), shift=shift)
     tenths = iter(progress(range(10)))
     shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: next(tenths, None))
     classifier.fit(
@@ -109,6 +112,7 @@ def small_classifier_accuracy(
     num_classes: int,
     dataset: str,
     progress: Wrapper = unseen,
+    flip: bool = False,
 ) -> float:
     """Trains a small classifier on some images and returns its accuracy on others.
 
@@ -116,7 +120,7 @@ def small_classifier_accuracy(
     Ravuri and Vinyals (2019). Arguments as in `train_judge`.
     """
     steps = min(SMALL_STEPS, SMALL_EPOCHS * max(1, len(images) // BATCH))
-    small = train_judge(images, labels, num_classes, dataset, SMALL_WIDTH, steps, progress)
+    small = train_judge(images, labels, num_classes, dataset, SMALL_WIDTH, steps, progress, flip)
     return accuracy(judged(small, test_images)[0], test_labels)
 
 

@@ -12,7 +12,7 @@ import zipfile
 import keras
 import numpy as np
 
-from sgan_tf.datasets import ImageDataset
+from sgan_tf.datasets import ImageDataset, info
 from sgan_tf.evaluation.judge import (
     accuracy,
     build_judge,
@@ -38,6 +38,7 @@ class Reference:
         test_logits, test_features: float32 `[M, K]`, `[M, D]`.
         train_on_real_accuracy: On the test images, of the small classifier of
             `train_on_fake_accuracy` trained on the training images.
+        flip: Both classifiers, and those that samples are to train, see mirror images too.
     """
 
     judge: keras.Model
@@ -49,6 +50,7 @@ class Reference:
     test_logits: np.ndarray
     test_features: np.ndarray
     train_on_real_accuracy: float
+    flip: bool = False
 
     def in_random_order(self) -> "Reference":
         """Returns the same with its test rows in an order that tells nothing of their classes."""
@@ -64,23 +66,28 @@ def default_cache() -> pathlib.Path:
     )
 
 
-def reference_path(cache_dir: str | os.PathLike, data: dict) -> pathlib.Path:
+def reference_path(cache_dir: str | os.PathLike, data: dict, flip: bool = False) -> pathlib.Path:
     """Returns the file of a data set's reference.
 
     Args:
         cache_dir: The folder.
         data: `ImageDataset.description()`.
+        flip: The run's `encoder.flip`: of own images it says whether mirror images are as real.
     """
-    side = data["image_shape"][0]
-    return pathlib.Path(cache_dir) / f"{data['name']}-{side}-{data['crc32']}-v{VERSION}.npz"
+    name, side = data["name"], data["image_shape"][0]
+    if info(name).flips is None:  # a judge of such images has no other way to know
+        name += "-flip" if flip else "-noflip"
+    return pathlib.Path(cache_dir) / f"{name}-{side}-{data['crc32']}-v{VERSION}.npz"
 
 
-def load_reference(cache_dir: str | os.PathLike, data: dict) -> Reference | None:
+def load_reference(
+    cache_dir: str | os.PathLike, data: dict, flip: bool = False
+) -> Reference | None:
     """Returns the cached `Reference` of a data set; None without one, or when it is damaged.
 
     Arguments as in `reference_path`.
     """
-    path = reference_path(cache_dir, data)
+    path = reference_path(cache_dir, data, flip)
     try:
         with np.load(path) as file:
             arrays = dict(file)
@@ -92,11 +99,15 @@ def load_reference(cache_dir: str | os.PathLike, data: dict) -> Reference | None
     judge.set_weights(weights)
     names = ("judge_accuracy", "train_on_real_accuracy")
     numbers = {name: float(arrays.pop(name)) for name in names}
-    return Reference(judge=judge, **numbers, **arrays)
+    mirrors = info(data["name"]).mirrors(flip)
+    return Reference(judge=judge, flip=mirrors, **numbers, **arrays)
 
 
 def make_reference(
-    cache_dir: str | os.PathLike, dataset: ImageDataset, progress: Progress = silent
+    cache_dir: str | os.PathLike,
+    dataset: ImageDataset,
+    progress: Progress = silent,
+    flip: bool = False,
 ) -> Reference:
     """Trains a data set's judge and measures its images; writes the cache.
 
@@ -104,6 +115,7 @@ def make_reference(
         cache_dir: The folder.
         dataset: An `ImageDataset`.
         progress: `progress(what)` returns a wrapper of iterables that shows how far `what` is.
+        flip: As in `reference_path`.
 
     Returns:
         The `Reference`.
@@ -117,6 +129,7 @@ def make_reference(
         dataset.num_classes,
         dataset.name,
         progress=progress("judge"),
+        flip=flip,
     )
     _, train_features = judged(
         judge, dataset.train_images, progress=progress("judging training images")
@@ -130,6 +143,7 @@ def make_reference(
         dataset.num_classes,
         dataset.name,
         progress("small classifier on real images"),
+        flip,
     )
     reference = Reference(
         judge=judge,
@@ -141,8 +155,9 @@ def make_reference(
         test_logits=test_logits,
         test_features=test_features,
         train_on_real_accuracy=on_real,
+        flip=info(dataset.name).mirrors(flip),
     )
-    _write(reference_path(cache_dir, dataset.description()), reference)
+    _write(reference_path(cache_dir, dataset.description(), flip), reference)
     return reference
 
 
@@ -150,7 +165,7 @@ def _write(path, reference):
     arrays = {
         field.name: getattr(reference, field.name)
         for field in dataclasses.fields(reference)
-        if field.name != "judge"
+        if field.name not in ("judge", "flip")  # the file's name says how it flips
     }
     arrays.update({f"weight{i:03d}": w for i, w in enumerate(reference.judge.get_weights())})
     buffer = io.BytesIO()

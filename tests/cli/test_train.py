@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from processes import ROOT, TRAIN, module, refused
+from processes import EVALUATE, ROOT, TRAIN, module, refused, run
 from runs import STAGES, metrics, train
 from shared import SHORT
 
@@ -168,37 +168,82 @@ def test_other_cuts_train_to_the_end(tmp_path, cuts):
     assert sgan_tf.load(tmp_path / "run").sample([3], seed=0).shape == (1, 8, 8, 1)
 
 
-@pytest.mark.slow
-def test_a_folder_of_images_trains_to_the_end_with_its_class_names(tmp_path):
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of two classes of images that are not square, one of them unreadable."""
     rng = np.random.default_rng(0)
     for name in ("cats", "dogs"):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for i in range(25):
-            Image.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(
+            Image.fromarray(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(
                 tmp_path / "photos" / name / f"{i}.png"
             )
-    arguments = [
-        "--dataset",
-        "folder",
-        "--data_dir",
-        tmp_path / "photos",
-        "--preset",
-        "digits",
-        "--image_size",
-        "16",
-        "--set",
-        "batch_size=16",
-        "--run_dir",
-        tmp_path / "run",
-        "--epochs",
-        "1",
-        "--stages",
-        "encoder,level0,level1",
-    ]
-    train(arguments)
-    assert sgan_tf.load(tmp_path / "run").class_names == ["cats", "dogs"]
-    (tmp_path / "photos" / "cats" / "0.png").unlink()
+    (tmp_path / "photos" / "cats" / "broken.png").write_bytes(b"")
+    return tmp_path / "photos"
+
+
+def own_images(photos, run_dir):
+    folder = ["--dataset", "folder", "--data_dir", photos, "--image_size", "16"]
+    reading = ["--resize", "pad", "--skip_unreadable"]
+    sizes = ["--preset", "digits", "--set", "batch_size=16", "--epochs", "1"]
+    stages = ["--stages", "encoder,level0,level1"]
+    return [*folder, *reading, *sizes, *stages, "--run_dir", run_dir]
+
+
+@pytest.mark.slow
+def test_a_folder_of_images_trains_to_the_end_and_is_measured(photos, tmp_path):
+    run_dir = tmp_path / "run"
+    arguments = own_images(photos, run_dir)
+    out, _ = train(arguments)
+    for text in (out, (run_dir / "log.txt").read_text()):
+        assert text.count("reading 51 images") == text.count("the encoder mirrors no image") == 1
+    assert sgan_tf.load(run_dir).class_names == ["cats", "dogs"]
+    again, _ = train(arguments)
+    assert "level1 is finished already" in again and "reading" not in again
+    kept = run_dir / "cache" / "images"
+    before = kept.stat().st_mtime_ns
+    # How the images are read, the run knows; that they are those, the picture beside them tells.
+    measure = ["--run_dir", run_dir, "--data_dir", photos, "--samples", "50"]
+    out, _ = run(EVALUATE, [*measure, "--cache_dir", tmp_path / "judges"])
+    assert "nearest training image" in (run_dir / "evaluation" / "report.html").read_text()
+    assert [path.name[:14] for path in (tmp_path / "judges").iterdir()] == ["folder-noflip-"]
+    assert kept.stat().st_mtime_ns == before
+    kept.unlink()
+    run(EVALUATE, [*measure, "--cache_dir", tmp_path / "judges"])
+    assert kept.exists()
+    assert "encoder.flip: False -> True" in refused(TRAIN, [*arguments, "--flip"])
+    assert "other images" in refused(TRAIN, [*arguments, "--resize", "squash"])
+    (photos / "cats" / "0.png").unlink()
     assert "other images" in refused(TRAIN, arguments)
+
+
+@pytest.mark.slow
+def test_flip_is_a_setting_of_own_images(photos, tmp_path):
+    arguments = [*own_images(photos, tmp_path / "run"), "--dry_run"]
+    printed, err = train([*arguments, "--flip"])
+    assert '"flip": true' in printed and printed.startswith("{") and not err
+    file = tmp_path / "mine.json"
+    file.write_text(printed)
+    reading = ["--data_dir", photos, "--skip_unreadable", "--dry_run"]
+    assert '"flip": true' in train(["--config", file, *reading])[0]
+    assert '"flip": false' in train(["--config", file, *reading, "--noflip"])[0]
+    out, err = run(TRAIN, [*arguments[:-1], "--flip", "--set", "batch_size=100"], code=2)
+    assert "the encoder mirrors half of the images (--flip)" in out and "batch_size" in err
+    for flag in ("--flip", "--noflip", "--skip_unreadable", "--resize=pad"):
+        name = flag.replace("--no", "--").split("=")[0]
+        line = refused(TRAIN, ["--dataset", "mnist", flag, "--run_dir", tmp_path / "run"])
+        assert line.startswith(f"error: {name}: is for images of your own, and the data set is")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_overwriting_keeps_images_anew(photos, tmp_path):
+    arguments = own_images(photos, tmp_path / "run")
+    train([*arguments, "--stages", "encoder"])
+    (tmp_path / "run" / "cache" / "old").write_text("of an older version")
+    out, _ = train([*arguments, "--stages", "encoder", "--overwrite"])
+    assert "reading" not in out
+    assert [path.name for path in (tmp_path / "run" / "cache").iterdir()] == ["images"]
 
 
 @pytest.mark.slow

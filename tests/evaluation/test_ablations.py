@@ -53,6 +53,10 @@ def test_overrides_of_a_level_that_a_row_lacks_are_left_out():
     assert rows["DCGAN (L_adv)"].levels[0].epochs == 6
 
 
+def test_rows_share_a_size_of_images():
+    assert {config.image_size for config in configs(image_size=16).values()} == {16}
+
+
 def test_what_the_rows_share():
     rows = configs()
     assert shared_stages(rows["SGAN"], rows["SGAN-no-joint"]) == ["encoder", "level0", "level1"]
@@ -86,6 +90,45 @@ def test_the_program_trains_scores_and_resumes(tmp_path):
     assert "epochs of" in printed
     again, _ = run(program, arguments)
     assert "joint is finished already" in again and "epochs of" not in again
+
+
+@pytest.mark.slow
+def test_own_images_are_read_once_and_by_the_flags_of_train(tmp_path):
+    photos, out = tmp_path / "photos", tmp_path / "ablations"
+    rng = np.random.default_rng(0)
+    for name in ("p", "q"):
+        (photos / name).mkdir(parents=True)
+        for i in range(25):
+            pixels = rng.integers(0, 256, (20, 30), dtype=np.uint8)
+            Image.fromarray(pixels).save(photos / name / f"{i}.png")
+    (photos / "q" / "broken.png").write_bytes(b"")
+    arguments = ["--dataset", "folder", "--data_dir", photos, "--image_size", "16", "--flip"]
+    arguments += ["--resize", "pad", "--skip_unreadable", "--preset", "digits", "--epochs", "1"]
+    arguments += ["--set", "batch_size=16", "--rows", "sgan-no-joint", "--samples", "50"]
+    arguments += ["--out", out, "--cache_dir", tmp_path / "judges"]
+    printed, _ = run(module("ablations"), arguments)
+    assert "reading 51 images" in printed and "the encoder mirrors half of the images" in printed
+    command = json.loads((out / "table.json").read_text())["command"]
+    assert (command["dataset"], command["preset"], command["image_size"]) == (
+        "folder",
+        "digits",
+        16,
+    )
+    again, _ = run(module("ablations"), arguments)
+    assert "reading" not in again and "level1 is finished already" in again
+    data = json.loads((out / "sgan-no-joint-seed0" / "data.json").read_text())
+    assert data["reading"] == {"resize": "pad", "skip_unreadable": True}
+    assert [path.name[:12] for path in (tmp_path / "judges").iterdir()] == ["folder-flip-"]
+
+
+def test_the_preset_names_the_data_set_and_the_data_set_the_preset(tmp_path):
+    program = module("ablations")
+    line = refused(program, ["--preset", "svhn-small", "--data_dir", tmp_path])
+    assert f"svhn_cropped is not prepared in {tmp_path}" in line
+    line = refused(program, ["--dataset", "cifar10", "--data_dir", tmp_path])
+    assert f"cifar10 is not prepared in {tmp_path}" in line
+    assert "needs --data_dir" in refused(program, ["--dataset", "folder"])
+    assert "--flip: is for images of your own" in refused(program, ["--flip"])
 
 
 def test_bad_input(tmp_path):

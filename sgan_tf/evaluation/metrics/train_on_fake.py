@@ -22,5 +22,6 @@ def measure(view: View) -> dict[str, float]:
         len(view.class_names),
         view.dataset,
         view.progress("small classifier on samples"),
+        reference.flip,
     )
     return {"train_on_fake_accuracy": accuracy}

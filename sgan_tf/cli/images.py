@@ -1,0 +1,137 @@
+"""The flags of which images are read, and how, for all programs that read images."""
+
+import logging
+import os
+
+from absl import flags
+
+from sgan_tf.cli import app
+from sgan_tf.config import Config
+from sgan_tf.datasets import DATASETS, ImageDataset, load_dataset
+from sgan_tf.decoding import RESIZES
+from sgan_tf.errors import DataError
+from sgan_tf.folders import holds_classes
+from sgan_tf.run import Run
+
+FLAGS = flags.FLAGS
+CACHE = "cache"  # the folder of a folder's images, in that of the run
+OWN = ("resize", "skip_unreadable", "flip")  # flags for images of one's own
+log = logging.getLogger("sgan_tf")
+
+
+def define_place_flags() -> None:
+    """Defines where images are; a program that is not told more asks its run for the rest."""
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "where TFDS keeps its data sets; for folder, a directory with one sub-directory a class",
+    )
+    flags.DEFINE_bool("download", False, "fetch a TFDS data set that is not prepared")
+
+
+def define_flags(dataset: str | None) -> None:
+    """Defines all of them.
+
+    Args:
+        dataset: The default of --dataset; None where that follows from --preset.
+    """
+    by_preset = "" if dataset else "; by default the one that the preset is named after"
+    flags.DEFINE_string("dataset", dataset, ", ".join(DATASETS) + by_preset)
+    define_place_flags()
+    flags.DEFINE_integer(
+        "image_size",
+        None,
+        "side of the images in pixels; by default the data set's own, 32 for folder",
+        lower_bound=1,
+    )
+    flags.DEFINE_enum(
+        "resize",
+        "crop",
+        RESIZES,
+        "for folder, what is done to images that are not square: crop to the centre, pad with "
+        "white, or squash",
+    )
+    flags.DEFINE_bool(
+        "skip_unreadable", False, "for folder, pass over images that cannot be read, naming them"
+    )
+    flags.DEFINE_bool(
+        "flip",
+        None,
+        "for folder, mirror half of the images that classifiers train on; not for letters, whose "
+        "mirror images are none; by default off",
+    )
+
+
+def overrides() -> list[str]:
+    """Returns the setting that --flip stands for, as --set would give it."""
+    return [] if FLAGS.flip is None else [f"encoder.flip={str(FLAGS.flip).lower()}"]
+
+
+def check_flags(dataset: str) -> None:
+    """Raises `UsageError` for a flag for images of one's own where others are asked for.
+
+    Args:
+        dataset: Name of the data set.
+    """
+    own = [name for name in OWN if FLAGS[name].present]
+    if own and dataset != "folder":
+        raise app.UsageError(
+            f"--{own[0]}: is for images of your own, and the data set is {dataset}; add --dataset "
+            "folder"
+        )
+    reads_none = dataset != "folder" and not DATASETS[dataset].tfds
+    if reads_none and FLAGS.data_dir and holds_classes(FLAGS.data_dir):
+        raise app.UsageError(
+            f"--data_dir: {FLAGS.data_dir} holds folders of images, and data set {dataset} reads "
+            "none; add --dataset folder"
+        )
+
+
+def load(config: Config, cache_dir: str | os.PathLike) -> ImageDataset:
+    """Loads the images of a configuration as the flags say.
+
+    Args:
+        config: A `Config`.
+        cache_dir: Where `ImageDataset.keep` leaves those of a folder.
+
+    Raises:
+        DataError: as `load_dataset` does.
+    """
+    reading = {"resize": FLAGS.resize, "skip_unreadable": FLAGS.skip_unreadable}
+    dataset = _load(config, cache_dir, reading)
+    if config.dataset == "folder":
+        how = "mirrors half of the images (--flip)" if config.encoder.flip else "mirrors no image"
+        log.info("the encoder %s", how)
+    return dataset
+
+
+def load_again(config: Config, run: Run) -> ImageDataset:
+    """Loads the images of a run again, from where the flags say, read as the run's data.json says.
+
+    Args:
+        config: The run's `Config`.
+        run: The `Run`; a folder's images are kept in it.
+
+    Raises:
+        DataError: as `load_dataset` does, and when the images are not those.
+    """
+    data = run.data()
+    dataset = _load(config, run.path / CACHE, data.get("reading", {}))
+    if not dataset.matches(data):
+        raise DataError(
+            "`data_dir`: these are other images than the run was trained on (see data.json in "
+            f"{run.path})"
+        )
+    dataset.keep(run.path / CACHE)
+    return dataset
+
+
+def _load(config, cache_dir, reading):
+    return load_dataset(
+        config.dataset,
+        config.image_size,
+        FLAGS.data_dir,
+        FLAGS.download,
+        cache_dir=cache_dir,
+        **reading,
+    )

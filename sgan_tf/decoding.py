@@ -1,0 +1,168 @@
+"""Image files become squares of eight bits, whatever Pillow reads.
+
+Every image becomes RGB of `side` x `side` pixels with values in [0, 255]:
+
+- its EXIF rotation is applied, and of an animation the first frame is read;
+- where it is transparent, white shows (alpha, and palettes with a transparent colour);
+- 16-bit grey is scaled by its full range, 65535; CMYK is converted without its colour profile;
+- one that is not square is cropped to its centre, padded with white (as transparency is), or
+  squashed.
+"""
+
+import concurrent.futures
+import contextlib
+import sys
+import threading
+import warnings
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from sgan_tf.errors import DataError, shown
+
+RESIZES = ("crop", "pad", "squash")
+MAX_PIXELS = (
+    100_000_000  # of one decoded image, 0.4 GB; a JPEG is decoded at a fraction of its size
+)
+LARGE = 16_000_000  # pixels above which images are decoded one at a time, to bound memory
+THREADS = 8  # Pillow decodes and resizes without Python's lock; also hides a slow disk
+GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
+# Formats that Pillow knows by their ending, but cannot draw by itself.
+NO_IMAGES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "PALM", "PDF", "WMF"}
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_one_large = threading.Lock()
+
+
+def endings() -> set:
+    """Returns how the names of the files end that are read, as `.png`."""
+    Image.init()
+    known = {*Image.OPEN, "MPO"} - NO_IMAGES
+    return {ending for ending, name in Image.EXTENSION.items() if name in known}
+
+
+def read_images(paths: list, side: int, resize: str = "crop") -> tuple[np.ndarray, dict[int, str]]:
+    """Reads image files in threads, with a bar on a terminal.
+
+    Args:
+        paths: Of the files.
+        side: Of the images that are returned, in pixels.
+        resize: One of `RESIZES`, what is done to an image that is not square.
+
+    Returns:
+        `(uint8 [N, side, side, C], {number in paths: what is wrong})`: the images that can be read,
+        C of 1 when all of them are grey, else 3; and the others.
+
+    Raises:
+        DataError: when so many do not fit into memory.
+    """
+    from tqdm import tqdm
+
+    try:
+        images, grey, faults = np.empty((len(paths), side, side, 3), np.uint8), True, {}
+    except (MemoryError, ValueError) as error:
+        raise DataError(
+            f"`image_size`: {len(paths):,} images of {side} x {side} pixels do not fit into memory"
+        ) from error
+    pool = concurrent.futures.ThreadPoolExecutor(THREADS)
+    try:
+        with _pillow_is_quiet():
+            results = pool.map(lambda path: _read(path, side, resize), paths)
+            bar = tqdm(results, "images", len(paths), leave=False, disable=not sys.stderr.isatty())
+            for number, (pixels, is_grey, fault) in enumerate(bar):
+                if fault:
+                    faults[number] = fault
+                else:
+                    images[number], grey = pixels, grey and is_grey
+    finally:
+        pool.shutdown(cancel_futures=True)  # at Ctrl-C too
+    images = np.delete(images, list(faults), axis=0) if faults else images
+    return images[..., :1] if grey else images, faults
+
+
+@contextlib.contextmanager
+def _pillow_is_quiet():
+    """Lifts Pillow's own limit of pixels, for which there is `MAX_PIXELS`, and its warnings."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="PIL")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _read(path, side, resize):
+    """Returns `(uint8 [side, side, 3], is grey, None)`, or `(None, None, what is wrong)`."""
+    try:
+        with Image.open(path) as image:
+            size = image.size
+            # A JPEG shrinks by up to 8 as it is decoded. Twice the side is left to be resampled.
+            # A progressive one is held whole nevertheless.
+            if not image.info.get("progressive"):
+                image.draft(None, (2 * side, 2 * side))
+            pixels = image.width * image.height
+            if pixels > MAX_PIXELS:
+                return None, None, f"{size[0]} x {size[1]} pixels, over {MAX_PIXELS:,}"
+            with _one_large if pixels > LARGE else contextlib.nullcontext():
+                image.load()
+                grey = image.mode in GREY
+                square = _square(_eight_bits(image), side, resize)
+            turn = TURNS.get(_orientation(image))
+            return np.asarray(square if turn is None else square.transpose(turn)), grey, None
+    except UnidentifiedImageError:
+        return None, None, "in no format that Pillow reads"
+    except Exception as error:  # Pillow's plugins raise whatever a broken file leads them to
+        text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return None, None, shown(text.splitlines()[0])[:100]
+
+
+def _orientation(image):
+    """The EXIF tag; as a square may be turned at the end, far less is moved."""
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # damaged EXIF makes no image unreadable
+        return None
+
+
+def _eight_bits(image):
+    """Returns an image of mode L, RGB or RGBA."""
+    if image.mode == "F":
+        raise ValueError("floating-point pixels, whose range no file states")
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError("pixels outside of 0 to 65535")
+        eight = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        if "transparency" in image.info:
+            eight[values == image.info["transparency"]] = 255
+        return Image.fromarray(eight)
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image.convert("L" if image.mode in GREY else "RGB")
+
+
+def _square(image, side, resize):
+    """Returns an RGB image of `side` x `side` pixels on white."""
+    width, height = image.size
+    size, box = (side, side), None
+    if resize == "crop":
+        short = min(width, height)
+        left, top = (width - short) / 2, (height - short) / 2
+        box = (left, top, left + short, top + short)
+    elif resize == "pad":
+        long = max(width, height)
+        size = tuple(max(1, round(side * length / long)) for length in (width, height))
+    # The gap makes a huge image fast: it is averaged over blocks first, to 3 times the size.
+    small = image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=3.0)
+    square = Image.new("RGB", (side, side), "white")
+    corner = ((side - size[0]) // 2, (side - size[1]) // 2)
+    square.paste(small, corner, small if small.mode == "RGBA" else None)
+    return square
