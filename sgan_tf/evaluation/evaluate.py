@@ -25,6 +25,7 @@ from sgan_tf.run import Run, versions
 
 BLOCK = 1000  # samples generated at a time
 INCEPTION_BATCH = 50
+NEAR_CHANCE = 1.5  # times the accuracy of guessing: a judge below it has learned next to nothing
 
 
 def draw_samples(
@@ -98,6 +99,7 @@ def evaluate(
         reference=reference,
         dataset=data["name"],
         class_names=data["class_names"],
+        class_images=_common_counts(labels, reference.test_labels, len(data["class_names"])),
         samples=samples,
         seed=seed,
         levels=len(stack.levels),
@@ -118,6 +120,11 @@ def evaluate(
     return {"samples": metrics.measure(fake), "real": metrics.measure(real)}
 
 
+def _common_counts(labels, others, num_classes):
+    """The fewer images of each class among two."""
+    return np.minimum(*(np.bincount(seen, minlength=num_classes) for seen in (labels, others)))
+
+
 def _published(inception: Inception, train_images: np.ndarray, *views: View) -> Iterator[View]:
     """Adds to views what Inception sees in their images and in the training images."""
 
@@ -129,6 +136,24 @@ def _published(inception: Inception, train_images: np.ndarray, *views: View) -> 
     for view in views:
         outputs = seen(view.images, view.progress("Inception"))
         yield dataclasses.replace(view, inception=Published(*outputs, train_features))
+
+
+def judge_warnings(accuracy: float, num_classes: int, floor: float = 0.0) -> list[str]:
+    """Says, in a line, that a judge is not to be trusted; nothing of one that is.
+
+    Args:
+        accuracy: On the test images.
+        num_classes: K; a judge under 1.5 / K guesses.
+        floor: What is to be expected of a judge of this data set.
+    """
+    chance = NEAR_CHANCE / num_classes if num_classes > 1 else 0.0
+    known = f"the judge's test accuracy {accuracy:.4f} is"
+    if not accuracy >= chance:
+        return [
+            f"{known} near chance, which is {1 / num_classes:.4f}: no score but those of pixels "
+            "and of levels says anything"
+        ]
+    return [] if accuracy >= floor else [f"{known} under {floor}: read its scores with care"]
 
 
 def evaluate_run(
@@ -155,14 +180,12 @@ def evaluate_run(
     data = run.data()
     scores = evaluate(stack, reference, data, samples, seed, inception, train_images, progress)
     warnings = [
-        f"{name} is not finished; it was measured as it is" for name in run.unfinished(config)
+        *(f"{name} is not finished; it was measured as it is" for name in run.unfinished(config)),
+        *judge_warnings(
+            reference.judge_accuracy, len(data["class_names"]), info(config.dataset).judge_floor
+        ),
+        *metrics.warnings(scores["samples"]),
     ]
-    floor = info(config.dataset).judge_floor
-    if reference.judge_accuracy < floor:
-        warnings.append(
-            f"the judge's test accuracy {reference.judge_accuracy:.4f} is under {floor}: read its "
-            "scores with care"
-        )
     return {
         "run": str(run.path),
         "settings": {"samples": samples, "seed": seed},

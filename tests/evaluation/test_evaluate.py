@@ -12,7 +12,7 @@ import pytest
 from gallery import Gallery
 from processes import EVALUATE, EXPORT, refused, run
 
-from sgan_tf.evaluation.evaluate import draw_samples, evaluate, evaluate_run
+from sgan_tf.evaluation.evaluate import draw_samples, evaluate, evaluate_run, judge_warnings
 from sgan_tf.presets import make_config
 from sgan_tf.run import Run
 
@@ -83,6 +83,21 @@ def test_a_judge_under_its_floor_is_warned_of(digits, tmp_path, monkeypatch):
             not warned or "the judge's test accuracy 0.9600 is under 0.97" in facts["warnings"][0]
         )
     run.close()
+
+
+def test_a_judge_near_chance_is_warned_of():
+    for accuracy, classes, floor, warned in (
+        (0.0, 10, 0.0, "0.0000 is near chance, which is 0.1000"),
+        (0.149, 10, 0.97, "is near chance"),
+        (0.151, 10, 0.0, None),
+        (0.151, 10, 0.97, "is under 0.97"),
+        (float("nan"), 10, 0.0, "is near chance"),
+        (0.74, 2, 0.0, "is near chance"),
+        (0.76, 2, 0.0, None),
+        (1.0, 1, 0.0, None),  # of one class, any judge is right
+    ):
+        lines = judge_warnings(accuracy, classes, floor)
+        assert len(lines) == (warned is not None) and all(warned in line for line in lines)
 
 
 @pytest.mark.slow

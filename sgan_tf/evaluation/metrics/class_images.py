@@ -1,0 +1,17 @@
+"""How many images of each class the scores by class compare."""
+
+from sgan_tf.evaluation.view import View
+
+ORDER = 24
+SCORES = {
+    "class_images_(?P<class>.+)": "images of the class that the scores by class take: as many "
+    "samples as real test images, so that few of them bias both alike"
+}
+BEST = max
+
+
+def measure(view: View) -> dict[str, float]:
+    return {
+        f"class_images_{name}": float(count)
+        for name, count in zip(view.class_names, view.class_images)
+    }
