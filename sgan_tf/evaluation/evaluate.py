@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,6 +21,7 @@ from sgan_tf.evaluation.protocol import (
 )
 from sgan_tf.evaluation.reference import Reference
 from sgan_tf.evaluation.view import Published, View
+from sgan_tf.files import write_whole
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.run import Run, versions
 
@@ -199,7 +201,7 @@ def evaluate_run(
     }
 
 
-def save_facts(run: Run, facts: dict) -> None:
-    """Writes what `evaluate_run` returned to `evaluation/metrics.json` in the run's folder."""
-    (run.path / "evaluation").mkdir(exist_ok=True)
-    run.write("evaluation/metrics.json", json.dumps(facts, indent=2) + "\n")
+def save_facts(folder: pathlib.Path, facts: dict) -> None:
+    """Writes what `evaluate_run` returned to `metrics.json` in a folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "metrics.json", json.dumps(facts, indent=2) + "\n")

@@ -35,8 +35,8 @@ class Score(NamedTuple):
     """What a score's name tells of it.
 
     Attributes:
-        label: The name without the number of samples, as `fcdN_train`; of a score by class without
-            the class too.
+        label: The name with N for the number of samples, as `fcdN_train`; of a score by class,
+            which is not measured on all of them, without both, as `fcd_class`.
         meaning: What the number says, in a sentence.
         of_class: The class's name; None for a score that is not of one class.
         best: Of a score by class, `min` or `max`: which class is the best one.
@@ -99,9 +99,9 @@ def _described(module, name):
     groups = match.groupdict()
     for group, value in groups.items():
         text = text.replace(f"{{{group}}}", value)
-    end = match.start("class") - 1 if "class" in groups else len(name)
-    label = name[:end]
+    of_class = groups.get("class")
+    label = name if of_class is None else name.removesuffix(f"_{of_class}")
     if "count" in groups:
         start, stop = match.span("count")
-        label = f"{name[:start]}N{name[stop:end]}"
-    return Score(label, text, groups.get("class"), getattr(module, "BEST", max))
+        label = f"{label[:start]}{'N' if of_class is None else ''}{label[stop:]}"
+    return Score(label, text, of_class, getattr(module, "BEST", max))

@@ -4,8 +4,9 @@ from sgan_tf.evaluation.view import View
 
 ORDER = 24
 SCORES = {
-    "class_images_(?P<class>.+)": "images of the class that the scores by class take: as many "
-    "samples as real test images, so that few of them bias both alike"
+    "class_images_(?P<class>.+)": "number of images that fcd_class, precision_class and "
+    "recall_class take of the class: of samples as many as of real test images, so that few of "
+    "them bias both alike"
 }
 BEST = max
 

@@ -10,7 +10,8 @@ from sgan_tf.evaluation.view import View
 ORDER = 10
 SCORES = {
     r"cs(?P<count>[\dk]+_\d+x[\dk]+)": "classifier score: how surely the judge sees one class in "
-    "each image, and how evenly all of them; blind to collapse inside a class (higher is better)",
+    "each image, and how evenly all of them; blind to collapse inside a class, and lower for few "
+    "images (higher is better)",
     r"cs(?P<count>[\dk]+_\d+x[\dk]+)_std": "standard deviation of the classifier score over ten "
     "parts",
 }

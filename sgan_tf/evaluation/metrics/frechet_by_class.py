@@ -6,14 +6,14 @@ from sgan_tf.evaluation.view import View
 
 ORDER = 25
 _BIAS = (
-    "under a thousand images of a class bias it upwards, so read it against the real test set's, "
-    "measured on as many (lower is better)"
+    "measured on class_images images of each class, as under a thousand bias it upwards: read it "
+    "against the real test set's, biased alike (lower is better)"
 )
 SCORES = {
     r"fcd(?P<count>[\dk]+)_class": "mean over the classes of the Fréchet distance of the judge's "
-    f"features inside a class to the training set's; {_BIAS}",
+    f"features inside a class to those of its training images, {_BIAS}",
     r"fcd(?P<count>[\dk]+)_class_(?P<class>.+)": "Fréchet distance of the judge's features inside "
-    f"the class to the training set's; {_BIAS}",
+    f"the class to those of its training images, {_BIAS}",
 }
 BEST = min
 

@@ -121,10 +121,10 @@ def test_a_class_of_too_few_images_has_no_scores(view):
 
 def test_names_tell_the_class_and_which_is_best():
     fcd = metrics.described("fcd50k_class_hot_dog")
-    assert fcd[:1] + fcd[2:] == ("fcdN_class", "hot_dog", min) and "bias" in fcd.meaning
+    assert fcd[:1] + fcd[2:] == ("fcd_class", "hot_dog", min) and "bias" in fcd.meaning
     recall = metrics.described("recall1234_class_a_b_std")
-    assert recall[:1] + recall[2:] == ("recallN_class", "a_b_std", max)
-    assert metrics.described("fcd50k_class").of_class is None
+    assert recall[:1] + recall[2:] == ("recall_class", "a_b_std", max)
+    assert metrics.described("fcd50k_class")[::2] == ("fcdN_class", None)
     assert metrics.described("ms_ssim_x")[::2] == ("ms_ssim", "x")
     assert metrics.described("cs50k_10x5k_std").label == "csN_std"
     assert "h_1" in metrics.meaning("spread_h_1") and "z_1" in metrics.meaning("noise_recovery_1")
