@@ -15,6 +15,7 @@ from sgan_tf.evaluation.metrics.levels import TERMS
 
 MOST_CLASSES = 20  # beyond so many they are summarised:
 EXTREMES = 5  # by their mean and so many of the worst and of the best
+NARROW = 500  # pixels: pictures up to so wide are enlarged, two a row; wider ones are as they are
 CURVES = (
     "Of level i, adv_i, cond_i and ent_i are the three losses of the generator (fool D_i, keep the "
     "condition, let Q_i find the noise) and d_loss_i is the loss of D_i; spread_i and "
@@ -182,7 +183,8 @@ def html(facts: dict, figures: dict[str, bytes], curves: dict[str, str] | None =
 
 
 def _picture(caption, image):
-    """A figure of the page: its title, what is said of it, its width in pixels and its bytes."""
+    """A figure of the page: title, what is said of it, how it stands, width in pixels, bytes."""
     title, _, text = caption.partition(": ")
-    width = Image.open(io.BytesIO(image)).width
-    return title, text, width, base64.b64encode(image).decode()
+    width, height = Image.open(io.BytesIO(image)).size
+    kind = "large" if width > NARROW else "small tall" if height > 1.5 * width else "small"
+    return title, text, kind, width, base64.b64encode(image).decode()

@@ -152,3 +152,13 @@ def test_pictures_are_as_wide_as_they_are(picture):
     page = html(facts_of("ab"), {"(a) Samples: a row": picture})
     assert f'width="{Image.open(io.BytesIO(picture)).width}"' in page
     assert "<b>(a) Samples</b>: a row" in page
+
+
+def test_small_pictures_are_enlarged_pixel_by_pixel_and_large_ones_are_not(picture):
+    large = png(image_grid(np.zeros((10, 64, 64, 1), np.uint8), 10))
+    tall = png(image_grid(np.zeros((20, 8, 8, 1), np.uint8), 2))
+    page = html(facts_of("ab"), {"A: b": picture, "C: d": large, "E: f": tall})
+    kinds = re.findall(r'<figure class="([\w ]+)">', page)
+    assert kinds == ["small", "large", "small tall"]
+    assert re.search(r"\.small img { image-rendering: pixelated", page)
+    assert not re.search(r"(figure|\.large) img {[^}]*pixelated", page)
