@@ -2,6 +2,8 @@
 
 import numpy as np
 
+COLLAPSED = 0.05  # conditional spread, in units of the real one: below it a level ignores its noise
+
 
 def spread(h):
     """Root mean square distance of rows from their mean.

@@ -2,15 +2,20 @@
 
     python evaluate.py --run_dir runs/mnist
 
-writes runs/mnist/evaluation/metrics.json and report.html, which holds pictures too. The first
-evaluation of a data set trains its judge and caches what it sees; later ones need no images, but
-the report shows more with them.
+prints the scores, and writes runs/mnist/evaluation/metrics.json and report.html, which holds
+pictures too. The first evaluation of a data set trains its judge and caches what it sees; later
+ones need no images, but the report shows more with them.
 """
+
+import pathlib
+import sys
+import tempfile
 
 from absl import flags
 
 from sgan_tf.cli import app, images
 from sgan_tf.errors import UserError
+from sgan_tf.files import PARTIAL, write_whole
 
 FLAGS = flags.FLAGS
 
@@ -19,6 +24,9 @@ def define_flags() -> None:
     images.define_place_flags()
     flags.adopt_module_key_flags(images)
     flags.DEFINE_string("run_dir", None, "a run folder whose levels are trained", required=True)
+    flags.DEFINE_string(
+        "out", None, "folder of metrics.json and report.html; by default <run_dir>/evaluation"
+    )
     flags.DEFINE_integer(
         "samples", 50_000, "samples to draw; it is part of the scores' names", lower_bound=1
     )
@@ -46,26 +54,43 @@ def evaluate() -> None:
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
     data = run.data()
     check_samples(FLAGS.samples, len(data["class_names"]))
+    out = pathlib.Path(FLAGS.out) if FLAGS.out else run.path / "evaluation"
+    _check_writable(out)
     app.import_tensorflow()
+    from sgan_tf.evaluation import figures, report
+    from sgan_tf.evaluation.evaluate import save_facts
     from sgan_tf.loading import load
 
     stack = load(FLAGS.run_dir, as_is=True)
     other = load(FLAGS.without_entropy) if FLAGS.without_entropy else None
-    facts, figures = _measure(config, run, data, stack, other)
-    from sgan_tf.evaluation import report
-    from sgan_tf.evaluation.evaluate import save_facts
-
-    page = report.html(facts, figures)
-    save_facts(run, facts)
-    run.write("evaluation/report.html", page)
+    facts, reference, dataset = _measure(config, run, data, stack)
+    # Shown before anything is drawn or written, which may fail.
     print(f"judge: test accuracy {facts['judge']['test_accuracy']:.4f}\n\n{report.table(facts)}\n")
     for warning in facts["warnings"]:
         print(f"warning: {warning}")
-    print(f"{run.path}/evaluation/report.html")
+    sys.stdout.flush()
+    save_facts(out, facts)
+    (out / "report.html").unlink(missing_ok=True)  # of an earlier evaluation
+    curves = figures.curve_drawings(run.read_metrics())
+    page = report.html(facts, _figures(facts, stack, other, reference, dataset), curves)
+    write_whole(out / "report.html", page)
+    print(out / "report.html")
 
 
-def _measure(config, run, data, stack, other):
-    """Returns the facts of the evaluation and the report's pictures, `{caption: PNG}`."""
+def _check_writable(folder):
+    """Raises `UsageError` unless a folder, which is made, takes a file."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(prefix=PARTIAL, dir=folder) as file:
+            file.write(bytes(4096))
+    except OSError as error:
+        raise app.UsageError(
+            f"--out: cannot write to {folder}: {error.strerror or error}; choose another folder"
+        ) from error
+
+
+def _measure(config, run, data, stack):
+    """Returns the facts of the evaluation, the `Reference`, and the `ImageDataset` or None."""
     from sgan_tf.evaluation.evaluate import evaluate_run
     from sgan_tf.evaluation.reference import default_cache, load_reference, make_reference
 
@@ -86,7 +111,7 @@ def _measure(config, run, data, stack, other):
         dataset and dataset.train_images,
         app.progress,
     )
-    return facts, _figures(run, stack, other, reference, dataset)
+    return facts, reference, dataset
 
 
 def _inception(cache):
@@ -105,32 +130,32 @@ def _dataset(config, run, needed):
         return None
 
 
-def _figures(run, stack, other, reference, dataset):
-    from sgan_tf.evaluation import figures
+def _figures(facts, stack, other, reference, dataset):
+    """Returns the report's pictures, `{caption: PNG}`; a caption begins with its title."""
+    from sgan_tf.evaluation import figures, report
     from sgan_tf.evaluation.judge import judged
     from sgan_tf.images import png
 
-    seed = FLAGS.seed
-    pictures = {"(a) Samples, a row a class": figures.samples(stack, seed)}
+    seed, classes = FLAGS.seed, report.shown_classes(facts)
+    which = " (the worst and the best by fcd_class)" if classes else ""
+    pictures = {f"(a) Samples: a row a class{which}": figures.samples(stack, seed, classes)}
     if dataset:
-        caption = "(b) Samples, and under each its nearest training image by the judge's features"
+        caption = "(b) Memory: samples, and under each its nearest training image for the judge"
         pictures[caption] = figures.nearest_images(
             stack,
             lambda images: judged(reference.judge, images)[1],
             dataset.train_images,
             reference.train_features,
             seed,
+            classes,
         )
-    caption = "(c) One generated h_1 a row: its images differ by z_0 alone"
-    pictures[caption] = figures.variations(stack, seed)
+    caption = "(c) One h_1 a row: the row's images differ by z_0 alone"
+    pictures[caption] = figures.variations(stack, seed, classes)
     if other:
-        caption = f"(d) The same from {FLAGS.without_entropy}, without the entropy loss"
-        pictures[caption] = figures.variations(other, seed)
-    caption = "What each level holds: y alone varies, then each level's noise alone"
+        caption = f"(d) The same without the entropy loss: the run {FLAGS.without_entropy}"
+        pictures[caption] = figures.variations(other, seed, classes)
+    caption = "What each level holds: in a row varies the class y alone, or one level's noise alone"
     pictures[caption] = figures.factors(stack, seed)
-    metrics = run.read_metrics()
-    if metrics:
-        pictures["Losses and spreads of each stage"] = figures.training_curves(metrics)
     return {caption: png(picture) for caption, picture in pictures.items()}
 
 

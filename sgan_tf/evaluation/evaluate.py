@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,11 +21,13 @@ from sgan_tf.evaluation.protocol import (
 )
 from sgan_tf.evaluation.reference import Reference
 from sgan_tf.evaluation.view import Published, View
+from sgan_tf.files import write_whole
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.run import Run, versions
 
 BLOCK = 1000  # samples generated at a time
 INCEPTION_BATCH = 50
+NEAR_CHANCE = 1.5  # times the accuracy of guessing: a judge below it has learned next to nothing
 
 
 def draw_samples(
@@ -98,6 +101,7 @@ def evaluate(
         reference=reference,
         dataset=data["name"],
         class_names=data["class_names"],
+        class_images=_common_counts(labels, reference.test_labels, len(data["class_names"])),
         samples=samples,
         seed=seed,
         levels=len(stack.levels),
@@ -118,6 +122,11 @@ def evaluate(
     return {"samples": metrics.measure(fake), "real": metrics.measure(real)}
 
 
+def _common_counts(labels, others, num_classes):
+    """The fewer images of each class among two."""
+    return np.minimum(*(np.bincount(seen, minlength=num_classes) for seen in (labels, others)))
+
+
 def _published(inception: Inception, train_images: np.ndarray, *views: View) -> Iterator[View]:
     """Adds to views what Inception sees in their images and in the training images."""
 
@@ -129,6 +138,24 @@ def _published(inception: Inception, train_images: np.ndarray, *views: View) -> 
     for view in views:
         outputs = seen(view.images, view.progress("Inception"))
         yield dataclasses.replace(view, inception=Published(*outputs, train_features))
+
+
+def judge_warnings(accuracy: float, num_classes: int, floor: float = 0.0) -> list[str]:
+    """Says, in a line, that a judge is not to be trusted; nothing of one that is.
+
+    Args:
+        accuracy: On the test images.
+        num_classes: K; a judge under 1.5 / K guesses.
+        floor: What is to be expected of a judge of this data set.
+    """
+    chance = NEAR_CHANCE / num_classes if num_classes > 1 else 0.0
+    known = f"the judge's test accuracy {accuracy:.4f} is"
+    if not accuracy >= chance:
+        return [
+            f"{known} near chance, which is {1 / num_classes:.4f}: no score but those of pixels "
+            "and of levels says anything"
+        ]
+    return [] if accuracy >= floor else [f"{known} under {floor}: read its scores with care"]
 
 
 def evaluate_run(
@@ -155,14 +182,12 @@ def evaluate_run(
     data = run.data()
     scores = evaluate(stack, reference, data, samples, seed, inception, train_images, progress)
     warnings = [
-        f"{name} is not finished; it was measured as it is" for name in run.unfinished(config)
+        *(f"{name} is not finished; it was measured as it is" for name in run.unfinished(config)),
+        *judge_warnings(
+            reference.judge_accuracy, len(data["class_names"]), info(config.dataset).judge_floor
+        ),
+        *metrics.warnings(scores["samples"]),
     ]
-    floor = info(config.dataset).judge_floor
-    if reference.judge_accuracy < floor:
-        warnings.append(
-            f"the judge's test accuracy {reference.judge_accuracy:.4f} is under {floor}: read its "
-            "scores with care"
-        )
     return {
         "run": str(run.path),
         "settings": {"samples": samples, "seed": seed},
@@ -176,7 +201,7 @@ def evaluate_run(
     }
 
 
-def save_facts(run: Run, facts: dict) -> None:
-    """Writes what `evaluate_run` returned to `evaluation/metrics.json` in the run's folder."""
-    (run.path / "evaluation").mkdir(exist_ok=True)
-    run.write("evaluation/metrics.json", json.dumps(facts, indent=2) + "\n")
+def save_facts(folder: pathlib.Path, facts: dict) -> None:
+    """Writes what `evaluate_run` returned to `metrics.json` in a folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "metrics.json", json.dumps(facts, indent=2) + "\n")

@@ -1,7 +1,8 @@
 """The paper's figures, as PIL images."""
 
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -12,22 +13,37 @@ from sgan_tf.models.stacked_gan import StackedGAN
 
 COLUMNS = 10  # images a row of the figures
 GAP = 12  # pixels between two panels
+INK = "#010203"  # stands for the colour of the page's text until a drawing is done
 
 
-def samples(stack: StackedGAN, seed: int = 0) -> Image.Image:
-    """The paper's panel (a): samples, a row a class. `stack` is as `sgan_tf.load` returns it."""
-    labels = _rows_by_class(stack)
+def samples(stack: StackedGAN, seed: int = 0, classes: Sequence[int] | None = None) -> Image.Image:
+    """The paper's panel (a): samples, a row a class.
+
+    Args:
+        stack: As `sgan_tf.load` returns it.
+        seed: Of the noise.
+        classes: The labels of the rows; by default all.
+
+    Returns:
+        A PIL image.
+    """
+    labels, names = _rows_by_class(stack, classes)
     images = stack.decode(labels, stack.noise(len(labels), seed))
-    return image_grid(images, COLUMNS, stack.class_names)
+    return image_grid(images, COLUMNS, names)
 
 
-def variations(stack: StackedGAN, seed: int = 0) -> Image.Image:
-    """The paper's panels (c) and (d): one generated h_1 a row, whose images differ by z_0 alone."""
-    labels = _rows_by_class(stack)
+def variations(
+    stack: StackedGAN, seed: int = 0, classes: Sequence[int] | None = None
+) -> Image.Image:
+    """The paper's panels (c) and (d): one generated h_1 a row, whose images differ by z_0 alone.
+
+    Arguments and result as in `samples`.
+    """
+    labels, names = _rows_by_class(stack, classes)
     noise = stack.noise(len(labels), seed)
     # One h_1 a row is one draw of every level's noise but the lowest's.
     fixed = [noise[0], *(z[::COLUMNS].repeat(COLUMNS, axis=0) for z in noise[1:])]
-    return image_grid(stack.decode(labels, fixed), COLUMNS, stack.class_names)
+    return image_grid(stack.decode(labels, fixed), COLUMNS, names)
 
 
 def nearest_images(
@@ -36,6 +52,7 @@ def nearest_images(
     train_images: np.ndarray,
     train_features: np.ndarray,
     seed: int = 0,
+    classes: Sequence[int] | None = None,
 ) -> Image.Image:
     """The paper's panel (b): samples, and under each its nearest training image.
 
@@ -44,18 +61,19 @@ def nearest_images(
         judge_features: Function of uint8 images that returns their features.
         train_images, train_features: uint8 `[N, H, W, C]` and float `[N, D]`.
         seed: Of the samples.
+        classes: As in `samples`.
 
     Returns:
         A PIL image.
     """
-    labels = _rows_by_class(stack)
+    labels, names = _rows_by_class(stack, classes)
     images = np.round(255 * stack.decode(labels, stack.noise(len(labels), seed))).astype(np.uint8)
     indices, _ = nearest(judge_features(images), train_features)
     rows = []
     for start in range(0, len(images), COLUMNS):
         row = slice(start, start + COLUMNS)
         rows += [images[row], train_images[indices[row]]]
-    names = [f"{name}{kind}" for name in stack.class_names for kind in ("", ": nearest")]
+    names = [f"{name}{kind}" for name in names for kind in ("", ": nearest")]
     return image_grid(np.concatenate(rows), COLUMNS, names)
 
 
@@ -117,10 +135,51 @@ def training_curves(metrics: list[dict]) -> Image.Image:
     Returns:
         A PIL image.
     """
+    buffer = io.BytesIO()
+    _curves(metrics, _stages(metrics)).savefig(buffer, format="png", dpi=80)
+    return Image.open(buffer)
+
+
+def curve_drawings(metrics: list[dict]) -> dict[str, str]:
+    """Draws what `training_curves` plots as elements of an HTML page, in the page's text colour.
+
+    Args:
+        metrics: As in `training_curves`.
+
+    Returns:
+        `{stage: an <svg> element}`.
+    """
+    import matplotlib
+
+    named = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
+    style = {"svg.fonttype": "none", "font.size": 11, **dict.fromkeys(named, INK)}
+    drawings = {}
+    for stage in _stages(metrics):
+        buffer = io.StringIO()
+        # The salt keeps the names inside an element apart from those of the page's others.
+        with matplotlib.rc_context({**style, "svg.hashsalt": stage}):
+            figure = _curves(metrics, [stage])
+            figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        drawings[stage] = _element(buffer.getvalue())
+    return drawings
+
+
+def _element(drawing):
+    """An SVG file as an element of a page, without names that are used nowhere and may clash."""
+    text = drawing[drawing.index("<svg") :].replace(INK, "currentColor")
+    used = set(re.findall(r"#([\w-]+)", text))
+    return re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", text)
+
+
+def _stages(metrics):
+    return list(dict.fromkeys(line["stage"] for line in metrics))
+
+
+def _curves(metrics, stages):
+    """A matplotlib figure: for each stage a column of its losses, and under them its spreads."""
     from matplotlib.figure import Figure
 
-    stages = list(dict.fromkeys(line["stage"] for line in metrics))
-    figure = Figure(figsize=(4.5 * len(stages), 6), layout="constrained")
+    figure = Figure(figsize=(4.5 * len(stages), 7), layout="constrained")
     grid = figure.subplots(2, len(stages), squeeze=False)
     for stage, (above, below) in zip(stages, grid.T):
         lines = [line for line in metrics if line["stage"] == stage]
@@ -130,23 +189,24 @@ def training_curves(metrics: list[dict]) -> Image.Image:
         _plot(above, lines, [name for name in names if name not in spreads])
         _plot(below, lines, spreads)
         above.set_title(stage)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=80)
-    return Image.open(buffer)
+    return figure
 
 
 def _plot(panel, lines, names):
     epochs = [line["epoch"] for line in lines]
     for name in names:
         marker = "." if len(epochs) < 30 else None
-        panel.plot(epochs, [line[name] for line in lines], marker=marker, label=name)
+        panel.plot(epochs, [line.get(name, np.nan) for line in lines], marker=marker, label=name)
     panel.set_xlabel("epoch")
     panel.grid(alpha=0.3)
     if names:
-        panel.legend(fontsize="small")
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "frameon": False}
+        panel.legend(fontsize="small", ncols=2, **below)
     else:
         panel.set_axis_off()
 
 
-def _rows_by_class(stack):
-    return np.arange(len(stack.class_names)).repeat(COLUMNS)
+def _rows_by_class(stack, classes):
+    """The labels of a picture with a class a row, and the rows' names."""
+    classes = range(len(stack.class_names)) if classes is None else classes
+    return np.repeat(classes, COLUMNS), [stack.class_names[c] for c in classes]

@@ -6,6 +6,8 @@ from sgan_tf.errors import UserError
 
 LEAST_SAMPLES = 40  # a tenth of them must have a distribution, and each needs three neighbours
 
+LEAST_OF_CLASS = 10  # images of a class, below which it has no scores of its own
+
 Wrapper = Callable[[Iterable], Iterable]  # shows on the way through how far an iterable is
 Progress = Callable[[str], Wrapper]  # from the name of the work to its wrapper
 
@@ -27,6 +29,19 @@ def silent(what: str) -> Wrapper:
 def short(count: int) -> str:
     """Returns a count as the names of the scores have it: 50000 is `50k`, 1234 is `1234`."""
     return f"{count // 1000}k" if count % 1000 == 0 else str(count)
+
+
+def by_class(name: str, values: dict[str, float]) -> dict[str, float]:
+    """Returns scores by class as they stand in metrics.json: their mean, then a row a class.
+
+    Args:
+        name: Of the score; the class's name is put behind it.
+        values: `{class's name: number}`; nothing is returned for none.
+    """
+    if not values:
+        return {}
+    mean = sum(values.values()) / len(values)
+    return {name: mean, **{f"{name}_{c}": value for c, value in values.items()}}
 
 
 def check_samples(samples: int, num_classes: int) -> None:

@@ -1,48 +1,190 @@
 """The table and the self-contained HTML page of an evaluation."""
 
 import base64
+import io
 import json
 import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
 
-from sgan_tf.evaluation.metrics import meaning
+import numpy as np
+from PIL import Image
+
+from sgan_tf.evaluation.metrics import described
+from sgan_tf.evaluation.metrics.levels import TERMS
+
+MOST_CLASSES = 20  # beyond so many they are summarised:
+EXTREMES = 5  # by their mean and so many of the worst and of the best
+NARROW = 500  # pixels: pictures up to so wide are enlarged, two a row; wider ones are as they are
+CURVES = (
+    "Of level i, adv_i, cond_i and ent_i are the three losses of the generator (fool D_i, keep the "
+    "condition, let Q_i find the noise) and d_loss_i is the loss of D_i; spread_i and "
+    "conditional_spread_i are how widely generated h_i spread over the real spread, the second "
+    "where the noise alone differs; loss and accuracy are the encoder's on training images."
+)
 
 
-def rows(facts: dict) -> list[tuple[str, str, str, str]]:
-    """Returns `(name, samples' number, real number, meaning)` of every score, as text."""
+class Row(NamedTuple):
+    """A score of all images: its names in metrics.json and in the report, numbers and meaning."""
 
-    def shown(scores, name):
-        return f"{scores[name]:.4g}" if name in scores else "–"
+    name: str
+    label: str
+    samples: str
+    real: str
+    meaning: str
 
+
+class ByClass(NamedTuple):
+    """A score that has a number for each class: `{class's name: number}` of samples and of real."""
+
+    label: str
+    meaning: str
+    best: Callable
+    samples: dict[str, float]
+    real: dict[str, float]
+
+    def cell(self, name: str) -> tuple[str, str]:
+        """Returns a class's two numbers as text."""
+        return shown(self.samples.get(name)), shown(self.real.get(name))
+
+    def mean(self) -> tuple[str, str]:
+        """Returns the means over the classes as text."""
+        return tuple(
+            shown(float(np.mean(list(of.values()))) if of else None)
+            for of in (self.samples, self.real)
+        )
+
+    def worst(self) -> list[str]:
+        """Returns the names of the worst classes, the worst one first."""
+        return sorted(self.samples, key=self.samples.get, reverse=self.best is min)[:EXTREMES]
+
+    def finest(self) -> list[str]:
+        """Returns the names of the best classes, the best one first."""
+        return sorted(self.samples, key=self.samples.get, reverse=self.best is max)[:EXTREMES]
+
+
+def shown(number: float | None) -> str:
+    """Returns a score as text; a dash where there is none."""
+    return "–" if number is None else f"{number:.4g}"
+
+
+def rows(facts: dict) -> list[Row]:
+    """Returns the scores of all images, without those by class and their means."""
+    described_scores = [(name, described(name)) for name in facts["samples"]]
+    of_classes = {name: score.of_class for name, score in described_scores if score.of_class}
+    means = {name.removesuffix(f"_{of_class}") for name, of_class in of_classes.items()}
     return [
-        (name, shown(facts["samples"], name), shown(facts["real"], name), meaning(name))
-        for name in facts["samples"]
+        Row(name, score.label, *_numbers(facts, name), score.meaning)
+        for name, score in described_scores
+        if score.of_class is None and name not in means
     ]
 
 
+def by_class(facts: dict) -> list[ByClass]:
+    """Returns the scores that have a number for each class."""
+    found = {}
+    for name, number in facts["samples"].items():
+        score = described(name)
+        if score.of_class is not None:
+            entry = ByClass(score.label, score.meaning, score.best, {}, {})
+            entry = found.setdefault(score.label, entry)
+            entry.samples[score.of_class] = number
+            if name in facts["real"]:
+                entry.real[score.of_class] = facts["real"][name]
+    return list(found.values())
+
+
+def counts(facts: dict) -> tuple[int, int]:
+    """Returns the numbers of images that the samples' and the real column were measured on."""
+    return facts["settings"]["samples"], facts["data"]["test_images"]
+
+
+def shown_classes(facts: dict) -> list[int] | None:
+    """Returns the labels that pictures show of many classes: the worst and the best by fcd_class.
+
+    None stands for all, which few classes are. Where none has that score, it is the first ones.
+    """
+    names = facts["data"]["class_names"]
+    if len(names) <= MOST_CLASSES:
+        return None
+    for score in by_class(facts):
+        if score.label == "fcd_class":
+            return [names.index(name) for name in dict.fromkeys(score.worst() + score.finest())]
+    return list(range(2 * EXTREMES))
+
+
 def table(facts: dict) -> str:
-    """Returns the scores as aligned text."""
-    lines = [("score", "samples", "real test set"), *(row[:3] for row in rows(facts))]
-    width = max(len(name) for name, *_ in lines)
-    return "\n".join(f"{name:<{width}}  {fake:>10}  {real:>14}" for name, fake, real in lines)
+    """Returns the scores as aligned text; of many classes a summary."""
+    samples, real = counts(facts)
+    head = ("score", f"{samples:,} samples", f"{real:,} real test images")
+    lines = _aligned([head, *((row.name, row.samples, row.real) for row in rows(facts))])
+    names, scores = facts["data"]["class_names"], by_class(facts)
+    if not scores:
+        return lines
+    if len(names) > MOST_CLASSES:
+        return f"{lines}\n\n{_summary(scores)}"
+    cells = [
+        ("by class: samples (real)", *(score.label for score in scores)),
+        ("mean", *("{} ({})".format(*score.mean()) for score in scores)),
+        *((name, *("{} ({})".format(*s.cell(name)) for s in scores)) for name in names),
+    ]
+    return f"{lines}\n\n{_aligned(cells)}"
 
 
-def html(facts: dict, figures: dict[str, bytes]) -> str:
+def _numbers(facts, name):
+    return tuple(shown(facts[kind].get(name)) for kind in ("samples", "real"))
+
+
+def _aligned(lines):
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join(
+        "  ".join([f"{name:<{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(cells, widths[1:]))])
+        for name, *cells in lines
+    )
+
+
+def _summary(scores):
+    lines = []
+    for score in scores:
+        lines.append("{}: mean {} (real {})".format(score.label, *score.mean()))
+        for title, names in (("worst", score.worst()), ("best", score.finest())):
+            listed = ", ".join("{} {} ({})".format(name, *score.cell(name)) for name in names)
+            lines.append(f"  {title}: {listed}")
+    return "\n".join(["by class: samples (real)", *lines])
+
+
+def html(facts: dict, figures: dict[str, bytes], curves: dict[str, str] | None = None) -> str:
     """Returns the report as one HTML page with its pictures inside.
 
     Args:
         facts: What `metrics.json` holds.
         figures: `{caption: bytes of a PNG file}`.
+        curves: `{stage: <svg> element}`, as `figures.curve_drawings` returns them.
     """
     from jinja2 import Environment, FileSystemLoader
 
     loader = FileSystemLoader(pathlib.Path(__file__).parent)
-    template = Environment(loader=loader, autoescape=True).get_template("report.html")
-    pictures = [(caption, base64.b64encode(image).decode()) for caption, image in figures.items()]
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     conditions = {"config": facts["config"], "versions": facts["versions"]}
-    return template.render(
-        title=f"Evaluation of {facts['run']}",
+    samples, real = counts(facts)
+    return environment.get_template("report.html").render(
         facts=facts,
+        samples=samples,
+        real=real,
+        figures=[_picture(caption, image) for caption, image in figures.items()],
+        terms=TERMS,
         rows=rows(facts),
-        figures=pictures,
+        by_class=by_class(facts),
+        summarised=len(facts["data"]["class_names"]) > MOST_CLASSES,
+        curves=curves or {},
+        about_curves=CURVES,
         configuration=json.dumps(conditions, indent=2),
     )
+
+
+def _picture(caption, image):
+    """A figure of the page: title, what is said of it, how it stands, width in pixels, bytes."""
+    title, _, text = caption.partition(": ")
+    width, height = Image.open(io.BytesIO(image)).size
+    kind = "large" if width > NARROW else "small tall" if height > 1.5 * width else "small"
+    return title, text, kind, width, base64.b64encode(image).decode()

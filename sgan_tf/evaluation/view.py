@@ -1,11 +1,12 @@
 """What a metric sees: the samples of a stack, or the real test set in their place."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from sgan_tf.evaluation.protocol import Progress, short, silent
+from sgan_tf.evaluation.protocol import LEAST_OF_CLASS, Progress, short, silent
 from sgan_tf.evaluation.reference import Reference
 from sgan_tf.models.stacked_gan import StackedGAN
 
@@ -28,6 +29,8 @@ class View:
         reference: The data set's `Reference`, its test rows in random order.
         dataset: The data set's name.
         class_names: K strings.
+        class_images: Integers `[K]`: how many images of each class the scores by class compare: the
+            fewer of the samples and of the test images, so that both are measured on as many.
         samples: How many samples were asked for. It is part of scores' names, of the real test
             set's too, whose own number of images is N.
         seed: Of the samples.
@@ -44,6 +47,7 @@ class View:
     reference: Reference
     dataset: str
     class_names: list[str]
+    class_images: np.ndarray
     samples: int
     seed: int
     levels: int
@@ -55,3 +59,16 @@ class View:
     def count(self) -> str:
         """The number of samples as the names of scores have it: `50k`."""
         return short(self.samples)
+
+    def by_class(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """Yields each class's name, its training features `[M, D]` and its own `[n, D]`.
+
+        n is the class's `class_images`, M the number of its training images, which stand in random
+        order too. A class of fewer than ten of either is left out.
+        """
+        train = np.random.default_rng(0).permutation(len(self.reference.train_labels))
+        for c, name in enumerate(self.class_names):
+            known = train[self.reference.train_labels[train] == c]
+            own = np.flatnonzero(self.labels == c)[: self.class_images[c]]
+            if min(len(known), len(own)) >= LEAST_OF_CLASS:
+                yield name, self.reference.train_features[known], self.features[own]

@@ -7,10 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.images import as_float
-from sgan_tf.spread import conditional_spread, spread
+from sgan_tf.spread import COLLAPSED, conditional_spread, spread
 
 log = logging.getLogger("sgan_tf")
-COLLAPSED = 0.05  # conditional spread, in units of the real one: below it a level ignores its noise
 LASTING = 3  # measurements below it, one after another, before the log says so
 LEAST_GRACE = 3  # epochs that are not counted; or the first tenth of the stage
 CONDITIONS, DRAWS = 64, 8

@@ -12,7 +12,7 @@ import pytest
 from gallery import Gallery
 from processes import EVALUATE, EXPORT, refused, run
 
-from sgan_tf.evaluation.evaluate import draw_samples, evaluate, evaluate_run
+from sgan_tf.evaluation.evaluate import draw_samples, evaluate, evaluate_run, judge_warnings
 from sgan_tf.presets import make_config
 from sgan_tf.run import Run
 
@@ -46,6 +46,8 @@ def test_a_generator_that_ignores_its_noise_is_called_collapsed_while_its_classi
 ):
     collapsed, real = galleries["collapsed"], galleries["real"]
     assert collapsed["conditional_spread_h_0"] < 0.05 < 0.5 < real["conditional_spread_h_0"]
+    assert collapsed["recall3k_class"] < 0.2 < 0.7 < real["recall3k_class"]
+    assert collapsed["fcd3k_class"] > 2 * real["fcd3k_class"]
     assert collapsed["class_spread"] < 0.05 and collapsed["recall3k"] < 0.1
     assert collapsed["fcd3k_train"] > 10 * real["fcd3k_train"]
     assert all(collapsed[f"ms_ssim_{c}"] > 0.99 > real[f"ms_ssim_{c}"] for c in range(10))
@@ -68,10 +70,9 @@ def test_samples_do_not_depend_on_the_block(digits, monkeypatch):
     assert images.dtype == np.uint8 and abs(np.bincount(labels, minlength=10) - 9).max() < 12
 
 
-def test_a_judge_under_its_floor_is_warned_of(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "sgan_tf.evaluation.evaluate.evaluate", lambda *args: {"samples": {}, "real": {}}
-    )
+def test_a_judge_under_its_floor_and_a_collapsed_level_are_warned_of(digits, tmp_path, monkeypatch):
+    scores = {"samples": {"conditional_spread_h_0": 0.6}, "real": {}}
+    monkeypatch.setattr("sgan_tf.evaluation.evaluate.evaluate", lambda *args: scores)
     run = Run.open(tmp_path / "run", make_config("digits"))
     run.record("data.json", digits.description())
     monkeypatch.setattr(run, "unfinished", lambda config: [])
@@ -82,7 +83,25 @@ def test_a_judge_under_its_floor_is_warned_of(digits, tmp_path, monkeypatch):
         assert (
             not warned or "the judge's test accuracy 0.9600 is under 0.97" in facts["warnings"][0]
         )
+    scores["samples"]["conditional_spread_h_0"] = 1e-6
+    (line,) = evaluate_run(run, make_config("digits"), None, reference)["warnings"]
+    assert line.startswith("level 0 has collapsed: conditional_spread_h_0 is 1e-06, under 0.05")
     run.close()
+
+
+def test_a_judge_near_chance_is_warned_of():
+    for accuracy, classes, floor, warned in (
+        (0.0, 10, 0.0, "0.0000 is near chance, which is 0.1000"),
+        (0.149, 10, 0.97, "is near chance"),
+        (0.151, 10, 0.0, None),
+        (0.151, 10, 0.97, "is under 0.97"),
+        (float("nan"), 10, 0.0, "is near chance"),
+        (0.74, 2, 0.0, "is near chance"),
+        (0.76, 2, 0.0, None),
+        (1.0, 1, 0.0, None),  # of one class, any judge is right
+    ):
+        lines = judge_warnings(accuracy, classes, floor)
+        assert len(lines) == (warned is not None) and all(warned in line for line in lines)
 
 
 @pytest.mark.slow
@@ -94,9 +113,16 @@ def test_the_program_writes_a_table_and_a_report(evaluated):
         "cs500_10x50_std",
         "fcd500_train",
         "fcd500_test",
+        *(f"class_images_{c}" for c in range(10)),
+        "fcd500_class",
+        *(f"fcd500_class_{c}" for c in range(10)),
         "kcd500",
         "precision500",
         "recall500",
+        "precision500_class",
+        *(f"precision500_class_{c}" for c in range(10)),
+        "recall500_class",
+        *(f"recall500_class_{c}" for c in range(10)),
         "sample_accuracy",
         "train_on_fake_accuracy",
         *(f"ms_ssim_{c}" for c in range(10)),
@@ -118,10 +144,30 @@ def test_the_program_writes_a_table_and_a_report(evaluated):
     assert facts["real"]["sample_accuracy"] == facts["judge"]["test_accuracy"] >= 0.97
     assert facts["real"]["train_on_fake_accuracy"] > 0.9  # of a classifier of real images
     assert facts["real"]["fcd500_test"] == pytest.approx(0, abs=1e-6) and facts["warnings"] == []
-    assert all(name in out for name in names)
+    # Few images of a class bias samples and real test images alike.
+    for c in range(10):
+        assert facts["samples"][f"class_images_{c}"] == facts["real"][f"class_images_{c}"] > 20
+        assert 0 < facts["real"][f"fcd500_class_{c}"] < facts["samples"][f"fcd500_class_{c}"]
+    lines = [line.split() for line in out.splitlines()]
+    of_classes = tuple(f"{score}_" for score in ("class_images", "ms_ssim")) + tuple(
+        f"{score}500_class" for score in ("fcd", "precision", "recall")
+    )
+    for name in names:
+        if not name.startswith(of_classes):
+            assert [name, f"{facts['samples'][name]:.4g}"] in [line[:2] for line in lines]
+    start = next(i for i, line in enumerate(lines) if line[:1] == ["mean"])
+    heads = ["class_images", "fcd_class", "precision_class", "recall_class", "ms_ssim"]
+    assert lines[start - 1][-5:] == heads
+    for c, line in enumerate(lines[start + 1 : start + 11]):
+        for kind, numbers in (("samples", line[1::2]), ("real", line[2::2])):
+            values = [facts[kind][f"{score}_{c}"] for score in (
+                "class_images", "fcd500_class", "precision500_class", "recall500_class", "ms_ssim"
+            )]  # fmt: skip
+            assert [n.strip("()") for n in numbers] == [f"{value:.4g}" for value in values]
     page = (run_dir / "evaluation" / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 5 and "nearest training image" in page
-    assert not re.search(r'(src|href)="(?!data:)', page)  # self-contained
+    assert page.count("data:image/png;base64,") == 4 and "nearest training image" in page
+    assert page.count("<svg") == 4  # a drawing a stage
+    assert not re.search(r'(src|href)="(?!data:|#)', page)  # self-contained
 
 
 @pytest.mark.slow
@@ -158,6 +204,35 @@ def test_what_cannot_be_evaluated(evaluated, cache, tmp_path):
     begun = refused(EVALUATE, ["--run_dir", untrained])
     assert begun.startswith("error: --run_dir: ") and "encoder is not finished" in begun
     assert (run_dir / "evaluation" / "metrics.json").read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(digits, tmp_path):
+    run = Run.open(tmp_path / "run", make_config("digits"))  # untrained: it is not looked at
+    run.record("data.json", digits.description())
+    run.close()
+    (tmp_path / "file").write_text("not a folder")
+    arguments = ["--run_dir", tmp_path / "run", "--out", tmp_path / "file" / "scores"]
+    err = refused(EVALUATE, arguments)
+    assert err.startswith(f"error: --out: cannot write to {tmp_path}/file/scores: Not a directory")
+    (tmp_path / "run" / "evaluation").write_text("a file where a folder should be")
+    err = refused(EVALUATE, ["--run_dir", tmp_path / "run"])
+    assert "/run/evaluation: File exists" in err
+
+
+@pytest.mark.slow
+def test_scores_are_printed_when_the_report_cannot_be_written(evaluated, cache, tmp_path):
+    out = tmp_path / "scores"
+    (out / "report.html").mkdir(parents=True)
+    before = (evaluated[0] / "evaluation" / "metrics.json").read_bytes()
+    arguments = ["--run_dir", evaluated[0], "--samples", "100", "--cache_dir", cache]
+    printed, err = run(EVALUATE, [*arguments, "--out", out], code=2)
+    assert err.startswith(f"error: {out}/report.html: ") and len(err.strip().splitlines()) == 1
+    facts = json.loads((out / "metrics.json").read_text())
+    assert f"cs100_10x10 {facts['samples']['cs100_10x10']:.4g}" in re.sub(" +", " ", printed)
+    (out / "report.html").rmdir()
+    printed, _ = run(EVALUATE, [*arguments, "--out", out])
+    assert printed.strip().endswith(f"{out}/report.html") and (out / "report.html").is_file()
+    assert (evaluated[0] / "evaluation" / "metrics.json").read_bytes() == before
 
 
 @pytest.mark.slow

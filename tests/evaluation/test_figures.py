@@ -6,7 +6,14 @@ import pytest
 from PIL import Image
 from processes import module, refused, run
 
-from sgan_tf.evaluation.figures import factors, nearest_images, panels, training_curves, variations
+from sgan_tf.evaluation.figures import (
+    factors,
+    nearest_images,
+    panels,
+    samples,
+    training_curves,
+    variations,
+)
 from sgan_tf.images import image_grid
 
 SIDE = 32
@@ -43,6 +50,12 @@ def test_variations_fix_all_but_the_lowest_noise():
     assert (np.ptp(label, 1) == 0).all() and (np.ptp(z_1, 1) == 0).all()
     assert (np.ptp(z_0, 1) > 50).all()
     assert len(np.unique(z_1[:, 0])) > 7
+
+
+def test_rows_are_of_the_classes_that_are_asked_for():
+    for draw in (samples, variations):
+        label = tiles(draw(Labelled(), classes=[7, 2]), 2)[..., 0]
+        np.testing.assert_allclose(label, np.repeat([[178], [51]], 10, axis=1), atol=1)
 
 
 def test_factors_vary_one_thing_a_row():

@@ -11,18 +11,41 @@ To add one, add a file. `brightness.py` would be whole as
 and its score then stands in `metrics.json`, in the table and in the report. A metric holds
 
 * `ORDER`: its place in the table, from the lowest up; equal ones stand by their modules' names.
-* `SCORES`: `{pattern: what the number says}`. A pattern is a regular expression of a score's whole
-  name, as `r"fcd[\dk]+_train"`.
+* `SCORES`: `{pattern: what the number says, in a sentence}`. A pattern is a regular expression of a
+  score's whole name, as `r"fcd(?P<count>[\dk]+)_train"`. Its groups, where it has any, are `count`,
+  the number of samples, which the report leaves out of the name; `class`, in a score that has a
+  number for each class; and others that the sentence names in braces, as `{i}`.
 * `measure(view)`: returns `{score's name: number}` of a `View`: once of the samples, once of the
   real test set. What has no meaning for the real test set is left out there.
+* `BEST`, where its scores are by class: `min` or `max`, whichever class is the best one.
+* `warnings(scores)`, if there is anything to warn of: returns lines, of the samples' scores.
 """
 
 import importlib
 import pkgutil
 import re
+from collections.abc import Callable
 from types import ModuleType
+from typing import NamedTuple
 
 from sgan_tf.evaluation.view import View
+
+
+class Score(NamedTuple):
+    """What a score's name tells of it.
+
+    Attributes:
+        label: The name with N for the number of samples, as `fcdN_train`; of a score by class,
+            which is not measured on all of them, without both, as `fcd_class`.
+        meaning: What the number says, in a sentence.
+        of_class: The class's name; None for a score that is not of one class.
+        best: Of a score by class, `min` or `max`: which class is the best one.
+    """
+
+    label: str
+    meaning: str
+    of_class: str | None = None
+    best: Callable = max
 
 
 def found() -> list[ModuleType]:
@@ -45,18 +68,40 @@ def measure(view: View) -> dict[str, float]:
     for module in found():
         measured = module.measure(view)
         for name in measured:
-            if name in scores or _meaning(module, name) is None:
+            if name in scores or _described(module, name) is None:
                 reason = "another metric has" if name in scores else "its SCORES does not describe"
                 raise ValueError(f"{module.__name__} measures {name!r}, which {reason}")
         scores.update(measured)
     return scores
 
 
+def described(name: str) -> Score:
+    """Returns what is known of a score; its name alone when no metric describes it."""
+    return next(filter(None, (_described(module, name) for module in found())), Score(name, ""))
+
+
 def meaning(name: str) -> str:
     """Returns what a score says, in a sentence; nothing for a name that no metric describes."""
-    return next(filter(None, (_meaning(module, name) for module in found())), "")
+    return described(name).meaning
 
 
-def _meaning(module, name):
-    fitting = (text for pattern, text in module.SCORES.items() if re.fullmatch(pattern, name))
-    return next(fitting, None)
+def warnings(scores: dict[str, float]) -> list[str]:
+    """Returns the lines with which the metrics warn of samples that have these scores."""
+    warning = (module.warnings for module in found() if hasattr(module, "warnings"))
+    return [line for warn in warning for line in warn(scores)]
+
+
+def _described(module, name):
+    matches = ((re.fullmatch(pattern, name), text) for pattern, text in module.SCORES.items())
+    match, text = next(((m, text) for m, text in matches if m), (None, None))
+    if match is None:
+        return None
+    groups = match.groupdict()
+    for group, value in groups.items():
+        text = text.replace(f"{{{group}}}", value)
+    of_class = groups.get("class")
+    label = name if of_class is None else name.removesuffix(f"_{of_class}")
+    if "count" in groups:
+        start, stop = match.span("count")
+        label = f"{label[:start]}{'N' if of_class is None else ''}{label[stop:]}"
+    return Score(label, text, of_class, getattr(module, "BEST", max))

@@ -4,7 +4,10 @@ from sgan_tf.evaluation.view import View
 from sgan_tf.spread import class_spread
 
 ORDER = 80
-SCORES = {"class_spread": "spread inside a class over the real one; near 0: collapsed"}
+SCORES = {
+    "class_spread": "how widely the images of a class spread, in pixels, over the real spread; "
+    "near 0: collapsed, and 1 is right"
+}
 MOST = 10_000  # images of each kind that it is measured on
 
 

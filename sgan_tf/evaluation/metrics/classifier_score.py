@@ -9,9 +9,11 @@ from sgan_tf.evaluation.view import View
 
 ORDER = 10
 SCORES = {
-    r"cs[\dkx_]+": "classifier score: confident and evenly spread classes; blind to collapse "
-    "inside a class (higher is better)",
-    r"cs[\dkx_]+_std": "its standard deviation over ten parts",
+    r"cs(?P<count>[\dk]+_\d+x[\dk]+)": "classifier score: how surely the judge sees one class in "
+    "each image, and how evenly all of them; blind to collapse inside a class, and lower for few "
+    "images (higher is better)",
+    r"cs(?P<count>[\dk]+_\d+x[\dk]+)_std": "standard deviation of the classifier score over ten "
+    "parts",
 }
 SPLITS = 10
 

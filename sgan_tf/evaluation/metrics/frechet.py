@@ -8,8 +8,10 @@ from sgan_tf.evaluation.view import View
 
 ORDER = 20
 SCORES = {
-    r"fcd[\dk]+_train": "Fréchet distance of the judge's features to the training set's (lower)",
-    r"fcd[\dk]+_test": "Fréchet distance to the test set's (lower)",
+    r"fcd(?P<count>[\dk]+)_train": "Fréchet distance of the judge's features to those of the "
+    "training set: quality and diversity in one; few images bias it upwards (lower is better)",
+    r"fcd(?P<count>[\dk]+)_test": "Fréchet distance of the judge's features to those of the test "
+    "set, which is 0 from itself (lower is better)",
 }
 
 

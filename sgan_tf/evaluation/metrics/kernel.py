@@ -7,7 +7,10 @@ from sgan_tf.evaluation.tfgan import classifier_metrics
 from sgan_tf.evaluation.view import View
 
 ORDER = 30
-SCORES = {r"kcd[\dk]+": "kernel distance to the training set's, unbiased (lower)"}
+SCORES = {
+    r"kcd(?P<count>[\dk]+)": "kernel distance of the judge's features to those of the training "
+    "set; few images do not bias it (lower is better)"
+}
 BLOCK = 1000  # rows of a block
 
 

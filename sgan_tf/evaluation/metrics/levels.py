@@ -4,15 +4,26 @@ import numpy as np
 
 from sgan_tf.evaluation.view import View
 from sgan_tf.images import as_float
-from sgan_tf.spread import conditional_spread, spread
+from sgan_tf.spread import COLLAPSED, conditional_spread, spread
 
 ORDER = 90
 SCORES = {
-    r"spread_h_\d+": "spread of generated h_i over that of real h_i",
-    r"conditional_spread_h_\d+": "spread of generated h_i for one condition; under 0.05: the "
-    "level ignores its noise",
-    r"noise_recovery_\d+": "how well Q_i recovers z_i from h_i: 1 exactly, 0 not at all",
+    r"spread_h_(?P<i>\d+)": "how widely the h_{i} that level {i} generates spread, over the "
+    "spread of real h_{i}; 1 is right",
+    r"conditional_spread_h_(?P<i>\d+)": "how widely generated h_{i} spread where only the noise "
+    "z_{i} differs, over the spread of all real h_{i}; under "
+    f"{COLLAPSED} the level ignores " + "z_{i}",
+    r"noise_recovery_(?P<i>\d+)": "how well Q_{i} reads the noise z_{i} out of the generated "
+    "h_{i}: 1 exactly, 0 not at all",
 }
+TERMS = {
+    "h_i": "is what level i generates: h_0 is the image, the others are features of the encoder, "
+    "the classifier whose layers the levels invert.",
+    "z_i": "is the noise that level i draws: what the condition from above leaves open.",
+    "Q_i": "is the part of the discriminator D_i that estimates z_i from h_i, so that level i has "
+    "to use its noise.",
+}
+CONDITIONAL = "conditional_spread_h_"
 REAL = 2000  # test images whose h_i the generated ones are compared with
 CONDITIONS, DRAWS = 100, 10  # generated h_i: so many draws of noise for each of so many conditions
 
@@ -24,6 +35,17 @@ def noise_recovery(estimate: np.ndarray, noise: np.ndarray) -> float:
         estimate, noise: `[N, z_dim]`.
     """
     return 1 - float(np.mean((estimate - noise) ** 2)) / float(np.var(noise))
+
+
+def warnings(scores: dict[str, float]) -> list[str]:
+    """Says which levels have collapsed, in a line each."""
+    levels = {name.removeprefix(CONDITIONAL): value for name, value in scores.items()}
+    return [
+        f"level {i} has collapsed: {CONDITIONAL}{i} is {value:.2g}, under {COLLAPSED}: it ignores "
+        f"its noise z_{i}; raise levels.{i}.lambda_ent or lower levels.{i}.z_dim"
+        for i, value in levels.items()
+        if f"{CONDITIONAL}{i}" in scores and not value >= COLLAPSED
+    ]
 
 
 def measure(view: View) -> dict[str, float]:
@@ -44,6 +66,6 @@ def measure(view: View) -> dict[str, float]:
         scale = spread(real[i])
         estimate = np.asarray(level.estimate_noise(h))
         scores[f"spread_h_{i}"] = spread(h) / scale
-        scores[f"conditional_spread_h_{i}"] = conditional_spread(groups) / scale
+        scores[f"{CONDITIONAL}{i}"] = conditional_spread(groups) / scale
         scores[f"noise_recovery_{i}"] = noise_recovery(estimate, fresh[i])
     return scores

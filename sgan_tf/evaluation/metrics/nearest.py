@@ -8,7 +8,8 @@ from sgan_tf.evaluation.view import View
 
 ORDER = 100
 SCORES = {
-    "nn_ratio": "distance to the nearest training image over that of test images; near 0: memorised"
+    "nn_ratio": "distance of an image to its nearest training image, in the judge's features, over "
+    "that of test images; near 0: memorised"
 }
 MOST = 10_000  # samples that it is measured on
 

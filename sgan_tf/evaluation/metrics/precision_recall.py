@@ -8,8 +8,10 @@ from sgan_tf.evaluation.view import View
 
 ORDER = 40
 SCORES = {
-    r"precision[\dk]+": "share of samples inside the real manifold: fidelity (higher)",
-    r"recall[\dk]+": "share of real images inside the samples' manifold: coverage (higher)",
+    r"precision(?P<count>[\dk]+)": "share of images that lie as near to training images as those "
+    "to each other, in the judge's features: fidelity (higher is better)",
+    r"recall(?P<count>[\dk]+)": "share of training images that lie as near to these images as "
+    "those to each other: coverage (higher is better)",
 }
 
 

@@ -6,9 +6,12 @@ from sgan_tf.evaluation.view import View
 
 ORDER = 110
 SCORES = {
-    r"is[\dkx_]+": "Inception score, the published scale (higher)",
-    r"is[\dkx_]+_std": "its standard deviation over ten parts",
-    r"fid[\dk]+_train": "Fréchet Inception distance, the published scale (lower)",
+    r"is(?P<count>[\dk]+_\d+x[\dk]+)": "Inception score: the classifier score on the scale that "
+    "papers print (higher is better)",
+    r"is(?P<count>[\dk]+_\d+x[\dk]+)_std": "standard deviation of the Inception score over ten "
+    "parts",
+    r"fid(?P<count>[\dk]+)_train": "Fréchet Inception distance to the training set, on the scale "
+    "that papers print (lower is better)",
 }
 
 

@@ -4,7 +4,10 @@ from sgan_tf.evaluation.judge import accuracy
 from sgan_tf.evaluation.view import View
 
 ORDER = 50
-SCORES = {"sample_accuracy": "how often the judge sees the class that was asked for (higher)"}
+SCORES = {
+    "sample_accuracy": "share of images in which the judge sees the class that was asked for "
+    "(higher is better)"
+}
 
 
 def measure(view: View) -> dict[str, float]:

@@ -7,8 +7,10 @@ from sgan_tf.evaluation.view import View
 
 ORDER = 70
 SCORES = {
-    "ms_ssim_.+": "mean similarity of two images of the class; above the real one: less diverse"
+    "ms_ssim_(?P<class>.+)": "mean similarity of two images of the class; above the real one: less "
+    "diverse than real images"
 }
+BEST = min
 MS_SSIM_SIDE = 176  # least side for the five scales of MS-SSIM with its window of 11 pixels
 WINDOW = 11
 

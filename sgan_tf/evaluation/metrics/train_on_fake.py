@@ -5,8 +5,8 @@ from sgan_tf.evaluation.view import View
 
 ORDER = 60
 SCORES = {
-    "train_on_fake_accuracy": "test accuracy of a small classifier trained on samples; real: "
-    "trained on real images (higher)"
+    "train_on_fake_accuracy": "accuracy, on real test images, of a small classifier trained on "
+    "samples; in the real column on the training images (higher is better)"
 }
 
 

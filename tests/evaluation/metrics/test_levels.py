@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from sgan_tf.evaluation import metrics
 from sgan_tf.evaluation.metrics.levels import noise_recovery
 
 
@@ -9,3 +10,12 @@ def test_closed_forms():
     assert noise_recovery(noise, noise) == 1
     assert noise_recovery(np.full_like(noise, noise.mean()), noise) == pytest.approx(0, abs=1e-12)
     assert noise_recovery(noise[::-1], noise) == pytest.approx(-1, abs=0.1)  # worse than knowing it
+
+
+def test_a_collapsed_level_is_warned_of():
+    scores = {"conditional_spread_h_0": 1e-6, "conditional_spread_h_1": 0.06, "spread_h_0": 1e-6}
+    (line,) = metrics.warnings(scores)
+    assert line.startswith("level 0 has collapsed: conditional_spread_h_0 is 1e-06, under 0.05")
+    assert "z_0" in line
+    assert metrics.warnings({"conditional_spread_h_1": 0.05}) == []
+    assert metrics.warnings({"conditional_spread_h_1": float("nan")}) != []
