@@ -14,6 +14,8 @@ from sgan_tf.errors import UserError
 SCHEMA = 2  # of config.json
 ENCODER_LAYERS = ("conv1", "pool1", "conv2", "pool2", "fc3")  # where E may be cut, bottom up
 MAP_LAYERS = ENCODER_LAYERS[:4]
+PRECISIONS = ("float32", "bfloat16")
+PROJECTIONS = ("labels", "condition")
 
 
 class ConfigError(UserError):
@@ -47,12 +49,21 @@ class LevelConfig:
     g_units: list[int] = field(default_factory=lambda: [512, 512])  # when h_i is a vector
     # of the maps from the smallest up, when h_i is a map
     g_channels: list[int] = field(default_factory=lambda: [128, 128, 64, 64])
+    g_family: str = "mirror"  # of maps: mirror (undoes E_i layer by layer) or pyramid (doublings)
     g_kernel: int = 0  # of what undoes a pooling; 0: that of the convolutions beside it
-    d_family: str = "dense"  # dense, strided (k x k, stride 2) or allconv (the release's CIFAR-10)
+    # units of the embedding of [h_{i+1}, z_i] that modulates G's normalisations; 0: learned scales
+    g_modulation: int = 0
+    condition_norm: bool = False  # batch normalisation of a vector condition, without scale
+    # dense, strided (k x k, stride 2), allconv (the release's CIFAR-10) or halved (from half the
+    # side down, 3 x 3 and 4 x 4 of stride 2 in turn)
+    d_family: str = "dense"
     d_channels: list[int] = field(default_factory=list)  # of the convolutions
     d_kernel: int = 5  # of the strided convolutions
     d_units: list[int] = field(default_factory=list)  # dense layers (strided: after the maps)
     d_batch_norm: bool = False  # on every trunk layer but the first
+    d_spectral: bool = False  # D_i's weights over their largest singular values; Q_i's stay
+    # what D_i's features are projected on: labels, condition (h_{i+1}), both or none
+    d_projection: list[str] = field(default_factory=list)
     d_dense_slope: float = 0.2  # of LeakyReLU after dense layers; 0 is ReLU
     q_activation: str = "linear"  # of Q_i's head: linear or sigmoid
     head_init: str = "normal"  # of both heads: normal (0.02) or glorot_uniform
@@ -64,7 +75,11 @@ class LevelConfig:
     joint_dropout: float = 0.0  # dropout in the joint stage
     adversarial: str = "binary"  # a name in losses.ADVERSARIAL
     regularizers: dict[str, float] = field(default_factory=dict)  # of D: names and weights
+    regularize_every: int = 1  # D updates between two that are regularised, then so many times more
     augment: list[str] = field(default_factory=list)  # of what D sees: names
+    cond_augment: list[str] = field(default_factory=list)  # of what E sees in L_cond: names
+    # of L_cond below the top, and of L_ent: raw, or variance (over the variance of h and of z)
+    loss_units: str = "raw"
     lambda_adv: float = 1.0  # weight of L_adv; a weight of 0 removes its term and the term's cost
     lambda_cond: float = 1.0  # weight of L_cond
     lambda_ent: float = 10.0  # weight of L_ent
@@ -74,7 +89,10 @@ class LevelConfig:
     adaptive_steps: bool = False  # 1 to 7 G updates instead, by D's loss
     epochs: int = 20  # alone; 0: this level is trained in the joint stage only
     learning_rate: float = 1e-4  # of both Adams
+    decay_from: float = 1.0  # share of the steps after which it falls linearly to 0; 1: never
     beta_1: float = 0.5  # of both Adams
+    # decay of the average of G's weights over its updates, which samples are drawn with; 0: none
+    ema: float = 0.0
 
 
 @dataclass
@@ -87,6 +105,7 @@ class JointConfig:
     adaptive_steps: bool = False
     adaptive_watch: str = "bottom"  # whose loss sets the steps: D_0's, or the least of all levels
     learning_rate: float = 1e-4
+    decay_from: float = 1.0
     beta_1: float = 0.5
 
 
@@ -110,6 +129,8 @@ class Config:
     seed: int = 0
     cuts: list[str] = field(default_factory=lambda: ["fc3"])  # of E, bottom up; none: one level
     batch_size: int = 100  # over all devices together
+    precision: str = "float32"  # of convolutions and large matrices: float32 or bfloat16
+    flip: bool = False  # levels see each image, or its mirror image with features of its own
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     levels: list[LevelConfig] = field(default_factory=list)  # bottom up: 0 generates the image
     joint: JointConfig = field(default_factory=JointConfig)
@@ -231,15 +252,18 @@ def _apply(tree, override):
 
 _CHOICES = {
     "padding": ("valid", "same"),
-    "d_family": ("dense", "strided", "allconv"),
+    "precision": PRECISIONS,
+    "g_family": ("mirror", "pyramid"),
+    "d_family": ("dense", "strided", "allconv", "halved"),
+    "loss_units": ("raw", "variance"),
     "q_activation": ("linear", "sigmoid"),
     "head_init": ("normal", "glorot_uniform"),
     "adaptive_watch": ("bottom", "least"),
 }
-_FRACTIONS = ("dropout", "joint_dropout", "beta_1")
+_FRACTIONS = ("dropout", "joint_dropout", "beta_1", "ema")
 _POSITIVE = (
     *("z_dim", "d_kernel", "generator_steps", "units", "kernel_size", "learning_rate"),
-    "posterior_weight",
+    *("posterior_weight", "regularize_every"),
 )
 
 
@@ -248,6 +272,7 @@ def validate(config: Config):
     check_cuts(config.cuts)
     _require(config.batch_size > 1, "batch_size", config.batch_size, "at least 2")
     _require(0 <= config.seed < 2**31, "`seed`", config.seed, "in [0, 2^31)")
+    _check_value("precision", "precision", config.precision, 0)
     right = len(config.levels) == len(config.cuts) + 1
     _require(right, "levels", len(config.levels), "one more than the cuts")
     for stage, settings in config.sections().items():
@@ -275,6 +300,8 @@ def _check_value(name, key, value, least_epochs):
     elif isinstance(value, list):
         numbers = [v for v in value if not isinstance(v, str)]
         _require(all(v > 0 for v in numbers), name, value, "a list of positive numbers")
+    elif key == "decay_from":
+        _require(0 <= value <= 1, name, value, "in [0, 1]")
     elif key in _FRACTIONS:
         _require(0 <= value < 1, name, value, "in [0, 1)")
     elif key in _POSITIVE:
@@ -284,7 +311,7 @@ def _check_value(name, key, value, least_epochs):
 
 
 def _check_level(name, level, target):
-    families = ("dense",) if target == "fc3" else ("strided", "allconv")
+    families = ("dense",) if target == "fc3" else ("strided", "allconv", "halved")
     need = f"one of {', '.join(families)}, for {target}"
     _require(level.d_family in families, f"{name}.d_family", level.d_family, need)
     six = level.d_family == "allconv"
@@ -295,6 +322,12 @@ def _check_level(name, level, target):
     _require(enough, f"{name}.d_units", level.d_units, "at least one number, as dense takes")
     enough = level.g_channels or target == "fc3"
     _require(enough, f"{name}.g_channels", level.g_channels, "at least one number")
+    steady = level.decay_from == 1 or not level.adaptive_steps
+    need = "1, as adaptive_steps leaves the number of steps open"
+    _require(steady, f"{name}.decay_from", level.decay_from, need)
+    known = set(level.d_projection) <= set(PROJECTIONS)
+    need = f"of {', '.join(PROJECTIONS)}"
+    _require(known, f"{name}.d_projection", level.d_projection, need)
     weights = level.lambda_adv + level.lambda_cond + level.lambda_ent
     _require(weights > 0, name, "all lambda 0", "an objective")
 

@@ -30,6 +30,7 @@ class Preset:
     vector: dict  # for fc3
     joint: dict
     batch_size: int = 100
+    flip: bool = False
 
 
 def make_config(
@@ -76,15 +77,16 @@ def make_config(
     row = copy.deepcopy(PRESETS[preset])
     kinds = [row.image] + [row.map if cut in MAP_LAYERS else row.vector for cut in cuts]
     config = Config(
-        dataset,
-        preset,
-        image_size or DATASETS[dataset].side,
-        seed,
-        cuts,
-        row.batch_size,
-        EncoderConfig(**row.encoder),
-        [LevelConfig(**copy.deepcopy(kind)) for kind in kinds],
-        JointConfig(**row.joint),
+        dataset=dataset,
+        preset=preset,
+        image_size=image_size or DATASETS[dataset].side,
+        seed=seed,
+        cuts=cuts,
+        batch_size=row.batch_size,
+        flip=row.flip,
+        encoder=EncoderConfig(**row.encoder),
+        levels=[LevelConfig(**copy.deepcopy(kind)) for kind in kinds],
+        joint=JointConfig(**row.joint),
     )
     return with_overrides(config, overrides, epochs)
 

@@ -6,7 +6,7 @@ import pytest
 from contract import check_layer, check_model
 
 from sgan_tf.models.adversarial import optimizer_pair
-from sgan_tf.models.layers import BatchNormalization, Dropout, GaussianNoise, SubtractMean
+from sgan_tf.models.layers import Dropout, GaussianNoise, Rearrange, SubtractMean
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((8, 8, 8, 1), dtype=np.float32)
