@@ -47,8 +47,8 @@ def batches(
         seed: Of the epochs' orders (`epoch_order`), flips and shifts.
         start_step: Step, counted from the first of epoch 0, of the first batch.
         flip: Flip half of the first array's images horizontally, another half each epoch.
-        mirrored: Arrays as `arrays`, of the images' mirror images: half of the rows are taken out of
-            them instead, another half each epoch.
+        mirrored: Arrays as `arrays`, of the mirror images, out of which half of the rows are taken
+            instead, another half each epoch.
         shift: Move the first array's images by up to so many pixels both ways, black coming in; a
             batch moves alike, which costs nothing.
         share: The part of every batch that is wanted: each replica's rows are an element of
@@ -70,7 +70,9 @@ def batches(
     def epoch(number):
         order = epoch_order(count, seed, number)
         flips = tf.zeros([count], tf.bool)
-        if flip or mirrored:  # epochs count from 0, so the negative numbers share no seed with any order
+        if (
+            flip or mirrored
+        ):  # epochs count from 0, so the negative numbers share no seed with any order
             random = tf.random.stateless_uniform([count], _stateless_seed(seed, -1 - number))
             flips = random < 0.5
         return tf.data.Dataset.from_tensor_slices((order, flips)).batch(

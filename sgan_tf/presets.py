@@ -7,17 +7,9 @@ level generates, the image, a feature map or a feature vector, so that one row s
 import copy
 from dataclasses import dataclass
 
-from sgan_tf.config import (
-    MAP_LAYERS,
-    Config,
-    ConfigError,
-    EncoderConfig,
-    JointConfig,
-    LevelConfig,
-    check_cuts,
-    with_overrides,
-)
+from sgan_tf.config import Config, EncoderConfig, JointConfig, LevelConfig, with_overrides
 from sgan_tf.datasets import DATASETS
+from sgan_tf.validation import MAP_LAYERS, ConfigError, check_cuts
 
 
 @dataclass(frozen=True)
@@ -191,8 +183,8 @@ PRESETS = {
         joint=dict(adaptive_steps=True, learning_rate=0.0004),
         batch_size=100),
     "cifar10": Preset(
-        encoder=dict(channels=[64, 128], dropout=0.5, flip=True, shift=2, subtract_mean=True,
-                     epochs=40),
+        encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
+                     epochs=30),
         image=dict(z_dim=16, noise_units=[128], condition_norm=True, g_family="pyramid",
                    g_channels=[256, 128, 96], g_modulation=32, d_family="halved",
                    d_channels=[64, 128, 128, 256, 256], d_spectral=True, d_projection=["labels"],

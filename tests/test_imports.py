@@ -21,6 +21,7 @@ ROOMS = (
     ("models",),
     ("presets",),
     ("config",),
+    ("validation",),
     ("datasets",),
     ("batches",),
     ("files", "folders", "images", "spread"),

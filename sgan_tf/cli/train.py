@@ -15,10 +15,11 @@ from absl import flags
 
 from sgan_tf.batches import steps_per_epoch
 from sgan_tf.cli import app
-from sgan_tf.config import Config, ConfigError, with_overrides
+from sgan_tf.config import Config, with_overrides
 from sgan_tf.datasets import DATASETS, load_dataset
 from sgan_tf.folders import RESIZES, holds_classes
 from sgan_tf.presets import PRESETS, make_config
+from sgan_tf.validation import ConfigError
 
 FLAGS = flags.FLAGS
 SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "seed")  # by --config, in their place

@@ -169,12 +169,12 @@ def adam(name, learning_rate=1e-4, beta_1=0.5):
     return keras.optimizers.Adam(learning_rate, beta_1, beta_2=0.999, epsilon=1e-8, name=name)
 
 
-def optimizer_pair(settings, steps):
+def optimizer_pair(settings, steps: int = 0):
     """Returns the Adams of D and G, `{name: optimizer}`.
 
     Args:
         settings: A `LevelConfig` or `JointConfig`.
-        steps: Steps of the stage, over which a learning rate that decays does so.
+        steps: Steps of the stage, over which a learning rate decays; not needed for one that stays.
     """
 
     def rate(updates):

@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from sgan_tf.config import ENCODER_LAYERS, EncoderConfig, check_image_size
+from sgan_tf.config import EncoderConfig
 from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.layers import Dropout, SubtractMean, unit_images
 from sgan_tf.models.losses import label_loss
+from sgan_tf.validation import ENCODER_LAYERS, check_image_size
 
 
 @keras.saving.register_keras_serializable("sgan_tf")

@@ -75,9 +75,7 @@ def _pyramid(config, stage, condition, noise):
             name=f"up{i}",
         )(x)
         x = _activated(x, f"up{i}", embedding)
-    x = layers.Conv2D(
-        4 * depth, 3, padding="same", kernel_initializer=_normal(), name="output"
-    )(x)
+    x = layers.Conv2D(4 * depth, 3, padding="same", kernel_initializer=_normal(), name="output")(x)
     return Rearrange(2, "space", name="full", dtype="float32")(x)
 
 
