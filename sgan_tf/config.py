@@ -223,7 +223,7 @@ def _apply(tree, override):
     name, equals, text = override.partition("=")
     if not equals:
         raise ConfigError(f"`set`: '{override}' is not name=value")
-    if name.split(".")[0] in ("dataset", "preset", "cuts", "image_size", "seed"):
+    if name.split(".")[0] in ("dataset", "preset", "cuts", "image_size", "seed", "precision"):
         raise ConfigError(f"`set`: {name} has a flag of its own, `{name}`")
     try:
         before = OmegaConf.select(tree, name, throw_on_missing=True)

@@ -33,6 +33,7 @@ def make_config(
     epochs: int | None = None,
     seed: int = 0,
     overrides=(),
+    precision: str = "float32",
 ) -> Config:
     """Builds and checks the configuration of a run.
 
@@ -45,6 +46,8 @@ def make_config(
         epochs: Epochs of every stage that has any, in place of the preset's.
         seed: Of the order of the images, the initial weights and all noise.
         overrides: Strings `"dotted.name=value"`, as `"levels.0.lambda_ent=0"`.
+        precision: Of convolutions and large matrices: `float32` or `bfloat16`
+            (`sgan_tf.hardware.best_precision()` tells which is faster here).
 
     Returns:
         A `Config`.
@@ -75,6 +78,7 @@ def make_config(
         seed=seed,
         cuts=cuts,
         batch_size=row.batch_size,
+        precision=precision,
         flip=row.flip,
         encoder=EncoderConfig(**row.encoder),
         levels=[LevelConfig(**copy.deepcopy(kind)) for kind in kinds],

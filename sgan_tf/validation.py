@@ -36,7 +36,7 @@ def validate(config):
     check_cuts(config.cuts)
     _require(config.batch_size > 1, "batch_size", config.batch_size, "at least 2")
     _require(0 <= config.seed < 2**31, "`seed`", config.seed, "in [0, 2^31)")
-    _check_value("precision", "precision", config.precision, 0)
+    _check_value("`precision`", "precision", config.precision, 0)
     right = len(config.levels) == len(config.cuts) + 1
     _require(right, "levels", len(config.levels), "one more than the cuts")
     for stage, settings in config.sections().items():

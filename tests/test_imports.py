@@ -24,7 +24,7 @@ ROOMS = (
     ("validation",),
     ("datasets",),
     ("batches",),
-    ("files", "folders", "images", "spread"),
+    ("files", "folders", "hardware", "images", "spread"),
     ("errors",),
 )
 ROW = {room: row for row, rooms in enumerate(ROOMS) for room in rooms}

@@ -9,6 +9,7 @@
 On several machines, run it on each with TF_CONFIG set and a --run_dir that they share.
 """
 
+import dataclasses
 import pathlib
 
 from absl import flags
@@ -18,8 +19,9 @@ from sgan_tf.cli import app
 from sgan_tf.config import Config, with_overrides
 from sgan_tf.datasets import DATASETS, load_dataset
 from sgan_tf.folders import RESIZES, holds_classes
+from sgan_tf.hardware import best_precision
 from sgan_tf.presets import PRESETS, make_config
-from sgan_tf.validation import ConfigError
+from sgan_tf.validation import PRECISIONS, ConfigError
 
 FLAGS = flags.FLAGS
 SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "seed")  # by --config, in their place
@@ -72,6 +74,13 @@ def define_flags():
         "skip_unreadable", False, "for folder, pass over images that cannot be read, naming them"
     )
     flags.DEFINE_integer("seed", 0, "of weights, noise and the order of images")
+    flags.DEFINE_enum(
+        "precision",
+        "auto",
+        ["auto", *PRECISIONS],
+        "what convolutions and large matrices compute in; auto: bfloat16 where the hardware does, "
+        "or what the run was begun in",
+    )
     flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu")
     flags.DEFINE_integer("sample_every", 5, "epochs between two sample grids", lower_bound=0)
     flags.DEFINE_float(
@@ -117,11 +126,30 @@ def train():
     from sgan_tf.models.build import check_names
 
     check_names(config)
+    config = dataclasses.replace(config, precision=_precision(config))
     tf.config.experimental.enable_op_determinism()  # bit for bit needs kernels without races
     strategy = strategy or app.strategy(FLAGS.devices, config.batch_size)
     if FLAGS.dry_run:
         return _dry_run(config, dataset, steps)
     return _train(config, dataset, strategy)
+
+
+def _precision(config):
+    """The precision to train in; a run goes on in its own, on whatever machine."""
+    if FLAGS.precision != "auto":
+        return FLAGS.precision
+    from sgan_tf.run import read_config
+
+    if FLAGS.config is not None and not FLAGS["precision"].present:
+        return config.precision
+    if (_run_path(config) / "config.json").exists() and not FLAGS.overwrite:
+        return read_config(_run_path(config)).precision
+    return best_precision()
+
+
+def _run_path(config):
+    name = "folder" if config.dataset == "folder" else config.preset
+    return pathlib.Path(FLAGS.run_dir or f"runs/{name}")
 
 
 def _check_data_dir(name):
@@ -188,12 +216,10 @@ def _train(config, dataset, strategy):
     from sgan_tf.training.pipeline import Pipeline
     from sgan_tf.training.workers import Workers
 
-    name = "folder" if config.dataset == "folder" else config.preset
-    path = FLAGS.run_dir or f"runs/{name}"
     keep_epochs = FLAGS.epochs is not None
 
     def open_run(writes):
-        run = Run.open(path, config, FLAGS.overwrite, keep_epochs, writes)
+        run = Run.open(_run_path(config), config, FLAGS.overwrite, keep_epochs, writes)
         run.record_facts(dataset)
         return run
 
@@ -201,6 +227,7 @@ def _train(config, dataset, strategy):
     app.start_log()
     run = workers.open_run(open_run)
     log = app.start_log(run.path / "log.txt" if workers.is_chief else None)
+    log.info("convolutions and large matrices are computed in %s", run.config.precision)
     signals = app.stop_signals()
     pipeline = Pipeline(
         run.config,

@@ -261,8 +261,7 @@ def test_a_learning_rate_that_decays_reaches_0_at_the_stages_end(small_stack):
 def test_bfloat16_is_for_products_alone(small_stack):
     results = []
     for precision in ("float32", "bfloat16"):
-        overrides = [*RECIPE, f"precision={precision}"]
-        _, stack, (reals, labels) = small_stack(overrides=overrides, batch=32)
+        _, stack, (reals, labels) = small_stack(overrides=RECIPE, batch=32, precision=precision)
         variables = [v for group in stack.networks().values() for v in group]
         assert {v.dtype for v in variables} <= {"float32", "uint32"}
         level = stack.levels[0]
