@@ -12,7 +12,7 @@ _HOMES = {
     "Checkpoint": "checkpoint",
     "CheckpointError": "checkpoint",
     "Config": "config",
-    "ConfigError": "config",
+    "ConfigError": "validation",
     "EncoderConfig": "config",
     "JointConfig": "config",
     "LevelConfig": "config",

@@ -34,7 +34,9 @@ def epoch_order(count, seed, epoch):
     return tf.random.experimental.stateless_shuffle(numbers, _stateless_seed(seed, epoch))
 
 
-def batches(arrays, batch_size, seed, start_step=0, flip=False, shift=0, share=WHOLE):
+def batches(
+    arrays, batch_size, seed, start_step=0, flip=False, shift=0, mirrored=None, share=WHOLE
+):
     """Endless batches, epoch after epoch, from a given step on.
 
     Rows are read when their batch is due, so arrays may be memory-mapped files.
@@ -45,6 +47,8 @@ def batches(arrays, batch_size, seed, start_step=0, flip=False, shift=0, share=W
         seed: Of the epochs' orders (`epoch_order`), flips and shifts.
         start_step: Step, counted from the first of epoch 0, of the first batch.
         flip: Flip half of the first array's images horizontally, another half each epoch.
+        mirrored: Arrays as `arrays`, of the mirror images, out of which half of the rows are taken
+            instead, another half each epoch.
         shift: Move the first array's images by up to so many pixels both ways, black coming in; a
             batch moves alike, which costs nothing.
         share: The part of every batch that is wanted: each replica's rows are an element of
@@ -66,7 +70,9 @@ def batches(arrays, batch_size, seed, start_step=0, flip=False, shift=0, share=W
     def epoch(number):
         order = epoch_order(count, seed, number)
         flips = tf.zeros([count], tf.bool)
-        if flip:  # epochs count from 0, so the negative numbers share no seed with any order
+        if (
+            flip or mirrored
+        ):  # epochs count from 0, so the negative numbers share no seed with any order
             random = tf.random.stateless_uniform([count], _stateless_seed(seed, -1 - number))
             flips = random < 0.5
         return tf.data.Dataset.from_tensor_slices((order, flips)).batch(
@@ -84,7 +90,7 @@ def batches(arrays, batch_size, seed, start_step=0, flip=False, shift=0, share=W
         )
 
     def gather(step, indices, flips):
-        parts = _rows(arrays, indices, rows)
+        parts = _rows(arrays, mirrored, indices, flips, rows)
         if flip:
             parts[0] = tf.where(flips[:, None, None, None], parts[0][:, :, ::-1], parts[0])
         if shift:
@@ -97,12 +103,18 @@ def batches(arrays, batch_size, seed, start_step=0, flip=False, shift=0, share=W
     return dataset.map(gather).prefetch(tf.data.AUTOTUNE)
 
 
-def _rows(arrays, indices, count):
+def _rows(arrays, mirrored, indices, flips, count):
     """Reads rows of arrays, which stay where they are: no copy of a data set, none on a device."""
     import tensorflow as tf
 
+    def read(indices, flips):
+        parts = [array[indices] for array in arrays]
+        for part, other in zip(parts, mirrored or ()):
+            part[flips] = other[indices[flips]]
+        return parts
+
     types = [tf.dtypes.as_dtype(array.dtype) for array in arrays]
-    parts = tf.numpy_function(lambda i: [array[i] for array in arrays], [indices], types)
+    parts = tf.numpy_function(read, [indices, flips], types)
     for part, array in zip(parts, arrays):
         part.set_shape([count, *array.shape[1:]])
     return [tf.cast(p, tf.float32) / 255 if p.dtype == tf.uint8 else p for p in parts]

@@ -1,4 +1,4 @@
-"""What a run is: dataclasses, typed `name=value` overrides, validation, JSON in and out.
+"""What a run is: dataclasses, typed `name=value` overrides, JSON in and out.
 
 A new field's default is what the code did before it had that field; where that cannot be, raise
 `SCHEMA` and add a step to `_MIGRATIONS`. So run folders of every version go on.
@@ -9,15 +9,9 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
-from sgan_tf.errors import UserError
+from sgan_tf.validation import ENCODER_LAYERS, ConfigError, validate
 
 SCHEMA = 2  # of config.json
-ENCODER_LAYERS = ("conv1", "pool1", "conv2", "pool2", "fc3")  # where E may be cut, bottom up
-MAP_LAYERS = ENCODER_LAYERS[:4]
-
-
-class ConfigError(UserError):
-    """A setting that cannot be; the message names it and says what would do."""
 
 
 @dataclass
@@ -47,12 +41,21 @@ class LevelConfig:
     g_units: list[int] = field(default_factory=lambda: [512, 512])  # when h_i is a vector
     # of the maps from the smallest up, when h_i is a map
     g_channels: list[int] = field(default_factory=lambda: [128, 128, 64, 64])
+    g_family: str = "mirror"  # of maps: mirror (undoes E_i layer by layer) or pyramid (doublings)
     g_kernel: int = 0  # of what undoes a pooling; 0: that of the convolutions beside it
-    d_family: str = "dense"  # dense, strided (k x k, stride 2) or allconv (the release's CIFAR-10)
+    # units of the embedding of [h_{i+1}, z_i] that modulates G's normalisations; 0: learned scales
+    g_modulation: int = 0
+    condition_norm: bool = False  # batch normalisation of a vector condition, without scale
+    # dense, strided (k x k, stride 2), allconv (the release's CIFAR-10) or halved (from half the
+    # side down, 3 x 3 and 4 x 4 of stride 2 in turn)
+    d_family: str = "dense"
     d_channels: list[int] = field(default_factory=list)  # of the convolutions
     d_kernel: int = 5  # of the strided convolutions
     d_units: list[int] = field(default_factory=list)  # dense layers (strided: after the maps)
     d_batch_norm: bool = False  # on every trunk layer but the first
+    d_spectral: bool = False  # D_i's weights over their largest singular values; Q_i's stay
+    # what D_i's features are projected on: labels, condition (h_{i+1}), both or none
+    d_projection: list[str] = field(default_factory=list)
     d_dense_slope: float = 0.2  # of LeakyReLU after dense layers; 0 is ReLU
     q_activation: str = "linear"  # of Q_i's head: linear or sigmoid
     head_init: str = "normal"  # of both heads: normal (0.02) or glorot_uniform
@@ -64,7 +67,11 @@ class LevelConfig:
     joint_dropout: float = 0.0  # dropout in the joint stage
     adversarial: str = "binary"  # a name in losses.ADVERSARIAL
     regularizers: dict[str, float] = field(default_factory=dict)  # of D: names and weights
+    regularize_every: int = 1  # D updates between two that are regularised, then so many times more
     augment: list[str] = field(default_factory=list)  # of what D sees: names
+    cond_augment: list[str] = field(default_factory=list)  # of what E sees in L_cond: names
+    # of L_cond below the top, and of L_ent: raw, or variance (over the variance of h and of z)
+    loss_units: str = "raw"
     lambda_adv: float = 1.0  # weight of L_adv; a weight of 0 removes its term and the term's cost
     lambda_cond: float = 1.0  # weight of L_cond
     lambda_ent: float = 10.0  # weight of L_ent
@@ -74,7 +81,10 @@ class LevelConfig:
     adaptive_steps: bool = False  # 1 to 7 G updates instead, by D's loss
     epochs: int = 20  # alone; 0: this level is trained in the joint stage only
     learning_rate: float = 1e-4  # of both Adams
+    decay_from: float = 1.0  # share of the steps after which it falls linearly to 0; 1: never
     beta_1: float = 0.5  # of both Adams
+    # decay of the average of G's weights over its updates, which samples are drawn with; 0: none
+    ema: float = 0.0
 
 
 @dataclass
@@ -87,6 +97,7 @@ class JointConfig:
     adaptive_steps: bool = False
     adaptive_watch: str = "bottom"  # whose loss sets the steps: D_0's, or the least of all levels
     learning_rate: float = 1e-4
+    decay_from: float = 1.0
     beta_1: float = 0.5
 
 
@@ -110,6 +121,8 @@ class Config:
     seed: int = 0
     cuts: list[str] = field(default_factory=lambda: ["fc3"])  # of E, bottom up; none: one level
     batch_size: int = 100  # over all devices together
+    precision: str = "float32"  # of convolutions and large matrices: float32 or bfloat16
+    flip: bool = False  # levels see each image, or its mirror image with features of its own
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     levels: list[LevelConfig] = field(default_factory=list)  # bottom up: 0 generates the image
     joint: JointConfig = field(default_factory=JointConfig)
@@ -210,7 +223,7 @@ def _apply(tree, override):
     name, equals, text = override.partition("=")
     if not equals:
         raise ConfigError(f"`set`: '{override}' is not name=value")
-    if name.split(".")[0] in ("dataset", "preset", "cuts", "image_size", "seed"):
+    if name.split(".")[0] in ("dataset", "preset", "cuts", "image_size", "seed", "precision"):
         raise ConfigError(f"`set`: {name} has a flag of its own, `{name}`")
     try:
         before = OmegaConf.select(tree, name, throw_on_missing=True)
@@ -227,124 +240,6 @@ def _apply(tree, override):
         OmegaConf.update(tree, name, value)
     except (OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError(f"`set`: {name}={text}: {_first_line(error)}") from error
-
-
-_CHOICES = {
-    "padding": ("valid", "same"),
-    "d_family": ("dense", "strided", "allconv"),
-    "q_activation": ("linear", "sigmoid"),
-    "head_init": ("normal", "glorot_uniform"),
-    "adaptive_watch": ("bottom", "least"),
-}
-_FRACTIONS = ("dropout", "joint_dropout", "beta_1")
-_POSITIVE = (
-    *("z_dim", "d_kernel", "generator_steps", "units", "kernel_size", "learning_rate"),
-    "posterior_weight",
-)
-
-
-def validate(config: Config):
-    """Raises `ConfigError` for a value that cannot be, naming the setting."""
-    check_cuts(config.cuts)
-    _require(config.batch_size > 1, "batch_size", config.batch_size, "at least 2")
-    _require(0 <= config.seed < 2**31, "`seed`", config.seed, "in [0, 2^31)")
-    right = len(config.levels) == len(config.cuts) + 1
-    _require(right, "levels", len(config.levels), "one more than the cuts")
-    for stage, settings in config.sections().items():
-        section = f"levels.{stage[5:]}" if stage.startswith("level") else stage
-        for key, value in dataclasses.asdict(settings).items():
-            _check_value(f"{section}.{key}", key, value, least_epochs=int(stage == "encoder"))
-    channels = config.encoder.channels
-    _require(len(channels) == 2, "encoder.channels", channels, "two numbers, for conv1 and conv2")
-    check_image_size(config.encoder, config.image_size)
-    for i, (level, target) in enumerate(zip(config.levels, ["image", *config.cuts])):
-        _check_level(f"levels.{i}", level, target)
-        trained = level.epochs or "joint" in config.stages()
-        need = "at least 1: there is no joint stage that would train this level"
-        _require(trained, f"levels.{i}.epochs", level.epochs, need)
-
-
-def _check_value(name, key, value, least_epochs):
-    allowed = _CHOICES.get(key)
-    if allowed:
-        _require(value in allowed, name, value, f"one of {', '.join(allowed)}")
-    elif key == "epochs":
-        _require(value >= least_epochs, name, value, f"at least {least_epochs}")
-    elif key == "regularizers":
-        _require(all(w > 0 for w in value.values()), name, value, "names with weights above 0")
-    elif isinstance(value, list):
-        numbers = [v for v in value if not isinstance(v, str)]
-        _require(all(v > 0 for v in numbers), name, value, "a list of positive numbers")
-    elif key in _FRACTIONS:
-        _require(0 <= value < 1, name, value, "in [0, 1)")
-    elif key in _POSITIVE:
-        _require(value > 0, name, value, "above 0")
-    elif isinstance(value, float) or key in ("shift", "g_kernel"):
-        _require(value >= 0, name, value, "at least 0")
-
-
-def _check_level(name, level, target):
-    families = ("dense",) if target == "fc3" else ("strided", "allconv")
-    need = f"one of {', '.join(families)}, for {target}"
-    _require(level.d_family in families, f"{name}.d_family", level.d_family, need)
-    six = level.d_family == "allconv"
-    enough = len(level.d_channels) == 6 if six else level.d_channels or level.d_family == "dense"
-    need = f"{'six numbers' if six else 'at least one number'}, as {level.d_family} takes"
-    _require(enough, f"{name}.d_channels", level.d_channels, need)
-    enough = level.d_family != "dense" or level.d_units
-    _require(enough, f"{name}.d_units", level.d_units, "at least one number, as dense takes")
-    enough = level.g_channels or target == "fc3"
-    _require(enough, f"{name}.g_channels", level.g_channels, "at least one number")
-    weights = level.lambda_adv + level.lambda_cond + level.lambda_ent
-    _require(weights > 0, name, "all lambda 0", "an objective")
-
-
-def _require(good, name, value, need):
-    if not good:
-        raise ConfigError(f"{name}: {value} is not {need}")
-
-
-def check_cuts(cuts):
-    """Raises `ConfigError` when `cuts` are not names of the encoder's layers, bottom up."""
-    for cut in cuts:
-        if cut not in ENCODER_LAYERS:
-            raise ConfigError(
-                f"`cuts`: unknown layer '{cut}'; choose from {', '.join(ENCODER_LAYERS)}, or none"
-            )
-    if list(cuts) != sorted(set(cuts), key=ENCODER_LAYERS.index):
-        raise ConfigError(
-            f"`cuts`: {','.join(cuts)} is not in bottom-up order without repeats; the order is "
-            f"{', '.join(ENCODER_LAYERS)}"
-        )
-
-
-def check_image_size(encoder: EncoderConfig, side: int):
-    """Raises `ConfigError` when the encoder's maps do not divide evenly: none could mirror them.
-
-    Args:
-        encoder: An `EncoderConfig`.
-        side: Of the images, in pixels.
-    """
-
-    def fits(side):
-        for name in MAP_LAYERS:
-            if name.startswith("pool"):
-                if side % 2:
-                    return False
-                side //= 2
-            elif encoder.padding == "valid":
-                side -= encoder.kernel_size - 1
-            if side < 1:
-                return False
-        return True
-
-    if not fits(side):
-        possible = [s for s in range(1, 2 * side + 65) if fits(s)]
-        nearest = sorted(sorted(possible, key=lambda s: abs(s - side))[:4])
-        raise ConfigError(
-            f"`image_size`: the networks cannot produce {side} x {side} pixels; sizes near it that "
-            f"they can: {', '.join(map(str, nearest))}"
-        )
 
 
 def _from_schema_1(tree):

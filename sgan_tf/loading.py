@@ -1,5 +1,6 @@
 """`load`: a trained stack from a run folder, for whatever uses one."""
 
+import dataclasses
 from collections.abc import Callable
 
 from sgan_tf.models import build as building
@@ -7,7 +8,12 @@ from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.run import Run, RunError, read_config
 
 
-def load(run_dir, as_is: bool = False, build: Callable = building.build) -> StackedGAN:
+def load(
+    run_dir,
+    as_is: bool = False,
+    build: Callable = building.build,
+    precision: str = "float32",
+) -> StackedGAN:
     """Loads the stack that a run folder holds; neither the images nor the training are needed.
 
     Args:
@@ -15,6 +21,8 @@ def load(run_dir, as_is: bool = False, build: Callable = building.build) -> Stac
         as_is: Take stages that are not finished too, as their last checkpoints hold them.
         build: What made the networks: `models.build.build`, or the function of the same arguments
             that was handed to `Pipeline`.
+        precision: What convolutions and large matrices compute in, float32 or bfloat16; weights are
+            float32 whatever they were trained in.
 
     Returns:
         A `StackedGAN`, of the joint stage if that is finished.
@@ -23,7 +31,7 @@ def load(run_dir, as_is: bool = False, build: Callable = building.build) -> Stac
         RunError: when the folder is no run or is not trained so far.
         CheckpointError: when a checkpoint is damaged or does not fit the networks.
     """
-    run, config = Run(run_dir), read_config(run_dir)
+    run, config = Run(run_dir), dataclasses.replace(read_config(run_dir), precision=precision)
     progress = {name: run.progress(name) for name in config.stages()}
     usable = {name: p.done or (as_is and p.step > 0) for name, p in progress.items()}
     joint = usable.get("joint", False)

@@ -7,17 +7,9 @@ level generates, the image, a feature map or a feature vector, so that one row s
 import copy
 from dataclasses import dataclass
 
-from sgan_tf.config import (
-    MAP_LAYERS,
-    Config,
-    ConfigError,
-    EncoderConfig,
-    JointConfig,
-    LevelConfig,
-    check_cuts,
-    with_overrides,
-)
+from sgan_tf.config import Config, EncoderConfig, JointConfig, LevelConfig, with_overrides
 from sgan_tf.datasets import DATASETS
+from sgan_tf.validation import MAP_LAYERS, ConfigError, check_cuts
 
 
 @dataclass(frozen=True)
@@ -30,6 +22,7 @@ class Preset:
     vector: dict  # for fc3
     joint: dict
     batch_size: int = 100
+    flip: bool = False
 
 
 def make_config(
@@ -40,6 +33,7 @@ def make_config(
     epochs: int | None = None,
     seed: int = 0,
     overrides=(),
+    precision: str = "float32",
 ) -> Config:
     """Builds and checks the configuration of a run.
 
@@ -52,6 +46,8 @@ def make_config(
         epochs: Epochs of every stage that has any, in place of the preset's.
         seed: Of the order of the images, the initial weights and all noise.
         overrides: Strings `"dotted.name=value"`, as `"levels.0.lambda_ent=0"`.
+        precision: Of convolutions and large matrices: `float32` or `bfloat16`
+            (`sgan_tf.hardware.best_precision()` tells which is faster here).
 
     Returns:
         A `Config`.
@@ -76,18 +72,21 @@ def make_config(
     row = copy.deepcopy(PRESETS[preset])
     kinds = [row.image] + [row.map if cut in MAP_LAYERS else row.vector for cut in cuts]
     config = Config(
-        dataset,
-        preset,
-        image_size or DATASETS[dataset].side,
-        seed,
-        cuts,
-        row.batch_size,
-        EncoderConfig(**row.encoder),
-        [LevelConfig(**copy.deepcopy(kind)) for kind in kinds],
-        JointConfig(**row.joint),
+        dataset=dataset,
+        preset=preset,
+        image_size=image_size or DATASETS[dataset].side,
+        seed=seed,
+        cuts=cuts,
+        batch_size=row.batch_size,
+        precision=precision,
+        flip=row.flip,
+        encoder=EncoderConfig(**row.encoder),
+        levels=[LevelConfig(**copy.deepcopy(kind)) for kind in kinds],
+        joint=JointConfig(**row.joint),
     )
     # A preset mirrors images only where the data set's mirror images are as real.
-    config.encoder.flip = config.encoder.flip and bool(DATASETS[dataset].flips)
+    for settings in (config, config.encoder):
+        settings.flip = settings.flip and bool(DATASETS[dataset].flips)
     return with_overrides(config, overrides, epochs)
 
 
@@ -144,6 +143,23 @@ PRESETS = {
         joint=dict(epochs=0),
         batch_size=100),
     "svhn": Preset(
+        encoder=dict(channels=[64, 128], dropout=0.5, shift=2, subtract_mean=True, epochs=15),
+        image=dict(z_dim=16, noise_units=[128], condition_norm=True, g_family="pyramid",
+                   g_channels=[256, 128, 96], g_modulation=32, d_family="halved",
+                   d_channels=[64, 128, 128, 256, 256], d_spectral=True, d_projection=["labels"],
+                   q_prior_init=True, adversarial="hinge", loss_units="variance",
+                   lambda_cond=0.5, lambda_ent=0.83, epochs=25, learning_rate=0.0002,
+                   decay_from=0.5, beta_1=0.0, ema=0.999),
+        map=dict(z_dim=32, noise_units=[128], g_channels=[256, 128], d_family="strided",
+                 d_channels=[192, 192], d_kernel=3, d_spectral=True, d_projection=["labels"],
+                 adversarial="hinge", loss_units="variance", lambda_ent=0.83, epochs=15,
+                 learning_rate=0.0002, decay_from=0.5, beta_1=0.0, ema=0.999),
+        vector=dict(d_units=[512, 512], d_spectral=True, d_projection=["labels"],
+                    adversarial="hinge", loss_units="variance", lambda_ent=0.83, epochs=15,
+                    learning_rate=0.0002, decay_from=0.5, beta_1=0.0, ema=0.999),
+        joint=dict(epochs=5, learning_rate=0.0001, decay_from=0.0, beta_1=0.0),
+        batch_size=64),
+    "svhn-release": Preset(
         encoder=dict(channels=[64, 128], dropout=0.5, subtract_mean=True),
         image=dict(z_dim=16, noise_units=[128, 128], g_channels=[256, 256, 128, 128],
                    d_family="allconv", d_channels=[96, 96, 192, 192, 192, 192], d_batch_norm=True,
@@ -174,6 +190,25 @@ PRESETS = {
         joint=dict(adaptive_steps=True, learning_rate=0.0004),
         batch_size=100),
     "cifar10": Preset(
+        encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
+                     epochs=30),
+        image=dict(z_dim=16, noise_units=[128], condition_norm=True, g_family="pyramid",
+                   g_channels=[256, 128, 96], g_modulation=32, d_family="halved",
+                   d_channels=[64, 128, 128, 256, 256], d_spectral=True, d_projection=["labels"],
+                   q_prior_init=True, adversarial="hinge", loss_units="variance",
+                   lambda_cond=0.5, lambda_ent=0.83, epochs=90, learning_rate=0.0002,
+                   decay_from=0.5, beta_1=0.0, ema=0.999),
+        map=dict(z_dim=32, noise_units=[128], g_channels=[256, 128], d_family="strided",
+                 d_channels=[192, 192], d_kernel=3, d_spectral=True, d_projection=["labels"],
+                 adversarial="hinge", loss_units="variance", lambda_ent=0.83, epochs=30,
+                 learning_rate=0.0002, decay_from=0.5, beta_1=0.0, ema=0.999),
+        vector=dict(d_units=[512, 512], d_spectral=True, d_projection=["labels"],
+                    adversarial="hinge", loss_units="variance", lambda_ent=0.83, epochs=30,
+                    learning_rate=0.0002, decay_from=0.5, beta_1=0.0, ema=0.999),
+        joint=dict(epochs=15, learning_rate=0.0001, decay_from=0.0, beta_1=0.0),
+        batch_size=64,
+        flip=True),
+    "cifar10-release": Preset(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
                      epochs=30),
         image=dict(z_dim=16, noise_units=[128, 128], g_channels=[256, 256, 128, 128],

@@ -7,9 +7,10 @@ import pathlib
 import shutil
 
 from sgan_tf.checkpoint import Checkpoint, Progress
-from sgan_tf.config import Config, ConfigError, with_epochs
+from sgan_tf.config import Config, with_epochs
 from sgan_tf.errors import UserError
 from sgan_tf.files import PARTIAL, InUse, sole_writer, write_whole
+from sgan_tf.validation import ConfigError
 
 log = logging.getLogger("sgan_tf")
 
@@ -152,7 +153,8 @@ class Run:
     def _why_settled(self, stage, config):
         """Says why a stage's epochs cannot grow any more; None where they can."""
         begun = [name for name in config.sections() if self.progress(name).step]
-        if stage == "encoder" and stage in begun:
+        settings = config.sections()[stage]
+        if stage in begun and (stage == "encoder" or settings.decay_from < 1):
             return "its learning rates follow from its epochs, and it has begun"
         upon = {"encoder": [n for n in begun if n != "encoder"], "joint": []}
         standing = upon.get(stage, [name for name in begun if name == "joint"])

@@ -26,8 +26,8 @@ def small_stack():
     Returns `(config, stack, batch)`, the batch being `([h_0, …, h_{N-1}], labels)`.
     """
 
-    def make(cuts=("fc3",), overrides=(), batch=8, preset="digits"):
-        config = make_config("digits", preset, cuts=cuts, overrides=overrides)
+    def make(cuts=("fc3",), overrides=(), batch=8, preset="digits", precision="float32"):
+        config = make_config("digits", preset, cuts=cuts, overrides=overrides, precision=precision)
         encoder, stack = build(config, (8, 8, 1), DIGITS)
         encoder.trainable = False
         rng = np.random.default_rng(0)

@@ -4,10 +4,11 @@ import json
 import pytest
 from shared import DIGITS
 
-from sgan_tf.config import SCHEMA, Config, ConfigError, with_overrides
+from sgan_tf.config import SCHEMA, Config, with_overrides
 from sgan_tf.datasets import DATASETS
 from sgan_tf.models.build import build
 from sgan_tf.presets import PRESETS, make_config
+from sgan_tf.validation import ConfigError
 
 ALONE = ("mnist-release-independent",)  # presets without a joint stage
 CUTS = [[], ["fc3"], ["pool2", "fc3"]]
@@ -49,6 +50,7 @@ def test_the_release_on_mnist_is_its_two_scripts():
 def test_overrides_are_typed_and_leave_the_presets_alone():
     config = make_config(
         "svhn",
+        preset="svhn-release",
         overrides=[
             "levels.0.lambda_ent=0",
             "levels.1.d_units=[32, 64]",
@@ -60,7 +62,7 @@ def test_overrides_are_typed_and_leave_the_presets_alone():
     level0, level1 = config.levels
     assert (level0.lambda_ent, level1.d_units, level1.regularizers) == (0.0, [32, 64], {"r1": 0.5})
     assert (config.encoder.learning_rate, config.encoder.flip) == (0.01, True)
-    fresh = make_config("svhn")
+    fresh = make_config("svhn", "svhn-release")
     assert fresh.levels[0].lambda_ent == 10.0
     assert sorted(line.split(":")[0] for line in fresh.differences(config)) == [
         "encoder.flip",
@@ -135,6 +137,7 @@ def test_bad_settings_are_named(override, message):
     [
         ("levels.0.adversarial=wgan", "levels.0.adversarial: wgan is not one of binary, class_l"),
         ("levels.1.regularizers.r9=1", "levels.1.regularizers: r9 is not one of r1"),
+        ("levels.0.cond_augment=[blur]", "levels.0.cond_augment: blur is not one of translation"),
         ("levels.0.augment=[blur]", "levels.0.augment: blur is not one of translation"),
     ],
 )
@@ -149,13 +152,14 @@ def test_every_data_set_has_a_default_preset():
 
 
 def test_text_of_other_versions():
-    config = make_config("svhn")
+    config = make_config("svhn", "svhn-release")
     tree = json.loads(config.to_json())
     assert tree["schema"] == SCHEMA
     old = {name: value for name, value in tree.items() if name != "schema"}
     for level in old["levels"]:  # version 0.1.0 had none of these
-        for name in ("g_kernel", "regularizers", "augment"):
+        for name in ("g_kernel", "regularizers", "augment", "ema", "d_spectral", "loss_units"):
             del level[name]
+    del old["precision"], old["flip"]
     del old["joint"]["adaptive_watch"]
     assert Config.from_json(json.dumps(old)) == with_overrides(
         config, ["joint.adaptive_watch=least"]

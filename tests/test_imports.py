@@ -21,11 +21,12 @@ ROOMS = (
     ("models",),
     ("presets",),
     ("config",),
+    ("validation",),
     ("datasets",),
     ("batches",),
     ("folders",),
     ("decoding", "image_cache"),
-    ("files", "images", "spread"),
+    ("files", "hardware", "images", "spread"),
     ("errors",),
 )
 ROW = {room: row for row, rooms in enumerate(ROOMS) for room in rooms}

@@ -63,8 +63,9 @@ def define_flags(dataset: str | None) -> None:
 
 
 def overrides() -> list[str]:
-    """Returns the setting that --flip stands for, as --set would give it."""
-    return [] if FLAGS.flip is None else [f"encoder.flip={str(FLAGS.flip).lower()}"]
+    """Returns the settings that --flip stands for, as --set would give them."""
+    names = [] if FLAGS.flip is None else ["encoder.flip", "flip"]
+    return [f"{name}={str(FLAGS.flip).lower()}" for name in names]
 
 
 def check_flags(dataset: str) -> None:

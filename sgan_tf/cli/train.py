@@ -9,16 +9,19 @@
 On several machines, run it on each with TF_CONFIG set and a --run_dir that they share.
 """
 
+import dataclasses
 import pathlib
 
 from absl import flags
 
 from sgan_tf.batches import steps_per_epoch
 from sgan_tf.cli import app, images
-from sgan_tf.config import Config, ConfigError, with_overrides
+from sgan_tf.config import Config, with_overrides
 from sgan_tf.datasets import DATASETS
+from sgan_tf.hardware import best_precision
 from sgan_tf.presets import PRESETS, make_config
 from sgan_tf.training import transfer
+from sgan_tf.validation import PRECISIONS, ConfigError
 
 FLAGS = flags.FLAGS
 SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "seed")  # by --config, in their place
@@ -56,6 +59,13 @@ def define_flags():
         lower_bound=1,
     )
     flags.DEFINE_integer("seed", 0, "of weights, noise and the order of images")
+    flags.DEFINE_enum(
+        "precision",
+        "auto",
+        ["auto", *PRECISIONS],
+        "what convolutions and large matrices compute in; auto: bfloat16 where the hardware does, "
+        "or what the run was begun in",
+    )
     flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu")
     flags.DEFINE_integer("sample_every", 5, "epochs between two sample grids", lower_bound=0)
     flags.DEFINE_float(
@@ -98,11 +108,25 @@ def train():
     from sgan_tf.models.build import check_names
 
     check_names(config)
+    config = dataclasses.replace(config, precision=_precision(config))
     tf.config.experimental.enable_op_determinism()  # bit for bit needs kernels without races
     strategy = strategy or app.strategy(FLAGS.devices, config.batch_size)
     if FLAGS.dry_run:
         return _dry_run(config, dataset, steps)
     return _train(config, dataset, strategy)
+
+
+def _precision(config):
+    """The precision to train in; a run goes on in its own, on whatever machine."""
+    if FLAGS.precision != "auto":
+        return FLAGS.precision
+    from sgan_tf.run import read_config
+
+    if FLAGS.config is not None and not FLAGS["precision"].present:
+        return config.precision
+    if (_run_dir(config) / "config.json").exists() and not FLAGS.overwrite:
+        return read_config(_run_dir(config)).precision
+    return best_precision()
 
 
 def _config():
@@ -182,6 +206,7 @@ def _train(config, dataset, strategy):
     log = app.start_log(run.path / "log.txt" if workers.is_chief else None)
     if FLAGS.encoder_from:
         log.info("encoder: taken over from %s", FLAGS.encoder_from)
+    log.info("convolutions and large matrices are computed in %s", run.config.precision)
     signals = app.stop_signals()
     if workers.is_chief:
         dataset.keep(run.path / images.CACHE)

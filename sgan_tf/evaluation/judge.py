@@ -9,7 +9,7 @@ from sgan_tf.batches import batches, steps_per_epoch
 from sgan_tf.datasets import info
 from sgan_tf.evaluation.protocol import Wrapper, unseen
 from sgan_tf.images import as_float
-from sgan_tf.models.layers import BatchNormalization
+from sgan_tf.models.normalization import BatchNormalization
 
 FEATURES = 128  # length of the feature vector that distances are measured in
 BATCH = 128

@@ -6,6 +6,7 @@ import tensorflow as tf
 from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.layers import SeedGenerator
 from sgan_tf.models.losses import adaptive_generator_steps
+from sgan_tf.models.spectral import spectral_layers
 
 
 class AdversarialModel(TrainedModel):
@@ -18,6 +19,8 @@ class AdversarialModel(TrainedModel):
       `generator_objective(batch, seed, training)`: `(objective, {name: scalar})`
     * `discriminator_variables()`, `generator_variables()`; when the first is empty no discriminator
       is trained
+    * `discriminators()`, whose spectral norms are estimated anew before each of their updates
+    * `averages()`: `[(variable of an averaged generator, variable of the trained one, decay), …]`
     * `watched(numbers)`: the loss that the adaptive schedule follows, out of `[len(reported)]`
 
     Objectives are means over the replica's share of the batch. All noise of training is a function
@@ -75,13 +78,35 @@ class AdversarialModel(TrainedModel):
         variables = self.discriminator_variables()
         if not variables:
             return self._numbers({})
+        for network in self.discriminators():
+            for layer in spectral_layers(network):
+                layer.iterate()
         optimizer = self.discriminator_optimizer
         return self._step(self.discriminator_objective, batch, 0, variables, optimizer)
 
     def generator_step(self, batch):
-        """Updates G once, with new noise; returns the numbers of its objective."""
+        """Updates G once, with new noise, and its average; returns the numbers of its objective."""
         variables, optimizer = self.generator_variables(), self.generator_optimizer
-        return self._step(self.generator_objective, batch, 1, variables, optimizer)
+        numbers = self._step(self.generator_objective, batch, 1, variables, optimizer)
+        self._average(optimizer.iterations)
+        return numbers
+
+    def _average(self, updates):
+        """`average <- d average + (1 - d) weights`, with d at most (1 + t) / (10 + t)."""
+        averages = self.averages()
+        if not averages:
+            return
+        t = tf.cast(updates, tf.float32)
+
+        def assign(average, value, decay):
+            average.assign(average * decay + value * (1 - decay))
+
+        def across_replicas(strategy):
+            for average, trained, most in averages:
+                decay = tf.minimum(most, (1 + t) / (10 + t))
+                strategy.extended.update(average.value, assign, (trained.value, decay))
+
+        tf.distribute.get_replica_context().merge_call(across_replicas)
 
     def _step(self, objective_of, batch, kind, variables, optimizer):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -144,12 +169,50 @@ def adam(name, learning_rate=1e-4, beta_1=0.5):
     return keras.optimizers.Adam(learning_rate, beta_1, beta_2=0.999, epsilon=1e-8, name=name)
 
 
-def optimizer_pair(settings):
-    """Returns the Adams of D and G, `{name: optimizer}`, of a `LevelConfig` or `JointConfig`."""
+def optimizer_pair(settings, steps: int = 0):
+    """Returns the Adams of D and G, `{name: optimizer}`.
+
+    Args:
+        settings: A `LevelConfig` or `JointConfig`.
+        steps: Steps of the stage, over which a learning rate decays; not needed for one that stays.
+    """
+
+    def rate(updates):
+        if settings.decay_from == 1:
+            return settings.learning_rate
+        return ConstantThenLinear(settings.learning_rate, settings.decay_from, updates)
+
+    updates = {"discriminator": steps, "generator": steps * settings.generator_steps}
     return {
-        f"{side}_optimizer": adam(f"{side}_adam", settings.learning_rate, settings.beta_1)
-        for side in ("discriminator", "generator")
+        f"{side}_optimizer": adam(f"{side}_adam", rate(count), settings.beta_1)
+        for side, count in updates.items()
     }
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
+class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that is constant at first and then falls to 0 along a line.
+
+    Args:
+        rate: The constant.
+        start: Share of the updates after which it falls, in [0, 1).
+        updates: Their number; from then on the rate is 0.
+
+    Example:
+
+    >>> [round(float(ConstantThenLinear(1.0, 0.5, 100)(t)), 2) for t in (0, 50, 75, 100)]
+    [1.0, 1.0, 0.5, 0.0]
+    """
+
+    def __init__(self, rate, start, updates):
+        self.rate, self.start, self.updates = rate, start, updates
+
+    def __call__(self, step):
+        left = 1 - keras.ops.cast(step, "float32") / self.updates
+        return self.rate * keras.ops.clip(left / (1 - self.start), 0.0, 1.0)
+
+    def get_config(self):
+        return {"rate": self.rate, "start": self.start, "updates": self.updates}
 
 
 def draw_noise(seed, count, z_dim):

@@ -1,27 +1,93 @@
-"""Differentiable augmentations of what D sees, real and generated alike (Zhao et al., 2020).
+"""Differentiable augmentations of what D or E sees, real and generated alike.
 
-Each is a function of `(images [N, H, W, C], seed [2])` that returns images of the same shape; an
-own one can be handed to `LevelGAN(augment=...)`.
+`translation`, `color` and `cutout` are those of DiffAugment (Zhao et al., 2020); `flip` and `shift`
+leave to an image what a classifier should see in it anyway. Each is a function of
+`(images [N, H, W, C] in [0, 1], seed [2])` that returns images of the same shape; an own one can be
+handed to `LevelGAN(augment=...)`.
 """
 
 import tensorflow as tf
 
-MOST_SHIFT = 0.125  # of the side
+MOST_TRANSLATION = 0.125  # of the side
+MOST_SHIFT = 2  # pixels
+CUTOUT = 0.5  # of the side
 
 
 def translation(images, seed):
     """Moves each image by up to an eighth of its side both ways; black comes in."""
+    return _moved(images, seed, max(1, round(MOST_TRANSLATION * images.shape[1])))
+
+
+def shift(images, seed):
+    """Moves each image by up to two pixels both ways; black comes in."""
+    return _moved(images, seed, MOST_SHIFT)
+
+
+def flip(images, seed):
+    """Mirrors half of the images, left to right."""
+    chosen = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed) < 0.5
+    return tf.where(chosen, images[:, :, ::-1], images)
+
+
+def color(images, seed):
+    """Adds up to 0.5 of brightness, multiplies saturation by 0 to 2 and contrast by 0.5 to 1.5."""
+    shape = [3, tf.shape(images)[0], 1, 1, 1]
+    brightness, saturation, contrast = tf.unstack(tf.random.stateless_uniform(shape, seed))
+    images += brightness - 0.5
+    gray = tf.reduce_mean(images, 3, keepdims=True)
+    images = gray + (images - gray) * 2 * saturation
+    mean = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
+    return mean + (images - mean) * (0.5 + contrast)
+
+
+def cutout(images, seed):
+    """Sets a square of half the side, anywhere and partly outside, to black."""
+    count, size = tf.shape(images)[0], round(CUTOUT * images.shape[1])
+    inside = True
+    for axis in (1, 2):
+        side = images.shape[axis]
+        axis_seed = tf.random.experimental.stateless_fold_in(seed, axis)
+        centre = tf.random.stateless_uniform([count, 1], axis_seed, 0, side + 1, tf.int32)
+        place = tf.range(side)[None] - centre + size // 2
+        inside &= _along(axis, (place >= 0) & (place < size))
+    return tf.where(inside, tf.zeros_like(images), images)
+
+
+def _moved(images, seed, most):
     count = tf.shape(images)[0]
     for axis in (1, 2):
         side = images.shape[axis]
-        most = max(1, round(MOST_SHIFT * side))
         axis_seed = tf.random.experimental.stateless_fold_in(seed, axis)
-        shift = tf.random.stateless_uniform([count, 1], axis_seed, -most, most + 1, tf.int32)
-        source = tf.range(side)[None] + shift
-        inside = tf.cast((source >= 0) & (source < side), images.dtype)
-        moved = tf.gather(images, tf.clip_by_value(source, 0, side - 1), axis=axis, batch_dims=1)
-        images = moved * tf.reshape(inside, [count, *(side if a == axis else 1 for a in (1, 2)), 1])
+        by = tf.random.stateless_uniform([count, 1], axis_seed, -most, most + 1, tf.int32)
+        # Rows are chosen by a product with a matrix of ones and zeros, whose gradient is fast.
+        chosen = tf.one_hot(tf.range(side)[None] + by, side, dtype=images.dtype)
+        rule = "nij,njwc->niwc" if axis == 1 else "nij,nhjc->nhic"
+        images = tf.einsum(rule, chosen, images)
     return images
 
 
-AUGMENTATIONS = {"translation": translation}
+def _along(axis, values):
+    """Values `[N, side]` along an axis of images, `[N, side, 1, 1]` or `[N, 1, side, 1]`."""
+    return values[:, :, None, None] if axis == 1 else values[:, None, :, None]
+
+
+AUGMENTATIONS = {
+    "translation": translation,
+    "shift": shift,
+    "flip": flip,
+    "color": color,
+    "cutout": cutout,
+}
+
+
+def named(names):
+    """Returns one augmentation, of those of `AUGMENTATIONS` in turn; None for no names."""
+    if not names:
+        return None
+
+    def augment(h, seed):
+        for i, name in enumerate(names):
+            h = AUGMENTATIONS[name](h, tf.random.experimental.stateless_fold_in(seed, i))
+        return h
+
+    return augment

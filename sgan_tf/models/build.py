@@ -6,7 +6,9 @@ import random
 import zlib
 from collections.abc import Sequence
 
-from sgan_tf.config import Config, ConfigError
+import keras
+
+from sgan_tf.config import Config
 from sgan_tf.models.augmentations import AUGMENTATIONS
 from sgan_tf.models.discriminators import build_discriminator
 from sgan_tf.models.encoder import Encoder, build_encoder
@@ -15,6 +17,7 @@ from sgan_tf.models.layers import SubtractMean
 from sgan_tf.models.level_gan import LevelGAN
 from sgan_tf.models.losses import ADVERSARIAL, REGULARIZERS
 from sgan_tf.models.stacked_gan import StackedGAN
+from sgan_tf.validation import ConfigError
 
 
 def build(
@@ -42,7 +45,7 @@ def build(
     """
     check_names(config)
     classes = len(class_names)
-    with seeded(stage_seed(config.seed, "encoder")):
+    with seeded(stage_seed(config.seed, "encoder")), computing_in(config.precision):
         encoder = build_encoder(
             config.encoder, image_shape, classes, config.cuts, mean, name="encoder"
         )
@@ -60,13 +63,14 @@ def _level(config, encoder, i, mean, joint):
     top, bottom = i == len(encoder.stages) - 1, i == 0
     center = config.encoder.subtract_mean and bottom
     seed = stage_seed(config.seed, name)
-    with seeded(seed):
+    with seeded(seed), computing_in(config.precision):
         generator = build_generator(
             settings, encoder.stages[i], encoder.shapes[i + 1], image=bottom, name=f"g{i}"
         )
         discriminator = build_discriminator(
             settings,
             encoder.shapes[i],
+            encoder.shapes[i + 1],
             encoder.num_classes,
             (lambda: SubtractMean(mean, name="center")) if center else None,
             name=f"d{i}",
@@ -90,6 +94,7 @@ def check_names(config: Config):
             "adversarial": ([level.adversarial], ADVERSARIAL),
             "regularizers": (level.regularizers, REGULARIZERS),
             "augment": (level.augment, AUGMENTATIONS),
+            "cond_augment": (level.cond_augment, AUGMENTATIONS),
         }
         for key, (names, table) in named.items():
             unknown = [name for name in names if name not in table]
@@ -102,6 +107,17 @@ def check_names(config: Config):
 def stage_seed(seed: int, name: str) -> int:
     """Returns a stage's own seed, a positive int32: stages share no noise and no order."""
     return zlib.crc32(f"{seed}/{name}".encode()) >> 1
+
+
+@contextlib.contextmanager
+def computing_in(precision: str):
+    """Layers that are made meanwhile compute in `precision`; weights are float32 always."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy({"bfloat16": "mixed_bfloat16"}.get(precision, precision))
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 @contextlib.contextmanager

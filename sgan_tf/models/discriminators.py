@@ -4,10 +4,13 @@ import keras
 from keras import layers
 
 from sgan_tf.config import LevelConfig
-from sgan_tf.models.layers import BatchNormalization, Dropout, GaussianNoise
+from sgan_tf.models.layers import Dropout, GaussianNoise, Rearrange
 from sgan_tf.models.losses import ADVERSARIAL
+from sgan_tf.models.normalization import BatchNormalization
+from sgan_tf.models.spectral import Projection, Spectral, SumPlaces
 
 LEAKY_SLOPE = 0.2  # after convolutions
+HALVED_SLOPE = 0.1  # the same, in a halved D
 PRIOR_STDDEV = 0.005  # of the weights of a Q head that starts at the prior
 
 
@@ -21,6 +24,12 @@ class Discriminator(keras.Model):
         trunk: Keras model: h_i -> shared features.
         logits: Keras model: shared features -> D_i's logits, `[N, 1]` or one a class.
         posterior: Keras model: shared features -> Q_i's mean of z_i.
+        projection: A `Projection` of the shared features on labels, on h_{i+1} or on both, which is
+            added to D_i's logits; None for none.
+
+    Attributes:
+        separate_rows: No row's output depends on the rows beside it, so that real and generated
+            rows may share a batch.
 
     Example:
 
@@ -30,46 +39,74 @@ class Discriminator(keras.Model):
     [TensorShape([2, 1]), TensorShape([2, 4])]
     """
 
-    def __init__(self, trunk: keras.Model, logits: keras.Model, posterior: keras.Model, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        trunk: keras.Model,
+        logits: keras.Model,
+        posterior: keras.Model,
+        projection: Projection | None = None,
+        **kwargs,
+    ):
+        super().__init__(**{"dtype": "float32", **kwargs})  # its parts cast for themselves
         self.trunk, self.logits, self.posterior = trunk, logits, posterior
+        self.projection = projection
+        parts = self._flatten_layers()
+        self.separate_rows = not any(isinstance(x, layers.BatchNormalization) for x in parts)
         self.built = True
 
-    def call(self, h, training=False):
-        """Returns `(logits, z_estimate)` for `h` `[N, ...]`."""
+    def call(self, h, labels=None, condition=None, training=False):
+        """Returns `(logits, z_estimate)` for `h` `[N, ...]`, real or generated for a condition."""
         shared = self.trunk(h, training=training)
-        return self.logits(shared), self.posterior(shared)
+        logits = self.logits(shared)
+        if self.projection is not None:
+            logits += self.projection(shared, labels, condition)
+        return logits, self.posterior(shared)
 
     def estimate_noise(self, h):
         """Returns Q_i's estimate alone; a sampler that needs no more holds no more."""
         return self.posterior(self.trunk(h, training=False))
 
     def get_config(self):
-        parts = {name: getattr(self, name) for name in ("trunk", "logits", "posterior")}
+        parts = {name: getattr(self, name) for name in _PARTS}
         serialized = {n: keras.saving.serialize_keras_object(p) for n, p in parts.items()}
         return {**super().get_config(), **serialized}
 
     @classmethod
     def from_config(cls, config):
-        for name in ("trunk", "logits", "posterior"):
+        for name in _PARTS:
             config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
 
 
+_PARTS = ("trunk", "logits", "posterior", "projection")
+
+
 def build_discriminator(
-    config: LevelConfig, target_shape, num_classes: int, mean=None, name="discriminator"
+    config: LevelConfig,
+    target_shape,
+    condition_shape,
+    num_classes: int,
+    mean=None,
+    name="discriminator",
 ) -> Discriminator:
     """Makes D_i and Q_i of a configuration.
 
     Args:
         config: A `LevelConfig`.
         target_shape: Shape of h_i: `(D,)` or `(H, W, C)`.
+        condition_shape: Shape of h_{i+1}, `(K,)` at the top.
         num_classes: K, the number of D's logits where the adversarial form has one a class.
         mean: A function that makes the layer which subtracts the mean image, or None.
         name: Of the model.
     """
-    families = {"dense": _dense_trunk, "strided": _strided_trunk, "allconv": _allconv_trunk}
-    before = [*([mean()] if mean else []), *_noise(config.input_noise, "input_noise")]
+    families = {
+        "dense": _dense_trunk,
+        "strided": _strided_trunk,
+        "allconv": _allconv_trunk,
+        "halved": _halved_trunk,
+    }
+    centered = mean is not None and config.d_family != "halved"  # which moves [0, 1] itself
+    before = [*([mean()] if centered else []), *_noise(config.input_noise, "input_noise")]
     parts = families[config.d_family](config)
     trunk = keras.Sequential([keras.Input(target_shape), *before, *parts], name="trunk")
     shape = trunk.output_shape[1:]
@@ -79,15 +116,22 @@ def build_discriminator(
         return keras.Sequential([keras.Input(shape), *reduce, dense], name=name)
 
     # As in the release, the all-convolutional D averages over places, while Q sees each of them.
-    pooled = config.d_family == "allconv"
-    reduce = layers.GlobalAveragePooling2D() if pooled else layers.Flatten()
+    reduce = {"allconv": layers.GlobalAveragePooling2D, "halved": SumPlaces}
+    reduce = reduce.get(config.d_family, layers.Flatten)()
     initializer = {"normal": _normal, "glorot_uniform": keras.initializers.GlorotUniform}
     initializer = initializer[config.head_init]
     num_logits = num_classes if ADVERSARIAL[config.adversarial].class_logits else 1
-    last = layers.Dense(num_logits, kernel_initializer=initializer(), name="dense")
+    settings = {"name": "dense", "dtype": "float32"}
+    last = layers.Dense(num_logits, kernel_initializer=initializer(), **settings)
+    last = Spectral(num_logits, compute="float32", name="dense") if config.d_spectral else last
     logits = head(last, reduce, "logits")
     posterior = head(_posterior_layer(config, initializer), layers.Flatten(), "posterior")
-    return Discriminator(trunk, logits, posterior, name=name)
+    projection = None
+    if config.d_projection:
+        classes = num_classes if "labels" in config.d_projection else None
+        projection = Projection(classes, "condition" in config.d_projection, name="projection")
+        projection.build((None, *shape), (None,), (None, *condition_shape))
+    return Discriminator(trunk, logits, posterior, projection, name=name)
 
 
 def _posterior_layer(config, initializer):
@@ -102,14 +146,15 @@ def _posterior_layer(config, initializer):
             "kernel_initializer": _normal(PRIOR_STDDEV),
             "bias_initializer": keras.initializers.Constant(mean),
         }
-    return layers.Dense(config.z_dim, activation=config.q_activation, name="dense", **start)
+    settings = {"activation": config.q_activation, "name": "dense", "dtype": "float32"}
+    return layers.Dense(config.z_dim, **settings, **start)
 
 
 def _dense_trunk(config):
     parts = []
     for i, units in enumerate(config.d_units):
         parts += _noise(config.hidden_noise, f"noise{i}") if i else []
-        parts.append(layers.Dense(units, kernel_initializer=_normal(), name=f"dense{i}"))
+        parts.append(_dense(config, units, f"dense{i}"))
         parts += _activated(config.d_batch_norm and i > 0, config.d_dense_slope, f"dense{i}")
     return parts + _noise(config.hidden_noise, "head_noise")
 
@@ -117,11 +162,11 @@ def _dense_trunk(config):
 def _strided_trunk(config):
     parts = []
     for i, channels in enumerate(config.d_channels):
-        parts.append(_convolution(channels, config.d_kernel, 2, "same", f"conv{i}"))
+        parts.append(_convolution(config, channels, config.d_kernel, 2, "same", f"conv{i}"))
         parts += _activated(config.d_batch_norm and i > 0, LEAKY_SLOPE, f"conv{i}")
     parts += [layers.Flatten(name="flatten")] if config.d_units else []
     for i, units in enumerate(config.d_units):
-        parts.append(layers.Dense(units, kernel_initializer=_normal(), name=f"dense{i}"))
+        parts.append(_dense(config, units, f"dense{i}"))
         parts += _activated(config.d_batch_norm, config.d_dense_slope, f"dense{i}")
     return parts
 
@@ -139,13 +184,38 @@ def _allconv_trunk(config):
     parts = []
     for i, (channels, row) in enumerate(zip(config.d_channels, rows)):
         kernel, stride, padding, norm, drop = row
-        parts.append(_convolution(channels, kernel, stride, padding, f"conv{i}"))
+        parts.append(_convolution(config, channels, kernel, stride, padding, f"conv{i}"))
         parts += _activated(config.d_batch_norm and norm, LEAKY_SLOPE, f"conv{i}")
         parts += [Dropout(config.dropout, name=f"dropout{i}")] if drop and config.dropout else []
     return parts
 
 
-def _convolution(channels, kernel, stride, padding, name):
+def _halved_trunk(config):
+    """Convolutions of 3 x 3, and of 4 x 4 and stride 2, in turn, from half the side down.
+
+    Two by two pixels become channels first, as few channels at full side cost most for what they
+    do.
+    """
+    parts = [
+        layers.Rescaling(2.0, -1.0, name="signed", dtype="float32"),
+        Rearrange(2, "channels", name="half", dtype="float32"),
+    ]
+    for i, channels in enumerate(config.d_channels):
+        kernel, stride = (4, 2) if i % 2 else (3, 1)
+        parts.append(_convolution(config, channels, kernel, stride, "same", f"conv{i}"))
+        parts += _activated(config.d_batch_norm and i > 0, HALVED_SLOPE, f"conv{i}")
+    return parts
+
+
+def _dense(config, units, name):
+    if config.d_spectral:
+        return Spectral(units, name=name)
+    return layers.Dense(units, kernel_initializer=_normal(), name=name)
+
+
+def _convolution(config, channels, kernel, stride, padding, name):
+    if config.d_spectral:
+        return Spectral(channels, kernel, stride, padding, name=name)
     return layers.Conv2D(
         channels,
         kernel,

@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from sgan_tf.config import ENCODER_LAYERS, EncoderConfig, check_image_size
+from sgan_tf.config import EncoderConfig
 from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.layers import Dropout, SubtractMean, unit_images
 from sgan_tf.models.losses import label_loss
+from sgan_tf.validation import ENCODER_LAYERS, check_image_size
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
@@ -42,7 +43,7 @@ class Encoder(TrainedModel):
     """
 
     def __init__(self, stages: Sequence[keras.Model], **kwargs):
-        super().__init__(["accuracy", "loss"], **kwargs)
+        super().__init__(["accuracy", "loss"], **{"dtype": "float32", **kwargs})
         self.stages = list(stages)
         self.shapes = [tuple(self.stages[0].input_shape[1:])]
         for i, stage in enumerate(self.stages):
@@ -127,6 +128,8 @@ def build_encoder(
     shape, stages = tuple(image_shape), []
     for i, (start, end) in enumerate(zip(ends[:-1], ends[1:])):
         parts = [layer for group in groups[start:end] for layer in group]
+        if parts[-1].compute_dtype != "float32":
+            parts.append(layers.Activation("linear", dtype="float32", name=f"h{i + 1}"))
         stages.append(keras.Sequential([keras.Input(shape), *parts], name=f"e{i}"))
         shape = tuple(stages[-1].output_shape[1:])
     return Encoder(stages, **kwargs)
@@ -146,22 +149,22 @@ def _layers_by_name(c, num_classes, mean):
         )
 
     def dense(name, units, **settings):
-        return layers.Dense(units, name=name, **settings)
+        return layers.Dense(units, name=name, dtype="float32", **settings)
 
     return [
         [
-            *([SubtractMean(mean, name="center")] if c.subtract_mean else []),
+            *([SubtractMean(mean, name="center", dtype="float32")] if c.subtract_mean else []),
             convolution("conv1", c.channels[0]),
         ],
         [layers.MaxPooling2D(2, name="pool1")],
         [convolution("conv2", c.channels[1])],
         [layers.MaxPooling2D(2, name="pool2")],
         [
-            layers.Flatten(name="flatten"),
+            layers.Flatten(name="flatten", dtype="float32"),
             dense("fc3", c.units, activation="relu", kernel_initializer="he_normal"),
         ],
         [
-            *([Dropout(c.dropout, name="dropout")] if c.dropout else []),
+            *([Dropout(c.dropout, name="dropout", dtype="float32")] if c.dropout else []),
             dense("fc4", num_classes),
         ],
     ]

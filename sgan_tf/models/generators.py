@@ -4,7 +4,8 @@ import keras
 from keras import layers
 
 from sgan_tf.config import LevelConfig
-from sgan_tf.models.layers import BatchNormalization
+from sgan_tf.models.layers import Rearrange
+from sgan_tf.models.normalization import BatchNormalization, Modulated
 
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
 
@@ -14,9 +15,14 @@ def build_generator(
 ) -> keras.Model:
     """Makes G_i: `[condition [N, ...], z [N, z_dim]] -> h_i`.
 
-    A vector comes from dense layers. A map comes from the mirror image of the stage's layers: a
-    transposed convolution for each convolution, with its kernel, stride and padding, and one of the
-    pooling's stride for each pooling.
+    A vector comes from dense layers. A map comes from one of two families:
+
+    * `mirror`: the mirror image of the stage's layers, a transposed convolution for each
+      convolution, with its kernel, stride and padding, and one of the pooling's stride for each
+      pooling
+    * `pyramid`: from a small map up to half the side by transposed convolutions of 4 x 4 and
+      stride 2, which overlap evenly; the last doubling moves channels into space, so that no layer
+      works on maps of full side
 
     Args:
         config: A `LevelConfig`.
@@ -33,27 +39,53 @@ def build_generator(
     noise = z
     for i, units in enumerate(config.noise_units):
         noise = _dense(noise, units, f"noise{i}")
-    output_activation = "sigmoid" if image else "relu"
-    make = _vector if len(stage.input_shape) == 2 else _map
-    output = make(config, stage, condition, noise, output_activation)
-    return keras.Model([condition, z], output, name=name)
+    families = {"mirror": _mirror, "pyramid": _pyramid}
+    make = _vector if len(stage.input_shape) == 2 else families[config.g_family]
+    x = make(config, stage, condition, noise)
+    output = layers.Activation("sigmoid" if image else "relu", name="activation", dtype="float32")
+    return keras.Model([condition, z], output(x), name=name)
 
 
-def _vector(config, stage, condition, noise, activation):
-    x = layers.Concatenate(name="joined")([noise, _hidden_condition(condition, config)])
+def _vector(config, stage, condition, noise):
+    x = _joined(config, condition, noise)
+    embedding = _embedding(config, x)
     for i, units in enumerate(config.g_units):
-        x = _dense(x, units, f"hidden{i}")
-    return layers.Dense(
-        stage.input_shape[-1], activation=activation, kernel_initializer=_normal(), name="output"
-    )(x)
+        x = _dense(x, units, f"hidden{i}", embedding)
+    return layers.Dense(stage.input_shape[-1], kernel_initializer=_normal(), name="output")(x)
 
 
-def _map(config, stage, condition, noise, activation):
+def _pyramid(config, stage, condition, noise):
+    side, _, depth = stage.input_shape[1:]
+    half, channels = side // 2, config.g_channels
+    # As many doublings as there are widths, and as the side allows from 3 x 3 on.
+    doublings = max(
+        n for n in range(len(channels)) if n == 0 or (half % 2**n == 0 and half >= 3 * 2**n)
+    )
+    flat = layers.Flatten(name="flat")(condition)
+    x, embedding = _base(config, flat, noise, half // 2**doublings, channels[0])
+    x = _activated(x, "base", embedding)
+    for i, width in enumerate(channels[1 : doublings + 1]):
+        x = layers.Conv2DTranspose(
+            width,
+            4,
+            strides=2,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=_normal(),
+            name=f"up{i}",
+        )(x)
+        x = _activated(x, f"up{i}", embedding)
+    x = layers.Conv2D(4 * depth, 3, padding="same", kernel_initializer=_normal(), name="output")(x)
+    return Rearrange(2, "space", name="full", dtype="float32")(x)
+
+
+def _mirror(config, stage, condition, noise):
     undo = _mirrored(stage, config.g_kernel)
     side = undo[0]["side"]
     # The last width serves any further layer.
     channels = config.g_channels + config.g_channels[-1:] * len(undo)
-    x = _activated(_base(config, condition, noise, side, channels[0]), "base")
+    x, embedding = _base(config, condition, noise, side, channels[0])
+    x = _activated(x, "base", embedding)
     for i, settings in enumerate(undo):
         last = i == len(undo) - 1
         x = layers.Conv2DTranspose(
@@ -65,17 +97,17 @@ def _map(config, stage, condition, noise, activation):
             kernel_initializer=_normal(),
             name="output" if last else f"up{i}",
         )(x)
-        x = x if last else _activated(x, f"up{i}")
-    return layers.Activation(activation, name="activation")(x)
+        x = x if last else _activated(x, f"up{i}", embedding)
+    return x
 
 
 def _base(config, condition, noise, side, channels):
-    """The smallest map, of `side` x `side`, out of the condition and the noise."""
+    """The smallest map, of `side` x `side`, out of condition and noise; and their embedding."""
     if len(condition.shape) == 4:
-        noise = layers.Reshape((1, 1, -1), name="point")(noise)
-        noise = layers.UpSampling2D(side, name="spread")(noise)
-        x = layers.Concatenate(name="joined")([noise, condition])
-        return layers.Conv2D(
+        point = layers.Reshape((1, 1, -1), name="point")(noise)
+        point = layers.UpSampling2D(side, name="spread")(point)
+        x = layers.Concatenate(name="joined")([point, condition])
+        x = layers.Conv2D(
             channels,
             3,
             padding="same",
@@ -83,10 +115,28 @@ def _base(config, condition, noise, side, channels):
             kernel_initializer=_normal(),
             name="base",
         )(x)
-    x = layers.Concatenate(name="joined")([noise, _hidden_condition(condition, config)])
+        return x, _embedding(config, noise)
+    joined = _joined(config, condition, noise)
     units = channels * side * side
-    x = layers.Dense(units, use_bias=False, kernel_initializer=_normal(), name="base")(x)
-    return layers.Reshape((side, side, channels), name="map")(x)
+    x = layers.Dense(units, use_bias=False, kernel_initializer=_normal(), name="base")(joined)
+    x = layers.Reshape((side, side, channels), name="map")(x)
+    return x, _embedding(config, joined)
+
+
+def _joined(config, condition, noise):
+    if config.condition_norm:
+        normalize = BatchNormalization(center=False, scale=False, name="condition_norm")
+        condition = normalize(condition)
+    for i, units in enumerate(config.condition_units):
+        condition = _dense(condition, units, f"condition{i}")
+    return layers.Concatenate(name="joined")([noise, condition])
+
+
+def _embedding(config, joined):
+    """What modulates the normalisations; None where their scales are learned weights."""
+    if not config.g_modulation:
+        return None
+    return layers.Dense(config.g_modulation, activation="relu", name="embedding")(joined)
 
 
 def _mirrored(stage, pooling_kernel):
@@ -109,20 +159,17 @@ def _mirrored(stage, pooling_kernel):
     return undo or [{"kernel_size": 3, "strides": 1, "padding": "same", "side": side}]
 
 
-def _hidden_condition(condition, config):
-    x = condition
-    for i, units in enumerate(config.condition_units):
-        x = _dense(x, units, f"condition{i}")
-    return x
-
-
-def _dense(x, units, name):
+def _dense(x, units, name, embedding=None):
     dense = layers.Dense(units, use_bias=False, kernel_initializer=_normal(), name=name)
-    return _activated(dense(x), name)
+    return _activated(dense(x), name, embedding)
 
 
-def _activated(x, name):
-    return layers.ReLU(name=f"{name}_relu")(BatchNormalization(name=f"{name}_bn")(x))
+def _activated(x, name, embedding=None):
+    if embedding is None:
+        x = BatchNormalization(name=f"{name}_bn")(x)
+    else:
+        x = Modulated(name=f"{name}_bn")(x, embedding)
+    return layers.ReLU(name=f"{name}_relu")(x)
 
 
 def _normal():

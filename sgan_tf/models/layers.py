@@ -3,8 +3,11 @@
 import keras
 from keras import ops
 
+# For a layer that casts for itself: its weights stay float32, and its inputs are not cast.
+AS_THEY_COME = {"dtype": "float32", "autocast": False}
 
-def _replica_context():
+
+def replica_context():
     """TensorFlow's replica context; None outside `strategy.run` and on other backends."""
     if keras.backend.backend() != "tensorflow":
         return None
@@ -23,7 +26,7 @@ class SeedGenerator(keras.random.SeedGenerator):
 
     def next(self, ordered=True):
         seed = super().next(ordered)
-        context = _replica_context()
+        context = replica_context()
         if context is None or context.num_replicas_in_sync == 1:
             return seed
         shift = ops.cast(context.replica_id_in_sync_group, seed.dtype) * ops.cast(
@@ -49,7 +52,7 @@ class GaussianNoise(keras.layers.Layer):
         if not training:
             return inputs
         return inputs + keras.random.normal(
-            ops.shape(inputs), stddev=self.stddev, seed=self.seed_generator
+            ops.shape(inputs), stddev=self.stddev, dtype=inputs.dtype, seed=self.seed_generator
         )
 
     def get_config(self):
@@ -105,67 +108,41 @@ class SubtractMean(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
-class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation over the last axis, of the global batch on several replicas.
-
-    On one TensorFlow device training runs the fused kernel, several times faster on CPUs than the
-    composition that Keras uses; both give the same values, the (biased) moving variance included.
+class Rearrange(keras.layers.Layer):
+    """Moves squares of `block` x `block` pixels into channels, or channels into squares.
 
     Args:
-        momentum, epsilon: As in Keras; the defaults are the reference networks' (0.9 and 1e-6).
+        block: Side of the squares.
+        into: `"channels"` (space to depth) or `"space"` (depth to space).
     """
 
-    def __init__(self, momentum=0.9, epsilon=1e-6, **kwargs):
-        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+    def __init__(self, block, into, **kwargs):
+        super().__init__(**kwargs)
+        self.block, self.into = block, into
 
-    def call(self, inputs, training=None, mask=None):
-        context = _replica_context()
-        if (
-            not (training and self.trainable)
-            or mask is not None
-            or context is None
-            or inputs.dtype != "float32"
-        ):
-            return super().call(inputs, training=training, mask=mask)
-        gamma, beta = ops.convert_to_tensor(self.gamma), ops.convert_to_tensor(self.beta)
-        normalize = self._fused if context.num_replicas_in_sync == 1 else self._synchronized
-        outputs, mean, variance = normalize(inputs, gamma, beta, context)
-        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + batch * (1 - self.momentum))
-        return outputs
+    def call(self, x):
+        b, (height, width, channels) = self.block, x.shape[1:]
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
 
-    def _fused(self, inputs, gamma, beta, context):
-        import tensorflow as tf
+            moved = tf.nn.space_to_depth if self.into == "channels" else tf.nn.depth_to_space
+            return moved(x, b)
+        if self.into == "channels":
+            x = ops.reshape(x, (-1, height // b, b, width // b, b, channels))
+            x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+            return ops.reshape(x, (-1, height // b, width // b, channels * b * b))
+        x = ops.reshape(x, (-1, height, width, b, b, channels // b**2))
+        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+        return ops.reshape(x, (-1, height * b, width * b, channels // b**2))
 
-        channels = inputs.shape[-1]
-        images = inputs if len(inputs.shape) == 4 else tf.reshape(inputs, [-1, 1, 1, channels])
-        empty = tf.zeros([0])
-        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=images,
-            scale=gamma,
-            offset=beta,
-            mean=empty,
-            variance=empty,
-            epsilon=self.epsilon,
-            is_training=True,
-        )
-        count = tf.cast(tf.size(images) // channels, tf.float32)
-        variance *= (count - 1) / count  # the kernel reports the unbiased variance
-        return tf.reshape(outputs, tf.shape(inputs)), mean, variance
+    def compute_output_shape(self, shape):
+        b, (count, height, width, channels) = self.block, shape
+        if self.into == "channels":
+            return (count, height // b, width // b, channels * b * b)
+        return (count, height * b, width * b, channels // b**2)
 
-    def _synchronized(self, inputs, gamma, beta, context):
-        import tensorflow as tf
-
-        axes = list(range(len(inputs.shape) - 1))
-        average = tf.distribute.ReduceOp.MEAN  # replicas hold equal shares of the batch
-        # Keras's synchronized variance, E[x^2] - E[x]^2, cancels where activations are small.
-        mean = context.all_reduce(average, tf.reduce_mean(inputs, axes))
-        variance = context.all_reduce(average, tf.reduce_mean(tf.square(inputs - mean), axes))
-        return (
-            tf.nn.batch_normalization(inputs, mean, variance, beta, gamma, self.epsilon),
-            mean,
-            variance,
-        )
+    def get_config(self):
+        return {**super().get_config(), "block": self.block, "into": self.into}
 
 
 def unit_images(images):

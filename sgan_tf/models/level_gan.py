@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from sgan_tf.config import LevelConfig
 from sgan_tf.models.adversarial import AdversarialModel, draw_noise
-from sgan_tf.models.augmentations import AUGMENTATIONS
+from sgan_tf.models.augmentations import named
 from sgan_tf.models.encoder import one_hot
 from sgan_tf.models.layers import unit_images
 from sgan_tf.models.losses import (
@@ -22,6 +23,9 @@ from sgan_tf.models.losses import (
     feature_loss,
     label_loss,
 )
+from sgan_tf.models.normalization import copied, statistics_replaced
+
+NOISE_VARIANCE = 1 / 12  # of z, uniform on [0, 1)
 
 
 class LevelBatch(NamedTuple):
@@ -51,6 +55,8 @@ class LevelGAN(AdversarialModel):
         index: i, 0 at the bottom: it is part of the names of what is measured.
         num_classes: K at the top level, whose condition is a label; None below.
         adversarial: The adversarial form in place of `ADVERSARIAL[config.adversarial]`.
+        condition_variance: Of h_{i+1}, the mean over its entries of their variance; where
+            `config.loss_units` is `variance`, L_cond is divided by it (`adapt` measures it).
         regularizers: `{name: function}` of D beside the table `REGULARIZERS`;
             `config.regularizers` holds the weights of those that are used.
         augment: Function `(h_i, seed [2]) -> h_i` on all that D sees, in place of the named ones in
@@ -59,6 +65,8 @@ class LevelGAN(AdversarialModel):
 
     Attributes:
         is_top: The level is conditioned on labels.
+        sampler: The generator that samples are drawn with: the average of G_i's weights where
+            `config.ema` is set, else G_i.
 
     Raises:
         ValueError: when G_i, D_i and E_i do not fit one another.
@@ -88,6 +96,7 @@ class LevelGAN(AdversarialModel):
         regularizers: Mapping[str, Callable] | None = None,
         augment: Callable | None = None,
         noise_seed: int = 0,
+        condition_variance: float = 1.0,
         **kwargs,
     ):
         config = config or LevelConfig()
@@ -109,7 +118,9 @@ class LevelGAN(AdversarialModel):
         self.is_top = num_classes is not None
         self.adversarial = game
         self.regularizers = {**REGULARIZERS, **(regularizers or {})}
-        self.augment = augment or _named_augmentations(config.augment)
+        self.augment = augment or named(config.augment)
+        self.augment_recovered = named(config.cond_augment)
+        self.condition_variance = condition_variance
         self._own = {
             "adversarial": adversarial,
             "regularizers": dict(regularizers) if regularizers else None,
@@ -118,13 +129,40 @@ class LevelGAN(AdversarialModel):
         accepted = inspect.signature(discriminator.call).parameters
         self._asks_for = [name for name in ("labels", "condition") if name in accepted]
         self._check_shapes()
+        self.average = copied(generator) if config.ema else None
+
+    @property
+    def sampler(self):
+        return self.generator if self.average is None else self.average
+
+    def refresh_average(self, upper, seed):
+        """Measures the averaged generator's batch statistics anew, on one large batch of its own.
+
+        Args:
+            upper: h_{i+1}, or integer labels at the top, `[N, ...]`.
+            seed: Integers `[2]`, of the noise.
+        """
+        if self.average is not None:
+            condition = self.condition(upper)
+            z = tf.random.stateless_uniform([len(upper), self.config.z_dim], seed)
+            with statistics_replaced(self.average):
+                self.average([condition, z], training=True)
+
+    def adapt(self, conditions):
+        """Measures `condition_variance`.
+
+        Args:
+            conditions: h_{i+1} of real images, `[N, ...]`; at the top nothing is measured.
+        """
+        if not self.is_top:
+            self.condition_variance = float(np.var(conditions, axis=0, dtype=np.float64).mean())
 
     def call(self, condition, training=False):
         """Samples h_i: a row for each row of `condition`, h_{i+1} or integer labels at the top."""
         condition = self.condition(condition)
         shape = (ops.shape(condition)[0], self.config.z_dim)
         z = keras.random.uniform(shape, seed=self.seed_generator)
-        return self.generator([condition, z], training=training)
+        return self.sampler([condition, z], training=training)
 
     # The training step: which rows, and the two objectives
 
@@ -137,14 +175,17 @@ class LevelGAN(AdversarialModel):
         return LevelBatch(real, condition, y)
 
     def discriminator_objective(self, batch, seed, training=True):
-        z = self.draw_noise(seed, tf.shape(batch.real)[0])
-        fake = self.generator([batch.condition, z], training=training)
+        fake, z = self._generated(batch, seed, training)
         return self.discriminator_losses(fake, z, batch, seed, training)
 
     def generator_objective(self, batch, seed, training=True):
-        z = self.draw_noise(seed, tf.shape(batch.real)[0])
-        fake = self.generator([batch.condition, z], training=training)
+        fake, z = self._generated(batch, seed, training)
         return self.generator_losses(fake, z, batch, seed, training)
+
+    def _generated(self, batch, seed, training):
+        z = self.draw_noise(seed, tf.shape(batch.real)[0])
+        generator = self.generator if training else self.sampler
+        return generator([batch.condition, z], training=training), z
 
     def discriminator_losses(self, fake, z, batch, seed, training=True):
         """D's and Q's objective: Eq. (4), with Eq. (7) for the head that they share a trunk with.
@@ -166,9 +207,8 @@ class LevelGAN(AdversarialModel):
         if not self.discriminator_variables():
             return objective, report
         fake = tf.stop_gradient(fake)
-        fake_logits, z_estimate = self._discriminate(fake, batch, seed, 0, training)
+        real_logits, fake_logits, z_estimate = self._both(fake, batch, seed, training)
         if c.lambda_adv:
-            real_logits, _ = self._discriminate(batch.real, batch, seed, 1, training)
             loss = report["d_loss"] = self.adversarial.discriminator(real_logits, fake_logits)
             if c.lambda_label and self.adversarial.class_logits:
                 report["label"] = label_loss(real_logits, batch.labels)
@@ -178,7 +218,8 @@ class LevelGAN(AdversarialModel):
                 loss += weight * report[name]
             objective += c.lambda_adv * loss
         if c.lambda_ent:
-            objective += c.posterior_weight * c.lambda_ent * entropy_loss(z_estimate, z)
+            weight = c.posterior_weight * c.lambda_ent / self._units[1]
+            objective += weight * entropy_loss(z_estimate, z)
         return objective, self._named(report)
 
     def generator_losses(self, fake, z, batch, seed, training=True):
@@ -191,16 +232,27 @@ class LevelGAN(AdversarialModel):
         if c.lambda_adv or c.lambda_ent:
             logits, z_estimate = self._discriminate(fake, batch, seed, 2, training)
             if c.lambda_adv:
-                report["adv"] = self.adversarial.generator(logits)
+                real = None
+                if self.adversarial.relative:
+                    real, _ = self._discriminate(batch.real, batch, seed, 3, training)
+                report["adv"] = self.adversarial.generator(logits, real)
             if c.lambda_ent:
                 report["ent"] = entropy_loss(z_estimate, z)
         if c.lambda_cond:
+            if self.augment_recovered is not None:
+                seed = tf.random.experimental.stateless_fold_in(seed, 2000)
+                fake = self.augment_recovered(fake, seed)
             recovered = self.stage(fake, training=False)
             if self.is_top:
                 report["cond"] = label_loss(recovered, batch.labels)
             else:
                 report["cond"] = feature_loss(recovered, batch.condition)
-        weights = {"adv": c.lambda_adv, "cond": c.lambda_cond, "ent": c.lambda_ent}
+        cond_unit, ent_unit = self._units
+        weights = {
+            "adv": c.lambda_adv,
+            "cond": c.lambda_cond / cond_unit,
+            "ent": c.lambda_ent / ent_unit,
+        }
         objective = sum(weights[name] * term for name, term in report.items())
         return objective, self._named(report)
 
@@ -215,11 +267,36 @@ class LevelGAN(AdversarialModel):
         used = self.config.lambda_adv or self.config.lambda_ent
         return self.discriminator.trainable_variables if used else []
 
+    def discriminators(self):
+        return [self.discriminator]
+
+    def averages(self):
+        if self.average is None:
+            return []
+        pairs = zip(self.average.variables, self.generator.variables)
+        return [(a, v, self.config.ema) for a, v in pairs if a.dtype == "float32"]
+
     def networks(self):
+        average = {f"average{self.index}": self.average.variables} if self.average else {}
         return {
             f"generator{self.index}": self.generator.variables,
+            **average,
             f"discriminator{self.index}": self.discriminator.variables,
         }
+
+    def start_from(self, other: "LevelGAN"):
+        """Takes over the weights of a trained level of the same networks, averaged ones if any."""
+        for generator in filter(None, [self.generator, self.average]):
+            generator.set_weights(other.sampler.get_weights())
+        self.discriminator.set_weights(other.discriminator.get_weights())
+        self.condition_variance = other.condition_variance
+
+    @property
+    def _units(self):
+        """What L_cond and L_ent are measured in; the labels' cross-entropy is in nats always."""
+        if self.config.loss_units == "raw":
+            return 1.0, 1.0
+        return 1.0 if self.is_top else self.condition_variance, NOISE_VARIANCE
 
     # Conditions and noise
 
@@ -241,6 +318,21 @@ class LevelGAN(AdversarialModel):
         """Returns `estimate_noise` clipped to [0, 1], where noise lies."""
         return ops.clip(self.estimate_noise(h), 0, 1)
 
+    def _both(self, fake, batch, seed, training):
+        """D's logits on real and on generated h_i, and Q's estimates for the latter."""
+        if not self.config.lambda_adv:
+            return None, *self._discriminate(fake, batch, seed, 0, training)
+        if not getattr(self.discriminator, "separate_rows", False):
+            fake_logits, z_estimate = self._discriminate(fake, batch, seed, 0, training)
+            real_logits, _ = self._discriminate(batch.real, batch, seed, 1, training)
+            return real_logits, fake_logits, z_estimate
+        # One pass over both is faster than two.
+        twice = [None if part is None else tf.concat([part, part], 0) for part in batch]
+        h = tf.concat([fake, batch.real], 0)
+        logits, z_estimate = self._discriminate(h, LevelBatch(*twice), seed, 0, training)
+        fake_logits, real_logits = tf.split(logits, 2)
+        return real_logits, fake_logits, z_estimate[: tf.shape(fake)[0]]
+
     def _discriminate(self, h, batch, seed, view, training):
         if self.augment is not None:
             h = self.augment(h, tf.random.experimental.stateless_fold_in(seed, 1000 + view))
@@ -248,10 +340,20 @@ class LevelGAN(AdversarialModel):
         return self.discriminator(h, training=training, **given)
 
     def _penalty(self, name, fake, batch, seed, training):
+        """A regulariser; of one step in `regularize_every`, drawn by its seed, so many times it."""
+        every = self.config.regularize_every
+
         def discriminate(h):
             return self._discriminate(h, batch, seed, 1, training)[0]
 
-        return self.regularizers[name](discriminate, batch.real, fake)
+        def penalty():
+            return every * self.regularizers[name](discriminate, batch.real, fake)
+
+        if every == 1:
+            return penalty()
+        seed = tf.random.experimental.stateless_fold_in(seed, 3000)
+        due = tf.random.stateless_uniform([], seed) < 1 / every
+        return tf.cond(due, penalty, lambda: 0.0)
 
     def _named(self, report):
         return {f"{name}_{self.index}": value for name, value in report.items()}
@@ -285,6 +387,7 @@ class LevelGAN(AdversarialModel):
             "index": self.index,
             "num_classes": self.num_classes,
             "noise_seed": self.noise_seed,
+            "condition_variance": self.condition_variance,
         }
 
     @classmethod
@@ -297,15 +400,3 @@ class LevelGAN(AdversarialModel):
 
 
 _NETWORKS = ("generator", "discriminator", "stage")
-
-
-def _named_augmentations(names):
-    if not names:
-        return None
-
-    def augment(h, seed):
-        for i, name in enumerate(names):
-            h = AUGMENTATIONS[name](h, tf.random.experimental.stateless_fold_in(seed, i))
-        return h
-
-    return augment

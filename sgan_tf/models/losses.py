@@ -21,6 +21,7 @@ class Adversarial:
     Attributes:
         class_logits: D has K logits, one a class, in place of one; D is then taught the classes of
             real images as well, by `label_loss`.
+        relative: `generator` needs the logits on real h_i too, at the cost of another pass.
 
     Example:
 
@@ -28,13 +29,14 @@ class Adversarial:
     ...     def discriminator(self, real, fake):
     ...         return ops.mean((real - 1) ** 2) + ops.mean(fake**2)
     ...
-    ...     def generator(self, fake):
+    ...     def generator(self, fake, real=None):
     ...         return ops.mean((fake - 1) ** 2)
     >>> float(LeastSquares().generator(ops.zeros((4, 1))))
     1.0
     """
 
     class_logits = False
+    relative = False
 
     def discriminator(self, real, fake):
         """D's adversarial loss; the adaptive number of generator steps follows it.
@@ -48,11 +50,12 @@ class Adversarial:
         """
         raise NotImplementedError
 
-    def generator(self, fake):
+    def generator(self, fake, real=None):
         """L_adv: the generator's adversarial loss.
 
         Args:
             fake: Logits on generated h_i, as in `discriminator`.
+            real: Logits on real h_i where `relative` is set, else None.
 
         Returns:
             Scalar.
@@ -74,7 +77,7 @@ class Binary(Adversarial):
     def discriminator(self, real, fake):
         return 0.5 * (ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake)))
 
-    def generator(self, fake):
+    def generator(self, fake, real=None):
         return ops.mean(ops.softplus(-fake))
 
 
@@ -92,7 +95,7 @@ class ClassLogits(Adversarial):
         real, fake = ops.logsumexp(real, axis=-1), ops.logsumexp(fake, axis=-1)
         return 0.5 * (ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake)))
 
-    def generator(self, fake):
+    def generator(self, fake, real=None):
         return -ops.mean(ops.softplus(ops.logsumexp(fake, axis=-1)))
 
 
@@ -103,11 +106,33 @@ class Hinge(Adversarial):
     def discriminator(self, real, fake):
         return ops.mean(ops.relu(1.0 - real)) + ops.mean(ops.relu(1.0 + fake))
 
-    def generator(self, fake):
+    def generator(self, fake, real=None):
         return -ops.mean(fake)
 
 
-ADVERSARIAL = {"binary": Binary, "class_logits": ClassLogits, "hinge": Hinge}
+@keras.saving.register_keras_serializable("sgan_tf")
+class Relativistic(Adversarial):
+    """The relativistic pairing loss (Jolicoeur-Martineau 2018; Huang et al., R3GAN, 2024).
+
+    D compares row by row: `mean softplus(-(real - fake))`, and G the other way round, which has
+    good gradients where both agree, and no minimum in which modes are dropped. R1 belongs with it.
+    """
+
+    relative = True
+
+    def discriminator(self, real, fake):
+        return ops.mean(ops.softplus(fake - real))
+
+    def generator(self, fake, real=None):
+        return ops.mean(ops.softplus(real - fake))
+
+
+ADVERSARIAL = {
+    "binary": Binary,
+    "class_logits": ClassLogits,
+    "hinge": Hinge,
+    "relativistic": Relativistic,
+}
 
 
 def r1_penalty(discriminate, real, fake):

@@ -136,6 +136,19 @@ class StackedGAN(AdversarialModel):
         losses = [numbers[self.reported.index(name)] for name in names]
         return tf.reduce_min(losses or [1.0])
 
+    def discriminators(self):
+        return [level.discriminator for level in self.levels]
+
+    def averages(self):
+        return [pair for level in self.levels for pair in level.averages()]
+
+    def refresh_average(self, upper, seed):
+        """As in `LevelGAN`, of all levels, on labels `[N]`."""
+        for level in reversed(self.levels):
+            level.refresh_average(upper, seed)
+            noise = level.draw_noise(seed, len(upper))
+            upper = level.sampler([level.condition(upper), noise], training=False)
+
     def generator_variables(self):
         return [v for level in self.levels for v in level.generator_variables()]
 
@@ -163,7 +176,8 @@ class StackedGAN(AdversarialModel):
         top = len(self.levels) - 1 if top is None else top
         outputs = []
         for level in reversed(self.levels[: top + 1]):
-            h = level.generator([condition, noise[level.index]], training=training)
+            generator = level.generator if training else level.sampler
+            h = generator([condition, noise[level.index]], training=training)
             outputs.append((h, condition))
             condition = scale_gradient(h, lower_weight)
         return outputs[::-1]
@@ -240,7 +254,7 @@ class StackedGAN(AdversarialModel):
 
         def generate(condition, *noise):
             for upper, z in zip(reversed(self.levels[level:]), reversed(noise)):
-                condition = upper.generator([condition, z], training=False)
+                condition = upper.sampler([condition, z], training=False)
             return condition
 
         condition = np.asarray(one_hot(self._labels(labels), self.encoder.num_classes))

@@ -5,6 +5,7 @@ import sys
 import time
 
 import keras
+import tensorflow as tf
 from tqdm import tqdm
 
 from sgan_tf.images import image_grid
@@ -180,6 +181,30 @@ class SampleGrid(keras.callbacks.Callback):
             columns = len(images) // len(self.class_names)
             picture = image_grid(images, columns, self.class_names)
             self.run.save_png(f"fakes_{self.stage}_{epoch + 1:04d}.png", picture)
+
+
+class AverageStatistics(keras.callbacks.Callback):
+    """Measures averaged generators' batch statistics anew, before anything samples from them.
+
+    Args:
+        model: A `LevelGAN` or `StackedGAN`.
+        upper: What `model.refresh_average` takes, arrays of some 1,000 rows.
+        seed: Of the noise, which is the same at every epoch.
+    """
+
+    def __init__(self, model, upper, seed):
+        super().__init__()
+        self.averaged, strategy = bool(model.averages()), model.distribute_strategy
+
+        @tf.function
+        def refresh(upper):
+            strategy.run(model.refresh_average, (upper, tf.constant([seed, 1])))
+
+        self._refresh = lambda: refresh(tf.constant(upper))
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.averaged:
+            self._refresh()
 
 
 def _main(numbers):

@@ -79,7 +79,7 @@ def _drawing(level, upper, seed):
     condition = level.condition(tf.constant(upper))
     shape = [len(upper), level.config.z_dim]
     z = tf.random.stateless_uniform(shape, [seed, level.index])
-    generate = tf.function(lambda: level.generator([condition, z], training=False))
+    generate = tf.function(lambda: level.sampler([condition, z], training=False))
 
     def draw():
         h = generate().numpy()

@@ -13,13 +13,14 @@ from sgan_tf.images import image_grid
 from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.base import TrainedModel
 from sgan_tf.models.build import stage_seed
-from sgan_tf.training.callbacks import SampleGrid
+from sgan_tf.training.callbacks import AverageStatistics, SampleGrid
 from sgan_tf.training.monitor import CollapseMonitor
 
 log = logging.getLogger("sgan_tf")
 GRID_COLUMNS = 10
 FEATURE_BATCH = 500
 NEAR_CHANCE = 1.5  # times chance: an encoder below it is warned of
+REFRESH_ROWS = 1000  # of the batch on which averaged generators measure their statistics
 
 
 class Material:
@@ -38,7 +39,7 @@ class Material:
 
     def __init__(self, config, run, dataset, build: Callable):
         self.config, self.run, self.dataset = config, run, dataset
-        self._build, self._real = build, None
+        self._build, self._real, self._mirrored = build, None, None
         self.encoder, self.stack = self.networks()
 
     def networks(self, joint=False):
@@ -55,15 +56,27 @@ class Material:
     def real_features(self):
         """Returns `[h_0, …, h_{N-1}]` of the training images; the encoder is frozen by now."""
         if self._real is None:
-            images = self.dataset.train_images
-            features = tf.function(lambda batch: self.encoder.features(batch)[:-1])
-            parts = [
-                features(tf.constant(images[i : i + FEATURE_BATCH]))
-                for i in range(0, len(images), FEATURE_BATCH)
-            ]
-            levels = [np.concatenate([h.numpy() for h in level]) for level in zip(*parts)]
-            self._real = [images, *levels]
+            self._real = self._features(self.dataset.train_images)
         return self._real
+
+    def mirrored_features(self):
+        """Returns the same of the mirror images; None where levels do not see them."""
+        if self._mirrored is None and self.config.flip:
+            self._mirrored = self._features(self.dataset.train_images[:, :, ::-1])
+        return self._mirrored
+
+    def _features(self, images):
+        features = tf.function(lambda batch: self.encoder.features(batch)[:-1])
+        parts = [
+            features(tf.constant(images[i : i + FEATURE_BATCH]))
+            for i in range(0, len(images), FEATURE_BATCH)
+        ]
+        levels = [np.concatenate([h.numpy() for h in level]) for level in zip(*parts)]
+        return [images, *levels]
+
+    def steps(self, epochs):
+        """Returns the number of steps of so many epochs."""
+        return epochs * steps_per_epoch(len(self.dataset.train_images), self.config.batch_size)
 
 
 class Stage:
@@ -75,11 +88,7 @@ class Stage:
         epochs: How long it is trained.
         needs: Names of the stages that it stands on.
 
-    Attributes:
-        augmentation: Options of `batches` that change the stage's images.
     """
-
-    augmentation: dict = {}
 
     def __init__(self, material: Material, name: str, epochs: int, needs=()):
         self.material, self.name, self.epochs, self.needs = material, name, epochs, tuple(needs)
@@ -91,6 +100,13 @@ class Stage:
     def arrays(self) -> list[np.ndarray]:
         """Returns what it is trained on: the model's inputs, then the labels."""
         raise NotImplementedError
+
+    def augmentation(self) -> dict:
+        """Returns the options of `batches` that change the stage's images."""
+        return {}
+
+    def adapt(self, model):
+        """Tells the model what it has to know of the data before it is trained."""
 
     def callbacks(self, model, sample_every: int) -> list[keras.callbacks.Callback]:
         """Returns what happens at the end of an epoch beside the log and the checkpoint."""
@@ -106,12 +122,10 @@ class EncoderStage(Stage):
     def __init__(self, material):
         settings = material.config.encoder
         super().__init__(material, "encoder", settings.epochs)
-        self.augmentation = {"flip": settings.flip, "shift": settings.shift}
 
     def prepare(self):
         settings, material = self.material.config.encoder, self.material
-        count = len(material.dataset.train_images)
-        steps = self.epochs * steps_per_epoch(count, material.config.batch_size)
+        steps = material.steps(self.epochs)
         schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
         material.encoder.compile(optimizer)
@@ -119,6 +133,10 @@ class EncoderStage(Stage):
 
     def arrays(self):
         return [self.material.dataset.train_images, self.material.dataset.train_labels]
+
+    def augmentation(self):
+        settings = self.material.config.encoder
+        return {"flip": settings.flip, "shift": settings.shift}
 
     def finish(self, model):
         model.trainable = False
@@ -157,15 +175,26 @@ class LevelStage(Stage):
 
     def prepare(self):
         level = self.material.stack.levels[self.index]
-        level.compile(**optimizer_pair(self.material.config.levels[self.index]))
+        settings = self.material.config.levels[self.index]
+        level.compile(**optimizer_pair(settings, self.material.steps(self.epochs)))
         return level
 
     def arrays(self):
-        features = self.material.real_features()[self.index : self.index + 2]
-        return [*features, self.material.dataset.train_labels]
+        return self._rows(self.material.real_features())
+
+    def augmentation(self):
+        mirrored = self.material.mirrored_features()
+        return {"mirrored": self._rows(mirrored)} if mirrored else {}
+
+    def _rows(self, features):
+        return [*features[self.index : self.index + 2], self.material.dataset.train_labels]
+
+    def adapt(self, model):
+        _adapt([model], self.material)
 
     def callbacks(self, model, sample_every):
-        return _watchers(self, [model], model.index, self.material.stack, sample_every)
+        stack = self.material.stack
+        return _watchers(self, model, [model], model.index, stack, sample_every)
 
 
 class JointStage(Stage):
@@ -180,16 +209,23 @@ class JointStage(Stage):
         encoder.set_weights(material.encoder.get_weights())
         encoder.trainable = False
         for level, alone in zip(stack.levels, material.stack.levels):
-            level.generator.set_weights(alone.generator.get_weights())
-            level.discriminator.set_weights(alone.discriminator.get_weights())
-        stack.compile(**optimizer_pair(material.config.joint))
+            level.start_from(alone)
+        stack.compile(**optimizer_pair(material.config.joint, material.steps(self.epochs)))
         return stack
 
     def arrays(self):
         return [*self.material.real_features(), self.material.dataset.train_labels]
 
+    def augmentation(self):
+        mirrored = self.material.mirrored_features()
+        return {"mirrored": [*mirrored, self.material.dataset.train_labels]} if mirrored else {}
+
+    def adapt(self, model):
+        _adapt(model.levels, self.material)
+
     def callbacks(self, model, sample_every):
-        return _watchers(self, model.levels, len(model.levels) - 1, model, sample_every)
+        top = len(model.levels) - 1
+        return _watchers(self, model, model.levels, top, model, sample_every)
 
     def finish(self, model):
         self.material.stack = model
@@ -204,8 +240,14 @@ def plan(material: Material) -> list[Stage]:
     return [EncoderStage(material), *levels, *joint]
 
 
-def _watchers(stage, levels, top, stack, sample_every):
-    """The collapse monitor and the sample grid of a GAN stage whose highest level is `top`."""
+def _adapt(levels, material):
+    for level in levels:
+        if not level.is_top:
+            level.adapt(material.real_features()[level.index + 1])
+
+
+def _watchers(stage, model, levels, top, stack, sample_every):
+    """What looks at a GAN stage's samples, whose highest level is `top`, after every epoch."""
     material, run = stage.material, stage.material.run
     real, labels = material.real_features(), material.dataset.train_labels
     names, seed = material.dataset.class_names, material.config.seed
@@ -227,7 +269,9 @@ def _watchers(stage, levels, top, stack, sample_every):
         # Last, as it says that both are there.
         run.save_png("reals.png", image_grid(images, GRID_COLUMNS, names))
     measured = [line for line in run.read_metrics() if line["stage"] == stage.name]
+    upper = [*real, labels][top + 1][:REFRESH_ROWS]
     return [
+        AverageStatistics(model, upper, seed),
         CollapseMonitor(levels, real, labels, seed + 1, stage.epochs, measured),
         SampleGrid(run, stage.name, stage.epochs, sample_every, draw, names),
     ]

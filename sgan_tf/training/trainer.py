@@ -69,6 +69,7 @@ class Trainer:
             TrainingDiverged: when a loss or a weight is not finite.
         """
         arrays, seed = stage.arrays(), stage.material.seed(stage.name)
+        stage.adapt(model)
         steps = steps_per_epoch(len(arrays[0]), self.batch_size)
         last = steps * stage.epochs
         checkpoint = self.run.checkpoint(stage.name)
@@ -87,7 +88,7 @@ class Trainer:
         ]
         loop = _Loop(self, stage, model, checkpoint, steps, step, totals)
         several = self._compiled(model)
-        data = iter(self._distributed(arrays, seed, step, stage.augmentation))
+        data = iter(self._distributed(arrays, seed, step, stage.augmentation()))
         with contextlib.closing(progress):
             for callback in callbacks:
                 callback.on_train_begin()
@@ -107,8 +108,9 @@ class Trainer:
         """Measures a stage's step, untrained, writing nothing; the first ones are not counted."""
         with self.strategy.scope():
             model = stage.prepare()
+        stage.adapt(model)
         several = self._compiled(model)
-        data = iter(self._distributed(stage.arrays(), 0, 0, stage.augmentation))
+        data = iter(self._distributed(stage.arrays(), 0, 0, stage.augmentation()))
         self._call(several, data, warm_up)
         started = time.perf_counter()
         self._call(several, data, steps)

@@ -6,7 +6,9 @@ import pytest
 from contract import check_layer, check_model
 
 from sgan_tf.models.adversarial import optimizer_pair
-from sgan_tf.models.layers import BatchNormalization, Dropout, GaussianNoise, SubtractMean
+from sgan_tf.models.layers import Dropout, GaussianNoise, Rearrange, SubtractMean
+from sgan_tf.models.normalization import BatchNormalization
+from sgan_tf.models.spectral import Spectral, SumPlaces
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((8, 8, 8, 1), dtype=np.float32)
@@ -14,7 +16,16 @@ LABELS = RNG.integers(0, 10, 8).astype(np.int32)
 
 
 @pytest.mark.parametrize(
-    "layer", [BatchNormalization(), Dropout(0.5), GaussianNoise(0.3), SubtractMean(IMAGES[0])]
+    "layer",
+    [
+        BatchNormalization(),
+        Dropout(0.5),
+        GaussianNoise(0.3),
+        Rearrange(2, "channels"),
+        Spectral(4, 3, 2),
+        SubtractMean(IMAGES[0]),
+        SumPlaces(),
+    ],
 )
 def test_layers(layer):
     layer(IMAGES)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from shared import DIGITS
+from shared import DIGITS, RECIPE
 
 from sgan_tf.cli.app import UsageError, strategy
 from sgan_tf.models.build import build
@@ -17,7 +17,11 @@ PLAIN = [
 ]  # layers' noise is each replica's own
 
 
-def one_step(scope, which, adaptive=False):
+# Augmentations, too, are each replica's own.
+SHARED_RECIPE = [setting for setting in RECIPE if "augment" not in setting]
+
+
+def one_step(scope, which, adaptive=False, recipe=()):
     config = make_config(
         "digits",
         overrides=PLAIN
@@ -25,6 +29,7 @@ def one_step(scope, which, adaptive=False):
             f"levels.0.adaptive_steps={adaptive}",
             f"joint.adaptive_steps={adaptive}",
             "levels.1.adversarial=class_logits",
+            *recipe,
         ],
     )
     with scope.scope():
@@ -47,6 +52,14 @@ def one_step(scope, which, adaptive=False):
     moved = max(np.abs(v.numpy() - a).max() for v, a in zip(variables, before))
     assert moved > 1e-3  # a wrong scale would show
     return [v.numpy() for v in variables], {m.name: float(m.result()) for m in model.metrics}
+
+
+@pytest.mark.parametrize("which", [0, "joint"])
+def test_one_step_of_the_recipe_on_two_devices_equals_one_on_one(which):
+    alone, _ = one_step(tf.distribute.get_strategy(), which, recipe=SHARED_RECIPE)
+    mirrored, _ = one_step(strategy("2", 12), which, recipe=SHARED_RECIPE)
+    for a, b in zip(alone, mirrored, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 @pytest.mark.parametrize(

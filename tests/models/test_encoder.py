@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from shared import DIGITS
 
-from sgan_tf.config import ENCODER_LAYERS, ConfigError, EncoderConfig
+from sgan_tf.config import EncoderConfig
 from sgan_tf.models.build import build
 from sgan_tf.models.encoder import Encoder, build_encoder
 from sgan_tf.presets import make_config
+from sgan_tf.validation import ENCODER_LAYERS, ConfigError
 
 
 def test_stages_compose_to_the_classifier_for_any_cuts():
@@ -84,7 +85,7 @@ def test_the_releases_mnist_networks():
 
 
 def test_the_releases_cifar10_networks():
-    _, stack = build(make_config("cifar10"), (32, 32, 3), DIGITS)
+    _, stack = build(make_config("cifar10", "cifar10-release"), (32, 32, 3), DIGITS)
     shapes = [
         tuple(v.shape)
         for v in stack.levels[0].discriminator.trunk.trainable_variables

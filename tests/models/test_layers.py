@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sgan_tf.models.layers import BatchNormalization, Dropout, GaussianNoise, scale_gradient
+from sgan_tf.models.layers import Dropout, GaussianNoise, scale_gradient
+from sgan_tf.models.normalization import BatchNormalization
 
 
 @pytest.mark.parametrize("shape", [(32, 7), (6, 5, 5, 3)])

@@ -85,3 +85,10 @@ def test_feature_and_entropy_losses_are_mean_squared_errors():
 )
 def test_adaptive_schedule(loss, steps):
     assert int(losses.adaptive_generator_steps(np.float64(loss))) == steps
+
+
+def test_the_relativistic_loss_compares_row_by_row():
+    form = losses.ADVERSARIAL["relativistic"]()
+    d, g = (np.mean(np.log1p(np.exp(sign * (FAKE1 - REAL1)))) for sign in (1, -1))
+    assert number(form.discriminator(REAL1, FAKE1)) == pytest.approx(d, rel=1e-6)
+    assert number(form.generator(FAKE1, REAL1)) == pytest.approx(g, rel=1e-6)

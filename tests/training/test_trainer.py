@@ -5,10 +5,11 @@ import logging
 
 import numpy as np
 import pytest
+from shared import RECIPE
 
 import sgan_tf
 from sgan_tf.cli.app import strategy
-from sgan_tf.training.trainer import TrainingDiverged
+from sgan_tf.training.trainer import Interrupted, TrainingDiverged
 
 SMALL = [
     *("levels.0.g_channels=[4]", "levels.0.d_channels=[4]", "levels.0.noise_units=[4]"),
@@ -26,8 +27,18 @@ def few():
     return sgan_tf.ImageDataset("few", digits.class_names, images, labels, *test)
 
 
-def train(folder, dataset, overrides=(), stages=("encoder", "level0"), epochs=2, **options):
-    config = sgan_tf.make_config("digits", epochs=epochs, overrides=[*SMALL, *overrides])
+def train(
+    folder,
+    dataset,
+    overrides=(),
+    stages=("encoder", "level0"),
+    epochs=2,
+    precision="float32",
+    **options,
+):
+    config = sgan_tf.make_config(
+        "digits", epochs=epochs, overrides=[*SMALL, *overrides], precision=precision
+    )
     run = sgan_tf.Run.open(folder, config)
     pipeline = sgan_tf.Pipeline(config, run, dataset, sample_every=0, **options)
     pipeline.train(stages)
@@ -44,6 +55,30 @@ def test_the_steps_of_a_call_leave_no_trace(few, tmp_path):
         assert again == lines
         for a, b in zip(first.stack.get_weights(), pipeline.stack.get_weights()):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_recipe_resumes_bit_for_bit(few, tmp_path, precision):
+    """Averages, spectral norms, decay, augmentations and mirror images, stopped in every stage."""
+    options = {"stages": None, "precision": precision, "steps_per_call": 2}
+    whole, lines = train(tmp_path / "whole", few, RECIPE, **options)
+    asked, stops = 0, 0
+
+    def stop():
+        nonlocal asked
+        asked += 1
+        return asked % 4 == 0
+
+    while True:
+        try:
+            resumed, again = train(tmp_path / "stopped", few, RECIPE, stop=stop, **options)
+            break
+        except Interrupted:
+            stops += 1
+    assert stops >= 5 and again == lines
+    for a, b in zip(whole.stack.get_weights(), resumed.stack.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("devices", ["cpu", "2"])

@@ -1,0 +1,177 @@
+"""What a discriminator of bounded slope is made of: spectral normalisation and projection."""
+
+import math
+
+import keras
+from keras import ops
+
+from sgan_tf.models.layers import AS_THEY_COME
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
+class Spectral(keras.layers.Layer):
+    """A convolution or dense layer whose weights are divided by their largest singular value.
+
+    Miyato et al. (2018), reparametrised: the output is `x * W / sigma + b` with `sigma = u W v`,
+    and the gradient flows through sigma. u and v follow `iterate()` alone, one step of the power
+    iteration; calls never change them.
+
+    Args:
+        units: Output channels.
+        kernel: Side of the convolution's kernel; 0 for a dense layer.
+        stride, padding: Of the convolution.
+        kernel_initializer: Of W.
+        compute: The dtype of the product, by default that of Keras's dtype policy; sigma is float32
+            always.
+
+    Example:
+
+    >>> layer = Spectral(2, kernel_initializer="ones")
+    >>> layer.build((None, 8))
+    >>> layer.iterate()
+    >>> float(layer(keras.ops.ones((1, 8)))[0, 0])
+    2.0
+    """
+
+    def __init__(
+        self,
+        units,
+        kernel=0,
+        stride=1,
+        padding="same",
+        kernel_initializer="orthogonal",
+        compute=None,
+        **kwargs,
+    ):
+        super().__init__(**{**kwargs, **AS_THEY_COME})
+        self.compute = compute or keras.config.dtype_policy().compute_dtype
+        self.units, self.kernel, self.stride, self.padding = units, kernel, stride, padding
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        side = [self.kernel] * 2 if self.kernel else []
+        self.w = self.add_weight(
+            shape=(*side, input_shape[-1], self.units),
+            initializer=self.kernel_initializer,
+            name="w",
+        )
+        self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
+        rows = input_shape[-1] * (self.kernel or 1) ** 2
+        for name, size in (("u", self.units), ("v", rows)):
+            ones = keras.initializers.Constant(size**-0.5)
+            weight = self.add_weight(shape=(size,), initializer=ones, trainable=False, name=name)
+            setattr(self, name, weight)
+        # Trainable weights start orthogonal, so that a step from any u is as good.
+        self.iterate()
+
+    def iterate(self):
+        """One power iteration, `v <- W u / |W u|` and `u <- W^T v / |W^T v|`, in float32."""
+        matrix = self._matrix()
+        v = _unit(ops.matmul(matrix, ops.convert_to_tensor(self.u)))
+        self.v.assign(v)
+        self.u.assign(_unit(ops.matmul(v, matrix)))
+
+    def call(self, x):
+        matrix = self._matrix()
+        u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
+        sigma = ops.sum(ops.matmul(v, matrix) * u)
+        w = ops.cast(ops.convert_to_tensor(self.w) / sigma, self.compute)
+        x = ops.cast(x, self.compute)
+        y = ops.conv(x, w, self.stride, self.padding) if self.kernel else ops.matmul(x, w)
+        return y + ops.cast(self.b, self.compute)
+
+    def compute_output_spec(self, x):
+        lost = self.kernel - 1 if self.padding == "valid" else 0
+        places = [-(-(side - lost) // self.stride) for side in x.shape[1:-1]]
+        return keras.KerasTensor((x.shape[0], *places, self.units), self.compute)
+
+    def _matrix(self):
+        return ops.reshape(ops.convert_to_tensor(self.w), (-1, self.units))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "kernel": self.kernel,
+            "stride": self.stride,
+            "padding": self.padding,
+            "compute": self.compute,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
+class Projection(keras.layers.Layer):
+    """The projection of a discriminator's features on what they should show: `[N, 1]` logits.
+
+    Miyato and Koyama (2018): the inner product of the features, summed over places, with an
+    embedding of the class, a row of unit length; and with one of a condition, by a spectrally
+    normalised matrix. What is not given is left out.
+
+    Args:
+        num_classes: K, or None where labels are not projected on.
+        condition: A condition is projected on.
+    """
+
+    def __init__(self, num_classes=None, condition=False, **kwargs):
+        super().__init__(**{**kwargs, **AS_THEY_COME})
+        self.num_classes, self.condition = num_classes, condition
+        self.embed = None
+
+    def build(self, features_shape, labels_shape=None, condition_shape=None):
+        size = features_shape[-1]
+        if self.num_classes:
+            self.classes = self.add_weight(
+                shape=(self.num_classes, size), initializer="orthogonal", name="classes"
+            )
+        if self.condition:
+            self.embed = Spectral(size, compute="float32", name="embed")
+            self.embed.build((None, math.prod(condition_shape[1:])))
+
+    def call(self, features, labels=None, condition=None):
+        summed = sum_places(features)
+        logits = ops.zeros_like(summed[:, :1])
+        if self.num_classes and labels is not None:
+            rows = _unit(ops.convert_to_tensor(self.classes))
+            rows = ops.take(rows, ops.cast(labels, "int32"), axis=0)
+            logits += ops.sum(summed * rows, axis=-1, keepdims=True)
+        if self.condition and condition is not None:
+            flat = ops.reshape(condition, (ops.shape(condition)[0], -1))
+            logits += ops.sum(summed * self.embed(flat), axis=-1, keepdims=True)
+        return logits
+
+    def compute_output_shape(self, features_shape, labels_shape=None, condition_shape=None):
+        return (features_shape[0], 1)
+
+    def get_config(self):
+        config = super().get_config()
+        return {**config, "num_classes": self.num_classes, "condition": self.condition}
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
+class SumPlaces(keras.layers.Layer):
+    """Sums a map over its places, in float32; vectors pass."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**{**kwargs, **AS_THEY_COME})
+
+    def call(self, x):
+        return sum_places(x)
+
+    def compute_output_shape(self, shape):
+        return (shape[0], shape[-1])
+
+
+def sum_places(x):
+    """Returns `[N, C]` float32, the sums over the places of maps `[N, H, W, C]`."""
+    x = ops.cast(x, "float32")
+    return ops.sum(x, axis=(1, 2)) if len(x.shape) == 4 else x
+
+
+def spectral_layers(network):
+    """Returns the `Spectral` layers of a model, at any depth."""
+    return [layer for layer in network._flatten_layers() if isinstance(layer, Spectral)]
+
+
+def _unit(x):
+    return x / ops.maximum(ops.norm(x, axis=-1, keepdims=True), 1e-12)
