@@ -1,6 +1,6 @@
 """Plays a newcomer who does everything wrong, and prints what was answered.
 
-    python tests/newcomer.py                       # a table on stdout; exit code 1 if an answer is bad
+    python tests/newcomer.py                         # exit code 1 if an answer is bad
     python tests/newcomer.py --out docs/newcomer.md
 
 An answer is good when it is one line that names what was wrong, with exit code 2 and no traceback,
