@@ -232,10 +232,9 @@ class LevelGAN(AdversarialModel):
         if c.lambda_adv or c.lambda_ent:
             logits, z_estimate = self._discriminate(fake, batch, seed, 2, training)
             if c.lambda_adv:
-                real = None
-                if self.adversarial.relative:
-                    real, _ = self._discriminate(batch.real, batch, seed, 3, training)
-                report["adv"] = self.adversarial.generator(logits, real)
+                reals = [batch.real] if self.adversarial.relative else []
+                reals = [self._discriminate(h, batch, seed, 3, training)[0] for h in reals]
+                report["adv"] = self.adversarial.generator(logits, *reals)
             if c.lambda_ent:
                 report["ent"] = entropy_loss(z_estimate, z)
         if c.lambda_cond:
@@ -247,12 +246,8 @@ class LevelGAN(AdversarialModel):
                 report["cond"] = label_loss(recovered, batch.labels)
             else:
                 report["cond"] = feature_loss(recovered, batch.condition)
-        cond_unit, ent_unit = self._units
-        weights = {
-            "adv": c.lambda_adv,
-            "cond": c.lambda_cond / cond_unit,
-            "ent": c.lambda_ent / ent_unit,
-        }
+        cond, ent = self._units
+        weights = {"adv": c.lambda_adv, "cond": c.lambda_cond / cond, "ent": c.lambda_ent / ent}
         objective = sum(weights[name] * term for name, term in report.items())
         return objective, self._named(report)
 

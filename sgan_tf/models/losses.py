@@ -29,7 +29,7 @@ class Adversarial:
     ...     def discriminator(self, real, fake):
     ...         return ops.mean((real - 1) ** 2) + ops.mean(fake**2)
     ...
-    ...     def generator(self, fake, real=None):
+    ...     def generator(self, fake):
     ...         return ops.mean((fake - 1) ** 2)
     >>> float(LeastSquares().generator(ops.zeros((4, 1))))
     1.0
@@ -55,7 +55,7 @@ class Adversarial:
 
         Args:
             fake: Logits on generated h_i, as in `discriminator`.
-            real: Logits on real h_i where `relative` is set, else None.
+            real: Logits on real h_i, where `relative` is set; elsewhere none are given.
 
         Returns:
             Scalar.
