@@ -1,9 +1,9 @@
-# make demo, make test, make lint, make bench: each makes .venv and installs when needed.
+# make demo, make test, make lint, make bench, make newcomer: each makes .venv and installs when needed.
 # make clean removes what was built; runs/ and exports/ stay.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-run test lint bench clean
+.PHONY: demo demo-run test newcomer lint bench clean
 
 demo: demo-run
 	$(BIN)/python evaluate.py --run_dir runs/demo
@@ -14,6 +14,10 @@ demo-run: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Does everything wrong, and fails when an answer is not one line or something is lost.
+newcomer: .venv/installed
+	$(BIN)/python tests/newcomer.py
 
 # deptry, first: the package imports what its users install, and they install nothing it leaves unused.
 # Second: the same of the whole repository and of what developers install.

@@ -10,7 +10,9 @@ import tempfile
 from absl import flags
 
 from sgan_tf.cli import app
+from sgan_tf.hardware import best_precision
 from sgan_tf.presets import PRESETS, make_config
+from sgan_tf.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
 CLASSES = 10
@@ -21,6 +23,9 @@ OTHERS = (50000, 3)
 
 def define_flags():
     flags.DEFINE_list("presets", list(PRESETS), "presets to measure")
+    flags.DEFINE_enum(
+        "precision", "auto", ["auto", *PRECISIONS], "what to compute in, as for train.py"
+    )
     flags.DEFINE_integer("steps", 10, "steps to time, after two that are not", lower_bound=1)
 
 
@@ -45,7 +50,8 @@ def _row(name):
     from sgan_tf.run import Run
     from sgan_tf.training.pipeline import Pipeline
 
-    config = make_config(name.split("-")[0], name)
+    precision = best_precision() if FLAGS.precision == "auto" else FLAGS.precision
+    config = make_config(name.split("-")[0], name, precision=precision)
     count, channels = IMAGES.get(config.dataset, OTHERS)
     rng = np.random.default_rng(0)
     # A few batches will do: the steps take them again and again.

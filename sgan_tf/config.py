@@ -161,6 +161,8 @@ class Config:
         kept = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
         try:
             tree = json.loads("\n".join(kept))
+            if not isinstance(tree, dict):
+                raise ConfigError("not a configuration: it holds no settings by their names")
             schema = tree.pop("schema", 1)
             if schema > SCHEMA:
                 raise ConfigError(f"of a newer version (schema {schema}, here {SCHEMA})")

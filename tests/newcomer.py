@@ -120,9 +120,9 @@ def flipped(at):
 
 
 def fingerprint(path):
-    """A checksum of every file under a path; the log and the lock of a run may change."""
+    """A checksum of every file under a path, if any; the log and lock of a run may change."""
     path, total = pathlib.Path(path), hashlib.sha256()
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    files = sorted(p for p in [path, *path.rglob("*")] if p.is_file())
     for file in files:
         if file.name in ("log.txt", "lock", "lock.holder"):
             continue

@@ -8,6 +8,7 @@ import subprocess
 
 from sgan_tf import datasets
 from sgan_tf.config import Config
+from sgan_tf.evaluation.metrics import described
 from sgan_tf.run import Run
 from sgan_tf.serving.sampler import Sampler
 
@@ -174,7 +175,11 @@ def _scores(metrics):
     scores = metrics.get("evaluation", {}).get("samples", {})
     if not scores:
         return ""
-    rows = [(f"`{name}`", f"{value:.4g}") for name, value in scores.items()]
+    rows = [
+        (f"`{name}`", f"{value:.4g}")
+        for name, value in scores.items()
+        if described(name).of_class is None  # those stand in the report
+    ]
     table = _table(("score", "value"), rows)
     return f"\nScores of its samples, by `evaluate.py`:\n\n{table}\n"
 
