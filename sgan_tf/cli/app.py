@@ -32,6 +32,7 @@ chatter = re.compile(
     rb"([IWE]\d{4} [\d:.]+ +\d+ |\d{4}-\d\d-\d\d [\d:.]+ ?[IWE] )\S+\.(cc|cpp|cu|h|inc):\d+\] "
     rb"|WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|To enable the following instructions: .* rebuild TensorFlow "
+    rb"|/job:\w+/replica:\d+/task:\d+\s*$"  # the second line of what workers report
 )
 for line in sys.stdin.buffer:
     if not chatter.match(line):

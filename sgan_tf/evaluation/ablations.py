@@ -1,8 +1,8 @@
 """The six rows of the paper's Table 1, as configurations: two stacks and four one-level baselines.
 
 The two baselines without L_cond are to learn nothing of labels: the paper says that they do not use
-label information. So in presets whose D has class logits, its label loss is off in them
-(`lambda_label`). What of the labels still reaches G there: its condition is the label, as in every
+label information. So in them D has no label loss, where it has class logits (`lambda_label`), and
+no projection. What of the labels still reaches G there: its condition is the label, as in every
 row, and nothing asks it to heed it; and a D with K class logits sums them by log-sum-exp without
 ever being told which is which.
 """
@@ -34,7 +34,7 @@ class Row:
     paper: str
 
 
-NO_LABELS = ("levels.0.lambda_cond=0", "levels.0.lambda_label=0")
+NO_LABELS = ("levels.0.lambda_cond=0", "levels.0.lambda_label=0", "levels.0.d_projection=[]")
 NO_ENTROPY = ("levels.0.lambda_ent=0",)
 ROWS = (  # each stack may take over what the one before it has trained
     Row("SGAN-no-joint", "sgan-no-joint", ("fc3",), ("joint.epochs=0",), "8.37 ± 0.08"),

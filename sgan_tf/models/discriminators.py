@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from sgan_tf.config import LevelConfig
-from sgan_tf.models.layers import Dropout, GaussianNoise, Rearrange
+from sgan_tf.models.layers import Conv2D, Dropout, GaussianNoise, Rearrange
 from sgan_tf.models.losses import ADVERSARIAL
 from sgan_tf.models.normalization import BatchNormalization
 from sgan_tf.models.spectral import Projection, Spectral, SumPlaces
@@ -216,7 +216,7 @@ def _dense(config, units, name):
 def _convolution(config, channels, kernel, stride, padding, name):
     if config.d_spectral:
         return Spectral(channels, kernel, stride, padding, name=name)
-    return layers.Conv2D(
+    return Conv2D(
         channels,
         kernel,
         strides=stride,

@@ -82,6 +82,14 @@ class Dropout(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
+class Conv2D(keras.layers.Conv2D):
+    """As in Keras, with bfloat16 gradients that can be trusted on maps of one place too."""
+
+    def convolution_op(self, inputs, kernel):
+        return convolve(inputs, kernel, self.strides[0], self.padding)
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
 class SubtractMean(keras.layers.Layer):
     """Subtracts a stored mean image.
 
@@ -143,6 +151,14 @@ class Rearrange(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "block": self.block, "into": self.into}
+
+
+def convolve(x, kernel, stride, padding):
+    """Convolves maps `[N, H, W, C]` with a kernel `[k, k, C, D]`."""
+    # A stride changes nothing on a map of one place, but TensorFlow 2.21's bfloat16 gradient of the
+    # kernel is then what was in memory before.
+    stride = 1 if tuple(x.shape[1:3]) == (1, 1) and padding == "same" else stride
+    return ops.conv(x, kernel, stride, padding)
 
 
 def unit_images(images):

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from sgan_tf.models.layers import AS_THEY_COME
+from sgan_tf.models.layers import AS_THEY_COME, convolve
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
@@ -77,7 +77,7 @@ class Spectral(keras.layers.Layer):
         sigma = ops.sum(ops.matmul(v, matrix) * u)
         w = ops.cast(ops.convert_to_tensor(self.w) / sigma, self.compute)
         x = ops.cast(x, self.compute)
-        y = ops.conv(x, w, self.stride, self.padding) if self.kernel else ops.matmul(x, w)
+        y = convolve(x, w, self.stride, self.padding) if self.kernel else ops.matmul(x, w)
         return y + ops.cast(self.b, self.compute)
 
     def compute_output_spec(self, x):

@@ -38,7 +38,8 @@ def main():
         stage = types.SimpleNamespace(
             name=name,
             epochs=1,
-            augmentation={},
+            augmentation=lambda: {},
+            adapt=lambda model: None,
             material=types.SimpleNamespace(seed=lambda name: 1),
             arrays=lambda: [images, labels],
             callbacks=lambda model, every: [],

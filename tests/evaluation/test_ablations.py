@@ -45,6 +45,9 @@ def test_rows_without_the_conditional_loss_do_not_tell_their_discriminator_of_la
         "DCGAN (L_adv + L_ent)": [0],
         "DCGAN (L_adv)": [0],
     }
+    rows = configs("svhn", "svhn")
+    told = [name for name, c in rows.items() if c.levels[0].d_projection]
+    assert sorted(set(rows) - set(told)) == ["DCGAN (L_adv + L_ent)", "DCGAN (L_adv)"]
 
 
 def test_overrides_of_a_level_that_a_row_lacks_are_left_out():

@@ -76,6 +76,7 @@ def samples(data, reference):
         reference=reference,
         dataset=data.name,
         class_names=data.class_names,
+        class_images=np.bincount(data.test_labels, minlength=2),
         samples=8,
         seed=0,
         levels=1,

@@ -8,7 +8,8 @@ from shared import RECIPE
 
 from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.augmentations import AUGMENTATIONS
-from sgan_tf.models.layers import Rearrange
+from sgan_tf.models.build import computing_in
+from sgan_tf.models.layers import Conv2D, Rearrange
 from sgan_tf.models.normalization import BatchNormalization, Modulated
 from sgan_tf.models.spectral import Projection, Spectral, spectral_layers
 
@@ -274,6 +275,21 @@ def test_bfloat16_is_for_products_alone(small_stack):
     for a, b in zip(*results):
         assert a.dtype == b.dtype == np.float32
         assert 0 < np.abs(a - b).max() < 0.05 * np.abs(a).max()
+
+
+@pytest.mark.parametrize("make", [lambda: Conv2D(8, 3, 2, "same"), lambda: Spectral(8, 3, 2)])
+def test_bfloat16_gradients_on_a_map_of_one_place(make):
+    x, gradients = normal(50, 1, 1, 4), []
+    for precision in ("float32", "bfloat16"):
+        keras.utils.set_random_seed(0)
+        with computing_in(precision):
+            layer = make()
+        layer.build(x.shape)
+        kernel = layer.trainable_variables[0].value
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(tf.cast(layer(x), tf.float32))
+        gradients.append(tape.gradient(total, kernel).numpy())
+    np.testing.assert_allclose(*gradients, rtol=0.05, atol=0.2)
 
 
 @pytest.mark.parametrize("training", [False, True])
