@@ -277,19 +277,20 @@ def test_bfloat16_is_for_products_alone(small_stack):
         assert 0 < np.abs(a - b).max() < 0.05 * np.abs(a).max()
 
 
-@pytest.mark.parametrize("make", [lambda: Conv2D(8, 3, 2, "same"), lambda: Spectral(8, 3, 2)])
+@pytest.mark.parametrize("make", [lambda: Conv2D(64, 3, 2, "same"), lambda: Spectral(64, 3, 2)])
 def test_bfloat16_gradients_on_a_map_of_one_place(make):
-    x, gradients = normal(50, 1, 1, 4), []
+    x, gradients = normal(50, 1, 1, 64), []
     for precision in ("float32", "bfloat16"):
         keras.utils.set_random_seed(0)
         with computing_in(precision):
             layer = make()
         layer.build(x.shape)
         kernel = layer.trainable_variables[0].value
+        tf.fill(kernel.shape, tf.cast(1e30, "bfloat16"))  # what memory may hold
         with tf.GradientTape() as tape:
             total = tf.reduce_sum(tf.cast(layer(x), tf.float32))
         gradients.append(tape.gradient(total, kernel).numpy())
-    np.testing.assert_allclose(*gradients, rtol=0.05, atol=0.2)
+    np.testing.assert_allclose(*gradients, rtol=0.05, atol=0.5)
 
 
 @pytest.mark.parametrize("training", [False, True])
