@@ -35,7 +35,8 @@ class EncoderConfig:
 class LevelConfig:
     """One GAN of the stack: generator G_i, discriminator D_i, posterior Q_i."""
 
-    z_dim: int = 50  # length of z_i, uniform on [0, 1)
+    z_dim: int = 50  # length of z_i
+    noise: str = "uniform"  # what z_i is: uniform, on [0, 1), or normal
     noise_units: list[int] = field(default_factory=list)  # dense layers on z_i alone
     condition_units: list[int] = field(default_factory=list)  # dense layers on a vector condition
     g_units: list[int] = field(default_factory=lambda: [512, 512])  # when h_i is a vector

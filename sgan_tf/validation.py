@@ -17,6 +17,7 @@ class ConfigError(UserError):
 _CHOICES = {
     "padding": ("valid", "same"),
     "precision": PRECISIONS,
+    "noise": ("uniform", "normal"),
     "g_family": ("mirror", "pyramid"),
     "d_family": ("dense", "strided", "allconv", "halved"),
     "loss_units": ("raw", "variance"),
@@ -89,6 +90,8 @@ def _check_level(name, level, target):
     steady = level.decay_from == 1 or not level.adaptive_steps
     need = "1, as adaptive_steps leaves the number of steps open"
     _require(steady, f"{name}.decay_from", level.decay_from, need)
+    reached = level.noise == "uniform" or level.q_activation == "linear"
+    _require(reached, f"{name}.q_activation", level.q_activation, "linear, as normal noise needs")
     known = set(level.d_projection) <= set(PROJECTIONS)
     need = f"of {', '.join(PROJECTIONS)}"
     _require(known, f"{name}.d_projection", level.d_projection, need)

@@ -215,8 +215,8 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "start": self.start, "updates": self.updates}
 
 
-def draw_noise(seed, count, z_dim):
-    """Draws this replica's rows of the global batch's noise, uniform on [0, 1).
+def draw_uniform(seed, count, z_dim):
+    """Draws what this replica's rows of the global batch's noise are made of, uniform on [0, 1).
 
     Every replica draws the whole and keeps its share: a step on several replicas then sees the very
     noise of the same step on one.

@@ -6,6 +6,7 @@ from keras import layers
 from sgan_tf.config import LevelConfig
 from sgan_tf.models.layers import Conv2D, Dropout, GaussianNoise, Rearrange
 from sgan_tf.models.losses import ADVERSARIAL
+from sgan_tf.models.noise import NOISE
 from sgan_tf.models.normalization import BatchNormalization
 from sgan_tf.models.spectral import Projection, Spectral, SumPlaces
 
@@ -141,7 +142,8 @@ def _posterior_layer(config, initializer):
     """
     start = {"kernel_initializer": initializer()}
     if config.q_prior_init:
-        mean = 0.5 if config.q_activation == "linear" else 0.0  # before the activation
+        linear = config.q_activation == "linear"
+        mean = NOISE[config.noise].mean if linear else 0.0  # before the activation
         start = {
             "kernel_initializer": _normal(PRIOR_STDDEV),
             "bias_initializer": keras.initializers.Constant(mean),

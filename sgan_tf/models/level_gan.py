@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import ops
 
 from sgan_tf.config import LevelConfig
-from sgan_tf.models.adversarial import AdversarialModel, draw_noise
+from sgan_tf.models.adversarial import AdversarialModel, draw_uniform
 from sgan_tf.models.augmentations import named
 from sgan_tf.models.encoder import one_hot
 from sgan_tf.models.layers import unit_images
@@ -23,9 +23,8 @@ from sgan_tf.models.losses import (
     feature_loss,
     label_loss,
 )
+from sgan_tf.models.noise import NOISE
 from sgan_tf.models.normalization import copied, statistics_replaced
-
-NOISE_VARIANCE = 1 / 12  # of z, uniform on [0, 1)
 
 
 class LevelBatch(NamedTuple):
@@ -65,6 +64,7 @@ class LevelGAN(AdversarialModel):
 
     Attributes:
         is_top: The level is conditioned on labels.
+        noise: What z_i is drawn from, an entry of `noise.NOISE`.
         sampler: The generator that samples are drawn with: the average of G_i's weights where
             `config.ema` is set, else G_i.
 
@@ -115,7 +115,7 @@ class LevelGAN(AdversarialModel):
         super().__init__(reported, config.generator_steps, adaptive, noise_seed, **kwargs)
         self.generator, self.discriminator, self.stage = generator, discriminator, stage
         self.config, self.index, self.num_classes = config, index, num_classes
-        self.is_top = num_classes is not None
+        self.is_top, self.noise = num_classes is not None, NOISE[config.noise]
         self.adversarial = game
         self.regularizers = {**REGULARIZERS, **(regularizers or {})}
         self.augment = augment or named(config.augment)
@@ -144,7 +144,8 @@ class LevelGAN(AdversarialModel):
         """
         if self.average is not None:
             condition = self.condition(upper)
-            z = tf.random.stateless_uniform([len(upper), self.config.z_dim], seed)
+            u = tf.random.stateless_uniform([len(upper), self.config.z_dim], seed)
+            z = self.noise.of_uniform(u)
             with statistics_replaced(self.average):
                 self.average([condition, z], training=True)
 
@@ -161,7 +162,7 @@ class LevelGAN(AdversarialModel):
         """Samples h_i: a row for each row of `condition`, h_{i+1} or integer labels at the top."""
         condition = self.condition(condition)
         shape = (ops.shape(condition)[0], self.config.z_dim)
-        z = keras.random.uniform(shape, seed=self.seed_generator)
+        z = self.noise.of_uniform(keras.random.uniform(shape, seed=self.seed_generator))
         return self.sampler([condition, z], training=training)
 
     # The training step: which rows, and the two objectives
@@ -291,7 +292,7 @@ class LevelGAN(AdversarialModel):
         """What L_cond and L_ent are measured in; the labels' cross-entropy is in nats always."""
         if self.config.loss_units == "raw":
             return 1.0, 1.0
-        return 1.0 if self.is_top else self.condition_variance, NOISE_VARIANCE
+        return 1.0 if self.is_top else self.condition_variance, self.noise.variance
 
     # Conditions and noise
 
@@ -300,9 +301,9 @@ class LevelGAN(AdversarialModel):
         return one_hot(upper, self.num_classes) if self.is_top else ops.convert_to_tensor(upper)
 
     def draw_noise(self, seed, count):
-        """Returns z_i `[count, z_dim]` of a step's `seed`; see `adversarial.draw_noise`."""
+        """Returns z_i `[count, z_dim]` of a step's `seed`; see `adversarial.draw_uniform`."""
         seed = tf.random.experimental.stateless_fold_in(seed, self.index)
-        return draw_noise(seed, count, self.config.z_dim)
+        return self.noise.of_uniform(draw_uniform(seed, count, self.config.z_dim))
 
     def estimate_noise(self, h):
         """Returns Q_i's estimate of the noise behind h_i, `[N, z_dim]`."""
@@ -310,8 +311,8 @@ class LevelGAN(AdversarialModel):
         return alone(h) if alone else self.discriminator(h, training=False)[1]
 
     def infer_noise(self, h):
-        """Returns `estimate_noise` clipped to [0, 1], where noise lies."""
-        return ops.clip(self.estimate_noise(h), 0, 1)
+        """Returns `estimate_noise`, clipped to where noise lies."""
+        return self.noise.clip(self.estimate_noise(h))
 
     def _both(self, fake, batch, seed, training):
         """D's logits on real and on generated h_i, and Q's estimates for the latter."""

@@ -22,7 +22,7 @@ class Decomposition(NamedTuple):
 
     features: list  # [h_1, …, h_{N-1}] of the encoder, each float32 [N, ...]
     probabilities: np.ndarray  # the encoder's class probabilities, [N, K]
-    noise: list  # [z_0, …, z_{N-1}]: Q's estimates, each float32 [N, z_dim], clipped to [0, 1]
+    noise: list  # [z_0, …, z_{N-1}]: Q's estimates, float32 [N, z_dim], where noise can lie
 
 
 class StackBatch(NamedTuple):
@@ -95,7 +95,9 @@ class StackedGAN(AdversarialModel):
         condition = one_hot(labels, self.encoder.num_classes)
         count = ops.shape(condition)[0]
         noise = [
-            keras.random.uniform((count, level.config.z_dim), seed=self.seed_generator)
+            level.noise.of_uniform(
+                keras.random.uniform((count, level.config.z_dim), seed=self.seed_generator)
+            )
             for level in self.levels
         ]
         return self.chain(condition, noise, training=training)[0][0]
@@ -188,10 +190,9 @@ class StackedGAN(AdversarialModel):
         if seed is None:
             seed = np.random.SeedSequence().generate_state(1)[0] >> 1
         seed = arguments.integer("seed", seed, -(2**63), 2**63)
-        return [
-            tf.random.stateless_uniform([count, level.config.z_dim], [seed, level.index]).numpy()
-            for level in self.levels
-        ]
+        draw = tf.random.stateless_uniform
+        draws = [draw([count, x.config.z_dim], [seed, x.index]) for x in self.levels]
+        return [level.noise.of_uniform(u).numpy() for level, u in zip(self.levels, draws)]
 
     def decode(self, condition, noise, top=None, batch_size=100):
         """Generates images from given noise.

@@ -9,6 +9,7 @@ import subprocess
 from sgan_tf import datasets
 from sgan_tf.config import Config
 from sgan_tf.evaluation.metrics import described
+from sgan_tf.models.noise import NOISE
 from sgan_tf.run import Run
 from sgan_tf.serving.sampler import Sampler
 
@@ -73,10 +74,17 @@ def metadata(
         "signatures": signatures if format == "savedmodel" else {"decode": signatures["decode"]},
         "inputs": {
             "labels": f"integers in [0, {len(sampler.class_names)}), in the order of the classes",
-            "noise": "uniform on [0, 1)",
+            "noise": _noise(config),
         },
         "config": dataclasses.asdict(config),
     }
+
+
+def _noise(config):
+    """What the noise of each level is, in one phrase where it is the same."""
+    texts = [NOISE[level.noise].text for level in config.levels]
+    named = [f"z{i} {text}" for i, text in enumerate(texts)]
+    return texts[0] if len(set(texts)) == 1 else ", ".join(named)
 
 
 def _shapes(tensors):

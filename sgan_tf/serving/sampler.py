@@ -136,7 +136,7 @@ class Sampler(tf.Module):
 
         Args:
             labels: int64 `[N]` in [0, K).
-            noise: `z0`, `z1`, …: float32 `[N, z_dim]` of each level, in [0, 1).
+            noise: `z0`, `z1`, …: float32 `[N, z_dim]` of each level.
 
         Returns:
             `{"images": float32 [N, H, W, C] in [0, 1]}`.
@@ -174,7 +174,7 @@ class Sampler(tf.Module):
         }
 
     def _variations(self, images, seeds):
-        z0 = self._rows(seeds, self.z_dims[0])
+        z0 = self._stack().levels[0].noise.of_uniform(self._rows(seeds, self.z_dims[0]))
         *features, logits = self._stack().encoder.features(images)
         if not features:
             return {
@@ -198,7 +198,8 @@ class Sampler(tf.Module):
         return self._stack().chain(condition, noise, top)[0][0]
 
     def _split(self, noise):
-        return {f"z{i}": z for i, z in enumerate(tf.split(noise, self.z_dims, axis=1))}
+        parts = zip(self._stack().levels, tf.split(noise, self.z_dims, axis=1))
+        return {f"z{level.index}": level.noise.of_uniform(u) for level, u in parts}
 
     @staticmethod
     def _rows(seeds, columns):

@@ -256,6 +256,26 @@ def test_a_learning_rate_that_decays_reaches_0_at_the_stages_end(small_stack):
     assert float(optimizers["generator_optimizer"].learning_rate) == 0
 
 
+# Noise
+
+
+def test_normal_noise_is_normal(small_stack):
+    _, stack, (reals, labels) = small_stack(
+        overrides=["levels.0.noise=normal", "levels.0.loss_units=variance"], batch=40
+    )
+    level, z = stack.levels[0], stack.noise(20_000, seed=0)
+    for drawn in (z[0], level.draw_noise(SEED, 20_000).numpy()):
+        assert np.isfinite(drawn).all() and abs(drawn.mean()) < 0.01 and abs(drawn.std() - 1) < 0.01
+        inside = [np.mean(np.abs(drawn) < bound) for bound in (1, 2, 3)]
+        np.testing.assert_allclose(inside, [0.6827, 0.9545, 0.9973], atol=0.004)
+    assert z[1].min() >= 0 and z[1].max() < 1  # the other level's stays
+    ends = level.noise.of_uniform(np.array([0.0, 1 - 2.0**-23], np.float32))
+    assert np.isfinite(np.asarray(ends)).all()
+    level.discriminator.posterior.layers[-1].bias.assign(np.full(8, -3.0))
+    assert np.asarray(level.infer_noise(reals[0])).min() < -1  # not clipped to [0, 1]
+    assert level._units[1] == 1.0
+
+
 # Precision
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from shared import RECIPE
 
 from sgan_tf.serving.sampler import Sampler
 
@@ -201,3 +202,21 @@ def test_an_empty_batch_gives_an_empty_result(sampler):
         }
         for name, output in function(**inputs).items():
             assert output.shape == (0, *function.structured_outputs[name].shape[1:])
+
+
+def test_samples_of_averaged_levels_with_normal_noise(small_stack):
+    """What is drawn inside the signatures is what the stack would be given by hand."""
+    _, stack, (_, labels) = small_stack(overrides=[*RECIPE, "levels.0.noise=normal"])
+    for variable in stack.levels[0].average.trainable_variables:
+        variable.assign(np.random.default_rng(0).normal(0, 0.3, variable.shape))
+    sampler, seeds = Sampler(stack, NAMES, MOST), np.arange(8)
+    dims = [level.config.z_dim for level in stack.levels]
+    draws = [tf.random.stateless_uniform([sum(dims)], [seed, 0], alg="philox") for seed in seeds]
+    parts = zip(stack.levels, tf.split(tf.stack(draws), dims, axis=1))
+    noise = [np.asarray(level.noise.of_uniform(u)) for level, u in parts]
+    assert noise[0].min() < 0
+    inputs = {"labels": tf.cast(labels, tf.int64), "seeds": tf.constant(seeds)}
+    images = sampler.functions["sample_seeded"](**inputs)["images"]
+    np.testing.assert_allclose(images, stack.decode(labels, noise), atol=1e-6)
+    fresh = sampler.functions["serving_default"](labels=inputs["labels"])["images"]
+    assert np.abs(fresh - images).max() > 1e-3
