@@ -57,6 +57,9 @@ class LevelConfig:
     d_spectral: bool = False  # D_i's weights over their largest singular values; Q_i's stay
     # what D_i's features are projected on: labels, condition (h_{i+1}), both or none
     d_projection: list[str] = field(default_factory=list)
+    # maps of the frozen E_i on which D_i has further heads, as pool1, pool2
+    d_features: list[str] = field(default_factory=list)
+    d_features_weight: float = 0.1  # of their mean logit
     d_dense_slope: float = 0.2  # of LeakyReLU after dense layers; 0 is ReLU
     q_activation: str = "linear"  # of Q_i's head: linear or sigmoid
     head_init: str = "normal"  # of both heads: normal (0.02) or glorot_uniform

@@ -47,8 +47,9 @@ def validate(config):
     channels = config.encoder.channels
     _require(len(channels) == 2, "encoder.channels", channels, "two numbers, for conv1 and conv2")
     check_image_size(config.encoder, config.image_size)
-    for i, (level, target) in enumerate(zip(config.levels, ["image", *config.cuts])):
-        _check_level(f"levels.{i}", level, target)
+    targets = ["image", *config.cuts]
+    for i, (level, target, above) in enumerate(zip(config.levels, targets, [*targets[1:], "fc4"])):
+        _check_level(f"levels.{i}", level, target, _between(target, above))
         trained = level.epochs or "joint" in config.stages()
         need = "at least 1: there is no joint stage that would train this level"
         _require(trained, f"levels.{i}.epochs", level.epochs, need)
@@ -75,7 +76,14 @@ def _check_value(name, key, value, least_epochs):
         _require(value >= 0, name, value, "at least 0")
 
 
-def _check_level(name, level, target):
+def _between(target, above):
+    """The map layers of E that lie between a level's target and its condition."""
+    start = 0 if target == "image" else ENCODER_LAYERS.index(target) + 1
+    stop = ENCODER_LAYERS.index(above) if above in ENCODER_LAYERS else len(ENCODER_LAYERS)
+    return MAP_LAYERS[start:stop]
+
+
+def _check_level(name, level, target, inside):
     families = ("dense",) if target == "fc3" else ("strided", "allconv", "halved")
     need = f"one of {', '.join(families)}, for {target}"
     _require(level.d_family in families, f"{name}.d_family", level.d_family, need)
@@ -92,6 +100,8 @@ def _check_level(name, level, target):
     _require(steady, f"{name}.decay_from", level.decay_from, need)
     reached = level.noise == "uniform" or level.q_activation == "linear"
     _require(reached, f"{name}.q_activation", level.q_activation, "linear, as normal noise needs")
+    need = f"of {', '.join(inside)}" if inside else "empty, as no map lies inside this level"
+    _require(set(level.d_features) <= set(inside), f"{name}.d_features", level.d_features, need)
     known = set(level.d_projection) <= set(PROJECTIONS)
     need = f"of {', '.join(PROJECTIONS)}"
     _require(known, f"{name}.d_projection", level.d_projection, need)

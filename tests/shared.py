@@ -17,6 +17,7 @@ RECIPE = [
             "d_batch_norm=false",
             "d_spectral=true",
             "d_projection=[labels,condition]",
+            "d_features=[pool1,pool2]",
             "input_noise=0",
             "adversarial=hinge",
             "loss_units=variance",

@@ -121,6 +121,8 @@ def test_bad_arguments_are_named(arguments, message):
         ("levels.0.d_family=dense", "levels.0.d_family: dense is not one of strided, allconv"),
         ("levels.0.noise=laplace", "levels.0.noise: laplace is not one of uniform, normal"),
         ("levels.0.d_projection=[color]", "levels.0.d_projection: ['color'] is not of labels"),
+        ("levels.1.d_features=[pool1]", "levels.1.d_features: ['pool1'] is not empty"),
+        ("levels.0.d_features=[fc3]", "levels.0.d_features: ['fc3'] is not of conv1, pool1"),
         ("levels.0.ema=1", "levels.0.ema: 1.0 is not in [0, 1)"),
         ("levels.0.decay_from=2", "levels.0.decay_from: 2.0 is not in [0, 1]"),
         ("levels.0.regularize_every=0", "levels.0.regularize_every: 0 is not above 0"),

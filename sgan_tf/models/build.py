@@ -73,6 +73,7 @@ def _level(config, encoder, i, mean, joint):
             encoder.shapes[i + 1],
             encoder.num_classes,
             (lambda: SubtractMean(mean, name="center")) if center else None,
+            [encoder.stages[i].get_layer(x).output.shape[1:] for x in settings.d_features],
             name=f"d{i}",
         )
     return LevelGAN(

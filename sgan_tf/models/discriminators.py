@@ -8,7 +8,7 @@ from sgan_tf.models.layers import Conv2D, Dropout, GaussianNoise, Rearrange
 from sgan_tf.models.losses import ADVERSARIAL
 from sgan_tf.models.noise import NOISE
 from sgan_tf.models.normalization import BatchNormalization
-from sgan_tf.models.spectral import Projection, Spectral, SumPlaces
+from sgan_tf.models.spectral import FeatureHeads, Projection, Spectral, SumPlaces
 
 LEAKY_SLOPE = 0.2  # after convolutions
 HALVED_SLOPE = 0.1  # the same, in a halved D
@@ -27,6 +27,7 @@ class Discriminator(keras.Model):
         posterior: Keras model: shared features -> Q_i's mean of z_i.
         projection: A `Projection` of the shared features on labels, on h_{i+1} or on both, which is
             added to D_i's logits; None for none.
+        heads: A `FeatureHeads` on maps of the frozen E_i, added to them too; None for none.
 
     Attributes:
         separate_rows: No row's output depends on the rows beside it, so that real and generated
@@ -46,21 +47,27 @@ class Discriminator(keras.Model):
         logits: keras.Model,
         posterior: keras.Model,
         projection: Projection | None = None,
+        heads: FeatureHeads | None = None,
         **kwargs,
     ):
         super().__init__(**{"dtype": "float32", **kwargs})  # its parts cast for themselves
         self.trunk, self.logits, self.posterior = trunk, logits, posterior
-        self.projection = projection
+        self.projection, self.heads = projection, heads
         parts = self._flatten_layers()
         self.separate_rows = not any(isinstance(x, layers.BatchNormalization) for x in parts)
         self.built = True
 
-    def call(self, h, labels=None, condition=None, training=False):
-        """Returns `(logits, z_estimate)` for `h` `[N, ...]`, real or generated for a condition."""
+    def call(self, h, labels=None, condition=None, features=None, training=False):
+        """Returns `(logits, z_estimate)` for `h` `[N, ...]`, real or generated for a condition.
+
+        What is not given of labels, condition and E's features is left out of the logits.
+        """
         shared = self.trunk(h, training=training)
         logits = self.logits(shared)
         if self.projection is not None:
             logits += self.projection(shared, labels, condition)
+        if self.heads is not None and features is not None:
+            logits += self.heads(features)
         return logits, self.posterior(shared)
 
     def estimate_noise(self, h):
@@ -79,7 +86,7 @@ class Discriminator(keras.Model):
         return cls(**config)
 
 
-_PARTS = ("trunk", "logits", "posterior", "projection")
+_PARTS = ("trunk", "logits", "posterior", "projection", "heads")
 
 
 def build_discriminator(
@@ -88,6 +95,7 @@ def build_discriminator(
     condition_shape,
     num_classes: int,
     mean=None,
+    feature_shapes=(),
     name="discriminator",
 ) -> Discriminator:
     """Makes D_i and Q_i of a configuration.
@@ -98,6 +106,7 @@ def build_discriminator(
         condition_shape: Shape of h_{i+1}, `(K,)` at the top.
         num_classes: K, the number of D's logits where the adversarial form has one a class.
         mean: A function that makes the layer which subtracts the mean image, or None.
+        feature_shapes: Of the maps `config.d_features` of E_i.
         name: Of the model.
     """
     families = {
@@ -132,7 +141,11 @@ def build_discriminator(
         classes = num_classes if "labels" in config.d_projection else None
         projection = Projection(classes, "condition" in config.d_projection, name="projection")
         projection.build((None, *shape), (None,), (None, *condition_shape))
-    return Discriminator(trunk, logits, posterior, projection, name=name)
+    heads = None
+    if feature_shapes:
+        heads = FeatureHeads(feature_shapes, config.d_features_weight, name="heads")
+        heads.build()
+    return Discriminator(trunk, logits, posterior, projection, heads, name=name)
 
 
 def _posterior_layer(config, initializer):

@@ -170,6 +170,19 @@ def _layers_by_name(c, num_classes, mean):
     ]
 
 
+def inner_maps(stage: keras.Model, names: Sequence[str]):
+    """Returns a function of h_i that gives a list of what layers inside E_i make of it.
+
+    Args:
+        stage: E_i, a model whose layers can be asked for by their names.
+        names: Of layers; for none, None is returned.
+    """
+    if not names:
+        return None
+    inner = keras.Model(stage.inputs, [stage.get_layer(name).output for name in names])
+    return lambda h: inner(h, training=False)
+
+
 def one_hot(labels, num_classes: int):
     """Returns float32 `[N, K]`: labels as the condition of the top generator."""
     return ops.one_hot(ops.cast(labels, "int32"), num_classes, dtype="float32")

@@ -13,7 +13,7 @@ from keras import ops
 from sgan_tf.config import LevelConfig
 from sgan_tf.models.adversarial import AdversarialModel, draw_uniform
 from sgan_tf.models.augmentations import named
-from sgan_tf.models.encoder import one_hot
+from sgan_tf.models.encoder import inner_maps, one_hot
 from sgan_tf.models.layers import unit_images
 from sgan_tf.models.losses import (
     ADVERSARIAL,
@@ -48,7 +48,8 @@ class LevelGAN(AdversarialModel):
         generator: G_i, any Keras model `[condition, z] -> h_i`.
         discriminator: D_i and Q_i, any Keras model `h_i -> (logits, estimate of z_i)`, the logits
             `[N, 1]`, or `[N, K]` where the adversarial form has one a class. If its `call` has
-            arguments `labels` or `condition` (with None as their default), it is given these too.
+            arguments `labels`, `condition` or `features` (with None as their default), it is given
+            these too; features are the maps of E_i that `config.d_features` names.
         stage: E_i, any Keras model `h_i -> h_{i+1}`, used frozen in L_cond, Eq. (6).
         config: A `LevelConfig`: z_dim, the weights of Eq. (3), the names of losses, the schedule.
         index: i, 0 at the bottom: it is part of the names of what is measured.
@@ -64,7 +65,6 @@ class LevelGAN(AdversarialModel):
 
     Attributes:
         is_top: The level is conditioned on labels.
-        noise: What z_i is drawn from, an entry of `noise.NOISE`.
         sampler: The generator that samples are drawn with: the average of G_i's weights where
             `config.ema` is set, else G_i.
 
@@ -128,6 +128,7 @@ class LevelGAN(AdversarialModel):
         }
         accepted = inspect.signature(discriminator.call).parameters
         self._asks_for = [name for name in ("labels", "condition") if name in accepted]
+        self._inner = inner_maps(stage, config.d_features) if "features" in accepted else None
         self._check_shapes()
         self.average = copied(generator) if config.ema else None
 
@@ -333,6 +334,7 @@ class LevelGAN(AdversarialModel):
         if self.augment is not None:
             h = self.augment(h, tf.random.experimental.stateless_fold_in(seed, 1000 + view))
         given = {name: getattr(batch, name) for name in self._asks_for}
+        given |= {"features": self._inner(h)} if self._inner else {}
         return self.discriminator(h, training=training, **given)
 
     def _penalty(self, name, fake, batch, seed, training):

@@ -149,6 +149,46 @@ class Projection(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
+class FeatureHeads(keras.layers.Layer):
+    """A discriminator's logits on features of a frozen classifier, at several depths.
+
+    As in Projected GAN (Sauer et al., 2021) each depth has a head of its own: a 3 x 3 convolution,
+    LeakyReLU, the sum over places, a linear layer; all with spectral normalisation.
+
+    Args:
+        shapes: Of the maps, `[(H, W, C), ...]`.
+        weight: Of the mean of the heads' logits.
+        channels: Of the convolutions.
+
+    Call arguments:
+        features: The maps, a list of `[N, H, W, C]`; `[N, 1]` is returned.
+    """
+
+    def __init__(self, shapes, weight=0.1, channels=64, **kwargs):
+        super().__init__(**{**kwargs, **AS_THEY_COME})
+        self.shapes, self.weight, self.channels = [tuple(s) for s in shapes], weight, channels
+        self.maps = [Spectral(channels, 3, name=f"map{i}") for i in range(len(shapes))]
+        self.logits = [Spectral(1, compute="float32", name=f"logit{i}") for i in range(len(shapes))]
+
+    def build(self, features_shape=None):
+        for to_map, to_logit, shape in zip(self.maps, self.logits, self.shapes):
+            to_map.build((None, *shape))
+            to_logit.build((None, self.channels))
+        self.built = True
+
+    def call(self, features):
+        heads = zip(self.maps, self.logits, features)
+        logits = [
+            to_logit(sum_places(ops.leaky_relu(to_map(x), 0.1))) for to_map, to_logit, x in heads
+        ]
+        return self.weight * sum(logits) / len(logits)
+
+    def get_config(self):
+        own = {"shapes": self.shapes, "weight": self.weight, "channels": self.channels}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
 class SumPlaces(keras.layers.Layer):
     """Sums a map over its places, in float32; vectors pass."""
 

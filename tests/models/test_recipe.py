@@ -75,6 +75,32 @@ def test_projection_is_an_inner_product_with_class_and_condition():
     np.testing.assert_allclose(layer(features)[:, 0], np.zeros(6))  # what is not given
 
 
+def test_heads_on_features_add_their_mean_and_teach_the_generator_through_the_encoder(small_stack):
+    settings = ["levels.0.d_features=[pool1,pool2]", "levels.0.d_features_weight=0.5"]
+    _, stack, (reals, labels) = small_stack(overrides=settings)
+    level, stage = stack.levels[0], stack.encoder.stages[0]
+    heads, x = level.discriminator.heads, reals[0]
+    features = [x]
+    for layer in stage.layers:
+        features.append(layer(features[-1]))
+    names = ["input", *(layer.name for layer in stage.layers)]
+    maps = [features[names.index(name)] for name in ("pool1", "pool2")]
+    single = []
+    for to_map, to_logit, f in zip(heads.maps, heads.logits, maps):
+        hidden = np.asarray(to_map(f))
+        single.append(np.asarray(to_logit(np.where(hidden > 0, hidden, 0.1 * hidden).sum((1, 2)))))
+    without, _ = level.discriminator(x)
+    batch = level.batch((reals[0], reals[1]), tf.constant(labels))
+    logits, _ = level._discriminate(tf.constant(x), batch, SEED, 0, training=False)
+    np.testing.assert_allclose(logits - without, 0.5 * np.mean(single, 0), rtol=1e-3, atol=1e-5)
+    before = [v.numpy() for v in stack.encoder.variables]
+    kernel = heads.maps[0].w.numpy()
+    one_update(level, (reals, labels))
+    assert np.abs(heads.maps[0].w.numpy() - kernel).max() > 0
+    for a, v in zip(before, stack.encoder.variables):
+        np.testing.assert_array_equal(a, v.numpy())
+
+
 def test_rearranging_there_and_back():
     x = normal(2, 4, 6, 3)
     channels = np.asarray(Rearrange(2, "channels")(x))
@@ -190,7 +216,7 @@ def test_spectral_norms_are_estimated_anew_once_a_discriminator_update(small_sta
     monkeypatch.setattr(Spectral, "iterate", counted)
     level = stack.levels[0]
     one_update(level, batch)
-    assert count["iterations"] == len(spectral_layers(level.discriminator)) == 4
+    assert count["iterations"] == len(spectral_layers(level.discriminator)) == 8
 
 
 def test_real_and_generated_rows_share_a_batch_only_where_rows_are_separate(small_stack):
