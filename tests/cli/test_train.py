@@ -1,7 +1,6 @@
 """train.py as a user runs it: in a process of its own."""
 
 import json
-import os
 import shutil
 
 import numpy as np
@@ -127,38 +126,6 @@ def test_config_reads_what_dry_run_prints(tmp_path):
     file.write_text(printed.replace('"z_dim": 5', '"z_dim": 0'))
     assert f"{file} is levels.0.z_dim: 0" in refused(TRAIN, ["--config", file])
     assert "absent.json" in refused(TRAIN, ["--config", tmp_path / "absent.json"])
-
-
-@pytest.mark.slow
-def test_bad_input_is_one_line(tmp_path):
-    """The messages are asserted beside what raises them; here, that they come out as one line."""
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "one").mkdir()
-    (tmp_path / "one" / "class").mkdir()
-    (tmp_path / "theirs").mkdir()
-    (tmp_path / "theirs" / "thesis.tex").write_text("x")
-    cases = {
-        "unknown data set 'imagenet'": ["--dataset", "imagenet"],
-        "unknown stage 'level7'": ["--stages", "level7"],
-        "levels.0.adversarial: wgan is not": ["--set", "levels.0.adversarial=wgan"],
-        "could not be converted to Float": ["--set", "levels.0.lambda_ent=much"],
-        "unexpected argument 'svhn'": ["svhn"],
-        "Unknown command line flag 'dataste'": ["--dataste", "svhn"],
-        "epochs": ["--epochs", "many"],
-        "mnist is not prepared in": ["--dataset", "mnist", "--data_dir", tmp_path],
-        "1 sub-directories": ["--dataset", "folder", "--data_dir", tmp_path / "one"],
-        "cannot produce 10 x 10 pixels": ["--image_size", "10"],
-        "is not a run of sgan_tf": ["--run_dir", tmp_path / "theirs"],
-        "cannot write to": ["--run_dir", "/proc/run"],
-        "asked for, but there are": ["--devices", "64"],
-        "batch_size: 5000 is more than": ["--set", "batch_size=5000"],
-    }
-    for message, arguments in cases.items():
-        if "--run_dir" not in arguments:
-            arguments = [*arguments, "--run_dir", tmp_path / "run"]
-        assert message in refused(TRAIN, arguments)
-    assert not (tmp_path / "run").exists()
-    assert os.listdir(tmp_path / "theirs") == ["thesis.tex"]
 
 
 @pytest.mark.slow
