@@ -271,7 +271,13 @@ class Run:
                 f"`run_dir`: {self.path} is not trained: encoder is not finished; run train.py "
                 "again to resume it"
             )
-        return self.read_facts("data.json")
+        facts = self.read_facts("data.json")
+        if not isinstance(facts, dict):
+            raise RunError(
+                f"`run_dir`: {self.path / 'data.json'} is damaged (it holds no facts by their "
+                "names); remove it and run train.py again, which writes it anew"
+            )
+        return facts
 
     def append_metrics(self, line: dict):
         """Appends a dictionary to `metrics.jsonl`."""

@@ -262,6 +262,7 @@ def broken_runs(place):
             "newer version",
         ),
         ("data.json", lambda c: b"{", "a damaged data.json", "data.json"),
+        ("data.json", lambda c: b"[]", "a data.json of a list", "data.json"),
         ("checkpoints/encoder.safetensors", flipped(0.9), "a flipped bit of a weight", "encoder"),
         ("checkpoints/joint.safetensors", flipped(0.9), "the same, of the last stage", "joint"),
         ("checkpoints/joint.safetensors", flipped(0.0), "a flipped bit at the start", "joint"),

@@ -100,10 +100,15 @@ def _define_help(program):
 
 
 def help_text(program):
-    """Returns what --help prints of a program, a module."""
+    """Returns what --help prints of a program, a module, whose `GROUPS` are titles and flags."""
     own = flags.FLAGS.get_flags_for_module(program)
     adopted = [f for f in flags.FLAGS.get_key_flags_for_module(program) if f not in own]
-    lines = [program.__doc__.strip(), "", "flags:", *map(_flag_help, [*adopted, *own]), ""]
+    groups, lines = getattr(program, "GROUPS", {}), [program.__doc__.strip(), ""]
+    grouped = {name for names in groups.values() for name in names}
+    rest = [flag.name for flag in [*adopted, *own] if flag.name not in grouped]
+    for title, names in {**groups, "flags": rest}.items():
+        if names:
+            lines += [f"{title}:", *(_flag_help(flags.FLAGS[name]) for name in names), ""]
     return "\n".join([*lines, "--helpfull lists the flags of absl too."])
 
 
@@ -132,11 +137,11 @@ def list_presets():
 
     layout = "{:25}  {:7}  {:>7}  {:>6}  {:>6}  {:>5}  {:>5}  {}"
     stages = ("encoder", "level0", "level1", "joint")
-    print(layout.format("preset", "data", *stages, "batch", "first and last width"))
+    print(layout.format("preset", "data", *stages, "batch", "widths, first to last"))
     for name in PRESETS:
         config = make_config(name.split("-")[0], name)
         image = config.levels[0]
-        widths = {"E": config.encoder.channels, "G_0": image.g_channels, "D_0": image.d_channels}
+        widths = {"G_0": image.g_channels, "D_0": image.d_channels}
         print(
             layout.format(
                 name,

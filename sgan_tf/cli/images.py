@@ -11,10 +11,11 @@ from sgan_tf.datasets import DATASETS, ImageDataset, load_dataset
 from sgan_tf.decoding import RESIZES
 from sgan_tf.errors import DataError
 from sgan_tf.folders import holds_classes
-from sgan_tf.run import Run
+from sgan_tf.run import Run, RunError
 
 FLAGS = flags.FLAGS
 CACHE = "cache"  # the folder of a folder's images, in that of the run
+NAMES = ("dataset", "data_dir", "download", "image_size", "resize", "skip_unreadable", "flip")
 OWN = ("resize", "skip_unreadable", "flip")  # flags for images of one's own
 log = logging.getLogger("sgan_tf")
 
@@ -117,7 +118,13 @@ def load_again(config: Config, run: Run) -> ImageDataset:
         DataError: as `load_dataset` does, and when the images are not those.
     """
     data = run.data()
-    dataset = _load(config, run.path / CACHE, data.get("reading", {}))
+    reading = data.get("reading", {})
+    if not isinstance(reading, dict) or not set(reading) <= set(OWN):
+        raise RunError(
+            f"`run_dir`: {run.path}/data.json is damaged (reading is {reading}); remove it and run "
+            "train.py again, which writes it anew"
+        )
+    dataset = _load(config, run.path / CACHE, reading)
     if not dataset.matches(data):
         raise DataError(
             "`data_dir`: these are other images than the run was trained on (see data.json in "

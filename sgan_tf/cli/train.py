@@ -26,6 +26,16 @@ from sgan_tf.validation import PRECISIONS, ConfigError
 FLAGS = flags.FLAGS
 SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "seed")  # by --config, in their place
 
+GROUPS = {  # of --help
+    "images": images.NAMES,
+    "networks and settings": (
+        *("preset", "list_presets", "config", "set", "cuts", "encoder_from", "epochs", "seed"),
+        "dry_run",
+    ),
+    "run": ("run_dir", "stages", "checkpoint_minutes", "sample_every", "overwrite"),
+    "machine": ("devices", "precision"),
+}
+
 
 def define_flags():
     images.define_flags("digits")

@@ -53,11 +53,21 @@ def test_help_names_presets_data_sets_defaults_and_what_is_required():
     assert "a finished run folder (required)" in out and "(default: savedmodel)" in out
 
 
+def test_help_of_training_names_every_flag_once_under_a_heading():
+    out, _ = run(TRAIN, ["--help"])
+    lines = out.split("\n\n", 1)[1].splitlines()
+    headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert headings == ["images:", "networks and settings:", "run:", "machine:"]
+    names = [line.split()[0] for line in lines if line.startswith("  --")]
+    assert len(names) == len(set(names)) >= 22
+
+
 def test_list_presets_is_a_table_without_tensorflow():
     program = script(f"{NO_TENSORFLOW}from sgan_tf.cli.train import main; main()")
     out, err = run(program, ["--list_presets"])
     rows = {line.split()[0]: line.split() for line in out.splitlines() if line}
     assert rows.keys() >= PRESETS.keys() and err == ""
+    assert max(map(len, out.splitlines())) <= 100
     assert rows["digits"][1:7] == ["digits", "40", "120", "120", "30", "50"]
     assert rows["mnist-release"][1:7] == ["mnist", "5", "0", "0", "200", "100"]
 
