@@ -70,9 +70,8 @@ def batches(
     def epoch(number):
         order = epoch_order(count, seed, number)
         flips = tf.zeros([count], tf.bool)
-        if (
-            flip or mirrored
-        ):  # epochs count from 0, so the negative numbers share no seed with any order
+        if flip or mirrored:
+            # Epochs count from 0, so the negative numbers share no seed with any order.
             random = tf.random.stateless_uniform([count], _stateless_seed(seed, -1 - number))
             flips = random < 0.5
         return tf.data.Dataset.from_tensor_slices((order, flips)).batch(

@@ -22,7 +22,7 @@ class Preset:
     vector: dict  # for fc3
     joint: dict
     batch_size: int = 100
-    flip: bool = False
+    flip: bool = False  # as in `Config`, where the data set allows it
 
 
 def make_config(

@@ -64,6 +64,23 @@ def test_batches_from_any_step_on_are_those_of_an_uninterrupted_run(flip):
         assert 0.25 < np.mean(flipped) < 0.75
 
 
+def test_half_of_the_rows_come_out_of_the_mirrored_arrays():
+    numbers = np.arange(40, dtype=np.float32)
+    data = batches([numbers, numbers], 10, seed=1, mirrored=[-1 - numbers, -1 - numbers])
+    epochs = []
+    for epoch in range(2):
+        rows = [batch for batch, _ in data.skip(4 * epoch).take(4).as_numpy_iterator()]
+        taken = np.concatenate(rows)
+        assert sorted(np.where(taken < 0, -1 - taken, taken)) == numbers.tolist()
+        assert 8 < (taken < 0).sum() < 32
+        epochs.append(set(taken))
+    assert epochs[0] != epochs[1]
+    again = batches([numbers], 10, seed=1, start_step=4, mirrored=[-1 - numbers])
+    np.testing.assert_array_equal(next(again.as_numpy_iterator())[0], rows[0])
+    for a, b in data.take(8).as_numpy_iterator():  # a row's arrays come from one side
+        np.testing.assert_array_equal(a, b)
+
+
 def test_a_shifted_batch_moves_alike_and_black_comes_in():
     images = np.random.default_rng(0).integers(1, 256, (20, 6, 5, 1), dtype=np.uint8)
 

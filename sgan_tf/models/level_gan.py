@@ -154,10 +154,9 @@ class LevelGAN(AdversarialModel):
         """Measures `condition_variance`.
 
         Args:
-            conditions: h_{i+1} of real images, `[N, ...]`; at the top nothing is measured.
+            conditions: h_{i+1} of real images, `[N, ...]`; not for the top, which has labels.
         """
-        if not self.is_top:
-            self.condition_variance = float(np.var(conditions, axis=0, dtype=np.float64).mean())
+        self.condition_variance = float(np.var(conditions, axis=0, dtype=np.float64).mean())
 
     def call(self, condition, training=False):
         """Samples h_i: a row for each row of `condition`, h_{i+1} or integer labels at the top."""
@@ -324,9 +323,9 @@ class LevelGAN(AdversarialModel):
             real_logits, _ = self._discriminate(batch.real, batch, seed, 1, training)
             return real_logits, fake_logits, z_estimate
         # One pass over both is faster than two.
-        twice = [None if part is None else tf.concat([part, part], 0) for part in batch]
+        given = [None if part is None else tf.concat([part, part], 0) for part in batch[1:]]
         h = tf.concat([fake, batch.real], 0)
-        logits, z_estimate = self._discriminate(h, LevelBatch(*twice), seed, 0, training)
+        logits, z_estimate = self._discriminate(h, LevelBatch(h, *given), seed, 0, training)
         fake_logits, real_logits = tf.split(logits, 2)
         return real_logits, fake_logits, z_estimate[: tf.shape(fake)[0]]
 

@@ -124,14 +124,10 @@ class Pipeline:
     def _restore(self, stage):
         """Loads a stage that is finished; tells whether it is."""
         progress = self.run.progress(stage.name)
-        if not progress.done or progress.step < self._steps(stage):
+        if not progress.done or progress.step < self.material.steps(stage.epochs):
             return False
         with self.strategy.scope():
             model = stage.prepare()
         self.run.checkpoint(stage.name).load(model.networks())
         stage.finish(model)
         return True
-
-    def _steps(self, stage):
-        count = len(self.material.dataset.train_images)
-        return stage.epochs * (count // self.material.config.batch_size)

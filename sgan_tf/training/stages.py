@@ -242,7 +242,8 @@ def plan(material: Material) -> list[Stage]:
 
 def _adapt(levels, material):
     for level in levels:
-        if not level.is_top:
+        # It takes a pass over all features, and matters in these units alone.
+        if level.config.loss_units == "variance" and not level.is_top:
             level.adapt(material.real_features()[level.index + 1])
 
 

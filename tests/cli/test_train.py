@@ -11,7 +11,7 @@ from runs import STAGES, metrics, train
 from shared import SHORT
 
 import sgan_tf
-from sgan_tf.run import Run
+from sgan_tf.run import Run, read_config
 
 
 @pytest.mark.slow
@@ -233,3 +233,16 @@ def test_figures_of_a_run(finished, tmp_path):
         assert width >= 300 and height >= 300
     _, err = train(["--run_dir", tmp_path], program, code=2)
     assert err == f"error: --run_dir: {tmp_path} is not a run of sgan_tf: it has no config.json\n"
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_in_the_precision_it_was_begun_in(tmp_path):
+    arguments = ["--stages", "encoder", "--epochs", "1", "--run_dir", tmp_path / "run"]
+    for precision in ("float32", "bfloat16"):  # one of them is not what `auto` would choose here
+        train([*arguments, "--overwrite", "--precision", precision])
+        assert read_config(tmp_path / "run").precision == precision
+        out, _ = train(arguments)
+        assert "encoder is finished already" in out and f"computed in {precision}" in out
+    assert "precision: bfloat16 -> float32" in refused(
+        TRAIN, [*arguments, "--precision", "float32"]
+    )

@@ -1,0 +1,36 @@
+"""What the machine computes in, out of what it says of itself."""
+
+import pytest
+import tensorflow as tf
+
+from sgan_tf.hardware import best_precision
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision"),
+    [
+        ("fpu avx2 avx512_bf16 sse", "bfloat16"),
+        ("fpu amx_bf16", "bfloat16"),
+        ("fpu avx2 avx512f", "float32"),
+        ("", "float32"),
+    ],
+)
+def test_a_cpu_is_known_by_its_flags(tmp_path, flags, precision):
+    file = tmp_path / "cpuinfo"
+    file.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t:\n")
+    assert best_precision(str(file)) == precision
+
+
+def test_without_a_list_of_flags_it_is_float32(tmp_path):
+    assert best_precision(str(tmp_path / "absent")) == "float32"
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [([(9, 0)], "bfloat16"), ([(7, 5)], "float32"), ([(8, 0), (7, 0)], "float32")],
+)
+def test_gpus_decide_where_there_are_any(monkeypatch, capabilities, precision):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: capabilities)
+    details = "get_device_details"
+    monkeypatch.setattr(tf.config.experimental, details, lambda c: {"compute_capability": c})
+    assert best_precision("/dev/null") == precision
