@@ -1,9 +1,9 @@
-# make demo, make test, make lint, make bench, make newcomer: each makes .venv and installs when needed.
+# make demo, make test, make lint, make bench, make newcomer, make results: each makes .venv and installs when needed.
 # make clean removes what was built; runs/ and exports/ stay.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-run test newcomer lint bench clean
+.PHONY: demo demo-run test newcomer lint results bench clean
 
 demo: demo-run
 	$(BIN)/python evaluate.py --run_dir runs/demo
@@ -28,6 +28,15 @@ lint: .venv/installed
 	$(BIN)/deptry . --extend-exclude '\.ci|benchmarks|docs|tests' \
 		--requirements-files .venv/user.txt --requirements-files-dev .venv/dev.txt
 	$(BIN)/deptry . benchmarks tests tests/*/ --requirements-files .venv/user.txt,.venv/dev.txt
+
+# What docs/results.md shows of a data set, from the start: make results DATASET=svhn
+DATASET ?= mnist
+results: .venv/installed
+	$(BIN)/python train.py --dataset $(DATASET) --score_every 1
+	$(BIN)/python evaluate.py --run_dir runs/$(DATASET)
+	$(BIN)/sgan-figures --run_dir runs/$(DATASET)
+	for figure in samples variations factors curves; do \
+		cp runs/$(DATASET)/$$figure.png docs/$(DATASET)_$$figure.png; done
 
 # All of benchmarks/.
 bench: demo-run

@@ -12,7 +12,7 @@ import pathlib
 
 from absl import flags
 
-from sgan_tf.cli import app, images
+from sgan_tf.cli import app, images, judges
 from sgan_tf.evaluation.ablations import ROWS, markdown, row_config, shared_stages, summarize
 from sgan_tf.presets import PRESETS
 
@@ -37,11 +37,8 @@ def define_flags() -> None:
         "set", [], "name=value, as for train.py; what a row lacks is left out there"
     )
     flags.DEFINE_integer("samples", 10_000, "samples to score", lower_bound=1)
-    flags.DEFINE_string(
-        "cache_dir",
-        None,
-        "where judges are cached; by default SGAN_TF_CACHE, else ~/.cache/sgan_tf",
-    )
+    judges.define_flags()
+    flags.adopt_module_key_flags(judges)
     flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu")
 
 
@@ -96,14 +93,11 @@ def _rows():
 
 def _train_and_score(configs, dataset, strategy, out, log, signals):
     from sgan_tf.evaluation import figures
-    from sgan_tf.evaluation.reference import default_cache, load_reference, make_reference
     from sgan_tf.run import Run
 
-    cache, data = FLAGS.cache_dir or default_cache(), dataset.description()
     any_config = next(iter(configs.values()))
     flip = any_config.encoder.flip
-    reference = load_reference(cache, data, flip)
-    reference = reference or make_reference(cache, dataset, app.progress, flip)
+    reference = judges.reference(dataset.description(), flip, lambda: dataset)
     log.info("judge: test accuracy %.4f", reference.judge_accuracy)
     results, pictures = {}, {}
     for (row, seed), config in configs.items():

@@ -13,7 +13,7 @@ import tempfile
 
 from absl import flags
 
-from sgan_tf.cli import app, images
+from sgan_tf.cli import app, images, judges
 from sgan_tf.errors import UserError
 from sgan_tf.files import PARTIAL, write_whole
 
@@ -31,11 +31,8 @@ def define_flags() -> None:
         "samples", 50_000, "samples to draw; it is part of the scores' names", lower_bound=1
     )
     flags.DEFINE_integer("seed", 0, "of the samples")
-    flags.DEFINE_string(
-        "cache_dir",
-        None,
-        "where judges are cached; by default SGAN_TF_CACHE, else ~/.cache/sgan_tf",
-    )
+    judges.define_flags()
+    flags.adopt_module_key_flags(judges)
     flags.DEFINE_string(
         "inception", None, "path of TF-GAN's Inception module for the published scale, or download"
     )
@@ -92,14 +89,13 @@ def _check_writable(folder):
 def _measure(config, run, data, stack):
     """Returns the facts of the evaluation, the `Reference`, and the `ImageDataset` or None."""
     from sgan_tf.evaluation.evaluate import evaluate_run
-    from sgan_tf.evaluation.reference import default_cache, load_reference, make_reference
 
-    cache = FLAGS.cache_dir or default_cache()
-    inception = _inception(cache) if FLAGS.inception else None
-    flip = config.encoder.flip
-    reference = load_reference(cache, data, flip)
-    dataset = _dataset(config, run, needed=reference is None or inception is not None)
-    reference = reference or make_reference(cache, dataset, app.progress, flip)
+    inception = _inception(judges.cache()) if FLAGS.inception else None
+    dataset = _dataset(config, run, needed=inception is not None)
+    # Without images only a cached judge will do; loading them again says why they are not there.
+    reference = judges.reference(
+        data, config.encoder.flip, lambda: dataset or images.load_again(config, run)
+    )
     facts = evaluate_run(
         run,
         config,

@@ -15,7 +15,7 @@ import pathlib
 from absl import flags
 
 from sgan_tf.batches import steps_per_epoch
-from sgan_tf.cli import app, images
+from sgan_tf.cli import app, images, judges
 from sgan_tf.config import Config, with_overrides
 from sgan_tf.datasets import DATASETS
 from sgan_tf.hardware import best_precision
@@ -32,7 +32,10 @@ GROUPS = {  # of --help
         *("preset", "list_presets", "config", "set", "cuts", "encoder_from", "epochs", "seed"),
         "dry_run",
     ),
-    "run": ("run_dir", "stages", "checkpoint_minutes", "sample_every", "overwrite"),
+    "run": (
+        *("run_dir", "stages", "checkpoint_minutes", "sample_every", "score_every", "cache_dir"),
+        "overwrite",
+    ),
     "machine": ("devices", "precision"),
 }
 
@@ -78,6 +81,15 @@ def define_flags():
     )
     flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu")
     flags.DEFINE_integer("sample_every", 5, "epochs between two sample grids", lower_bound=0)
+    flags.DEFINE_integer(
+        "score_every",
+        0,
+        "epochs between two measurements of 5,000 samples by the data set's judge, which is "
+        "trained first: Fréchet distance, precision and recall, in metrics.jsonl; 0 for none",
+        lower_bound=0,
+    )
+    judges.define_flags()
+    flags.adopt_module_key_flags(judges)
     flags.DEFINE_float(
         "checkpoint_minutes", 5, "the most work that a killed process loses", lower_bound=0
     )
@@ -228,6 +240,7 @@ def _train(config, dataset, strategy):
         sample_every=FLAGS.sample_every,
         checkpoint_minutes=FLAGS.checkpoint_minutes,
         stop=lambda: bool(signals),
+        scoring=_scoring(run.config, dataset) if workers.is_chief else None,
     )
     code = app.train_guarded(log, signals, lambda: pipeline.train(FLAGS.stages))
     if code:
@@ -235,6 +248,16 @@ def _train(config, dataset, strategy):
     grids = sorted(run.path.glob("fakes_*_[0-9]*.png"), key=lambda path: path.stat().st_mtime)
     log.info("done: %s%s", run.path, f"; samples, a row a class: {grids[-1]}" if grids else "")
     return 0
+
+
+def _scoring(config, dataset):
+    """How samples are scored on the way; None where that is not asked for."""
+    if not FLAGS.score_every:
+        return None
+    from sgan_tf.training.scores import Scoring
+
+    reference = judges.reference(dataset.description(), config.encoder.flip, lambda: dataset)
+    return Scoring(reference, FLAGS.score_every)
 
 
 def main():

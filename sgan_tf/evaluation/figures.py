@@ -13,6 +13,7 @@ from sgan_tf.models.stacked_gan import StackedGAN
 
 COLUMNS = 10  # images a row of the figures
 GAP = 12  # pixels between two panels
+SCORES = "fcd|precision|recall"  # how the names begin of what samples scored in training
 INK = "#010203"  # stands for the colour of the page's text until a drawing is done
 
 
@@ -176,28 +177,44 @@ def _stages(metrics):
 
 
 def _curves(metrics, stages):
-    """A matplotlib figure: for each stage a column of its losses, and under them its spreads."""
+    """A matplotlib figure: for each stage a column of its losses, and under them its spreads.
+
+    Where samples were scored on the way, two panels more: the scores against the stage's hours.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.5 * len(stages), 7), layout="constrained")
-    grid = figure.subplots(2, len(stages), squeeze=False)
-    for stage, (above, below) in zip(stages, grid.T):
+    scored = any(re.match(SCORES, name) for line in metrics for name in line)
+    rows = 4 if scored else 2
+    figure = Figure(figsize=(4.5 * len(stages), 3.5 * rows), layout="constrained")
+    grid = figure.subplots(rows, len(stages), squeeze=False)
+    for stage, (above, below, *scores) in zip(stages, grid.T):
         lines = [line for line in metrics if line["stage"] == stage]
         known = {name for line in lines for name in line}
         names = sorted(known - {"stage", "epoch", "step", "seconds"})
+        measured = [name for name in names if re.match(SCORES, name)]
         spreads = [name for name in names if "spread" in name or name == "accuracy"]
-        _plot(above, lines, [name for name in names if name not in spreads])
-        _plot(below, lines, spreads)
+        epochs, hours = [line["epoch"] for line in lines], _hours(lines)
+        losses = [name for name in names if name not in spreads + measured]
+        _plot(above, lines, losses, epochs, "epoch")
+        _plot(below, lines, spreads, epochs, "epoch")
+        for panel, kind in zip(scores, ("precision|recall", "fcd")):
+            chosen = [name for name in measured if re.match(kind, name)]
+            _plot(panel, lines, chosen, hours, "hours of the stage")
         above.set_title(stage)
     return figure
 
 
-def _plot(panel, lines, names):
-    epochs = [line["epoch"] for line in lines]
+def _hours(lines):
+    """How long the stage had been trained at the end of each epoch."""
+    return np.cumsum([line.get("seconds", np.nan) for line in lines]) / 3600
+
+
+def _plot(panel, lines, names, places, axis):
+    marker = "." if len(places) < 30 else None
     for name in names:
-        marker = "." if len(epochs) < 30 else None
-        panel.plot(epochs, [line.get(name, np.nan) for line in lines], marker=marker, label=name)
-    panel.set_xlabel("epoch")
+        points = [(x, line[name]) for x, line in zip(places, lines) if name in line]
+        panel.plot(*zip(*points), marker=marker, label=name)
+    panel.set_xlabel(axis)
     panel.grid(alpha=0.3)
     if names:
         below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "frameon": False}

@@ -8,6 +8,7 @@ import tensorflow as tf
 from sgan_tf.models import build as building
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.run import RunError
+from sgan_tf.training.scores import Scoring
 from sgan_tf.training.stages import Material, plan
 from sgan_tf.training.trainer import Trainer
 
@@ -31,6 +32,7 @@ class Pipeline:
         checkpoint_minutes: The most work that a killed process loses.
         stop: Function that tells whether to stop and save.
         steps_per_call: Steps between two looks at the clock; by default what fits into a second.
+        scoring: How samples are scored on the way, a `Scoring`; by default not at all.
 
     Attributes:
         encoder, stack: The networks, as far as they are trained.
@@ -60,11 +62,12 @@ class Pipeline:
         checkpoint_minutes: float = 5,
         stop: Callable[[], bool] = lambda: False,
         steps_per_call: int | None = None,
+        scoring: Scoring | None = None,
     ):
         self.run, self.strategy = run, strategy or tf.distribute.get_strategy()
         run.record_facts(dataset)
         with self.strategy.scope():
-            self.material = Material(config, run, dataset, build)
+            self.material = Material(config, run, dataset, build, scoring)
         self.stages = plan(self.material)
         self.trainer = Trainer(
             run,

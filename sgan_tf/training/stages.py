@@ -1,5 +1,6 @@
 """The stages of training as objects: the encoder, a level alone, all levels jointly."""
 
+import functools
 import json
 import logging
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from sgan_tf.models.base import TrainedModel
 from sgan_tf.models.build import stage_seed
 from sgan_tf.training.callbacks import AverageStatistics, SampleGrid
 from sgan_tf.training.monitor import CollapseMonitor
+from sgan_tf.training.scores import SampleScores, Scoring
 
 log = logging.getLogger("sgan_tf")
 GRID_COLUMNS = 10
@@ -32,13 +34,14 @@ class Material:
         dataset: An `ImageDataset`.
         build: Function `(config, image_shape, class_names, mean=None, joint=False)` that makes
             `(encoder, stack)`.
+        scoring: How samples are scored on the way, a `Scoring`; None for not at all.
 
     Attributes:
         encoder, stack: The networks, as far as they are trained.
     """
 
-    def __init__(self, config, run, dataset, build: Callable):
-        self.config, self.run, self.dataset = config, run, dataset
+    def __init__(self, config, run, dataset, build: Callable, scoring: Scoring | None = None):
+        self.config, self.run, self.dataset, self.scoring = config, run, dataset, scoring
         self._build, self._real, self._mirrored = build, None, None
         self.encoder, self.stack = self.networks()
 
@@ -270,9 +273,16 @@ def _watchers(stage, model, levels, top, stack, sample_every):
         # Last, as it says that both are there.
         run.save_png("reals.png", image_grid(images, GRID_COLUMNS, names))
     measured = [line for line in run.read_metrics() if line["stage"] == stage.name]
-    upper = [*real, labels][top + 1][:REFRESH_ROWS]
+    upper = [*real, labels][top + 1]
+    scores = []
+    if material.scoring:
+        rows = material.scoring.rows(len(labels))
+        scored = stack.noise(len(rows), seed=seed)
+        draw_scored = functools.partial(stack.decode, upper[rows], scored, top=top)
+        scores = [SampleScores(material.scoring, stage.epochs, draw_scored)]
     return [
-        AverageStatistics(model, upper, seed),
+        AverageStatistics(model, upper[:REFRESH_ROWS], seed),
         CollapseMonitor(levels, real, labels, seed + 1, stage.epochs, measured),
         SampleGrid(run, stage.name, stage.epochs, sample_every, draw, names),
+        *scores,
     ]

@@ -7,6 +7,7 @@ from PIL import Image
 from processes import module, refused, run
 
 from sgan_tf.evaluation.figures import (
+    curve_drawings,
     factors,
     nearest_images,
     panels,
@@ -105,6 +106,17 @@ def test_curves_are_drawn_for_every_stage():
     ]
     picture = np.asarray(training_curves(metrics).convert("L"))
     assert picture.shape[1] > picture.shape[0] and (picture < 250).mean() > 0.01
+    scored = [{**line, "fcd5k_train": 3.0, "recall5k": 0.5} for line in metrics[1:]]
+    taller = np.asarray(training_curves([metrics[0], *scored]))
+    assert taller.shape[0] > picture.shape[0]
+
+
+def test_scores_stand_over_the_hours_that_they_took():
+    lines = [{"stage": "level0", "epoch": e, "seconds": 1800.0} for e in (1, 2, 3)]
+    lines[2]["recall5k"] = 0.5
+    drawing = curve_drawings(lines)["level0"]
+    # Only the third epoch was scored, after an hour and a half: the axis is around it.
+    assert "hours of the stage" in drawing and "recall5k" in drawing and ">1.500<" in drawing
 
 
 @pytest.mark.slow

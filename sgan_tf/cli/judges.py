@@ -1,0 +1,42 @@
+"""The judge of a data set, for all programs that score samples: where it is kept, how it is got."""
+
+from collections.abc import Callable
+
+from absl import flags
+
+from sgan_tf.cli import app
+from sgan_tf.datasets import ImageDataset
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    flags.DEFINE_string(
+        "cache_dir",
+        None,
+        "where judges are cached; by default SGAN_TF_CACHE, else ~/.cache/sgan_tf",
+    )
+
+
+def reference(data: dict, flip: bool, dataset: Callable[[], ImageDataset]):
+    """Returns a data set's `Reference`: the cached one, or one that is made and cached.
+
+    Args:
+        data: `ImageDataset.description()`.
+        flip: The run's `encoder.flip`.
+        dataset: Function of nothing that loads the images; not called where the cache has all.
+
+    Raises:
+        EvaluationError: when the cache cannot be written.
+    """
+    from sgan_tf.evaluation.reference import load_reference, make_reference
+
+    known = load_reference(cache(), data, flip)
+    return known or make_reference(cache(), dataset(), app.progress, flip)
+
+
+def cache():
+    """Returns the folder of the judges, and of what else evaluation fetches."""
+    from sgan_tf.evaluation.reference import default_cache
+
+    return FLAGS.cache_dir or default_cache()

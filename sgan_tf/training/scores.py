@@ -1,0 +1,73 @@
+"""Scores of samples while a stage is trained: what another hour of training buys."""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from sgan_tf.evaluation.judge import judged
+from sgan_tf.evaluation.metrics.frechet import frechet_distance
+from sgan_tf.evaluation.metrics.precision_recall import precision_recall
+from sgan_tf.evaluation.protocol import short
+from sgan_tf.evaluation.reference import Reference
+
+
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """How samples are scored on the way.
+
+    Attributes:
+        reference: The data set's `Reference`.
+        every: Epochs between two measurements; the last epoch of a stage is always measured.
+        samples: How many are drawn for one; it is part of the scores' names.
+    """
+
+    reference: Reference
+    every: int = 1
+    samples: int = 5000
+
+    def rows(self, count: int) -> np.ndarray:
+        """Returns which of `count` training images lend their conditions, at random, `[samples]`.
+
+        As often as they have to, where there are fewer images than samples.
+        """
+        return np.resize(np.random.default_rng(0).permutation(count), self.samples)
+
+    def scores(self, images: np.ndarray) -> dict[str, float]:
+        """Scores images as `evaluate` does, by three of its metrics.
+
+        Args:
+            images: Samples, float32 `[samples, H, W, C]` in [0, 1].
+
+        Returns:
+            `{"fcd5k_train": …, "precision5k": …, "recall5k": …}`, for 5,000 samples.
+        """
+        train = self.reference.train_features
+        _, features = judged(self.reference.judge, np.round(255 * images).astype(np.uint8))
+        real = train[self.rows(len(train))[: min(len(train), len(features))]]
+        precision, recall = precision_recall(real, features[: len(real)])
+        count = short(len(images))
+        return {
+            f"fcd{count}_train": frechet_distance(train, features),
+            f"precision{count}": precision,
+            f"recall{count}": recall,
+        }
+
+
+class SampleScores(keras.callbacks.Callback):
+    """Adds the scores of samples to an epoch's metrics.
+
+    Args:
+        scoring: A `Scoring`.
+        epochs: Epochs of the stage.
+        draw: Function of nothing that returns the samples.
+    """
+
+    def __init__(self, scoring: Scoring, epochs: int, draw: Callable[[], np.ndarray]):
+        super().__init__()
+        self.scoring, self.epochs, self.draw = scoring, epochs, draw
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.epochs or (epoch + 1) % self.scoring.every == 0:
+            logs.update(self.scoring.scores(self.draw()))
