@@ -148,7 +148,7 @@ Licence of the data: {about.licence}.
 
 ## Training
 
-Preset `{config["preset"]}`, seed {config["seed"]}, encoder cut at
+{_computed(facts)}Preset `{config["preset"]}`, seed {config["seed"]}, encoder cut at
 {", ".join(config["cuts"]) or "no layer"}, batches of {config["batch_size"]}.
 The encoder's test accuracy is {metrics["encoder"]["test_accuracy"]}. The last epoch of each stage:
 
@@ -175,21 +175,30 @@ def _unfinished(facts):
     return f"**Its training was not finished.** Stages cut short: {', '.join(stages)}.\n\n"
 
 
+def _computed(facts):
+    precision = facts.get("precision")  # which version 0.1.0 did not write
+    if not precision:
+        return ""
+    return f"Convolutions and large matrices compute in {precision}; weights are float32.\n"
+
+
 def _picture(format):
     return "![Samples, a row a class](samples.png)\n\n" if format == "savedmodel" else ""
 
 
 def _scores(metrics):
-    scores = metrics.get("evaluation", {}).get("samples", {})
+    evaluation = metrics.get("evaluation", {})
+    scores = evaluation.get("samples", {})
     if not scores:
         return ""
+    precision = evaluation.get("settings", {}).get("precision", "float32")
     rows = [
         (f"`{name}`", f"{value:.4g}")
         for name, value in scores.items()
         if described(name).of_class is None  # those stand in the report
     ]
     table = _table(("score", "value"), rows)
-    return f"\nScores of its samples, by `evaluate.py`:\n\n{table}\n"
+    return f"\nScores of its samples in {precision}, by `evaluate.py`:\n\n{table}\n"
 
 
 def _table(head, rows):
