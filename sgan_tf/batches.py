@@ -66,7 +66,9 @@ def batches(
     count = len(arrays[0])
     steps = steps_per_epoch(count, batch_size)
     rows = batch_size // share.total
+    as_it_is = tf.autograph.experimental.do_not_convert  # AutoGraph takes long, and finds nothing
 
+    @as_it_is
     def epoch(number):
         order = epoch_order(count, seed, number)
         flips = tf.zeros([count], tf.bool)
@@ -78,6 +80,7 @@ def batches(
             batch_size, drop_remainder=True
         )
 
+    @as_it_is
     def parts(step, chosen):
         def split(values):
             values = tf.reshape(values, [share.total, rows])
@@ -88,6 +91,7 @@ def batches(
             (tf.repeat(step, share.count), split(order), split(flips))
         )
 
+    @as_it_is
     def gather(step, indices, flips):
         parts = _rows(arrays, mirrored, indices, flips, rows)
         if flip:

@@ -10,6 +10,7 @@ from sgan_tf.checkpoint import Checkpoint, Progress
 from sgan_tf.config import Config, with_epochs
 from sgan_tf.errors import UserError
 from sgan_tf.files import PARTIAL, InUse, sole_writer, write_whole
+from sgan_tf.hardware import arithmetic
 from sgan_tf.validation import ConfigError
 
 log = logging.getLogger("sgan_tf")
@@ -239,7 +240,7 @@ class Run:
             ) from error
 
     def record_facts(self, dataset):
-        """Records the run's data set and the libraries; warns when other versions began it.
+        """Records the run's data set, libraries and arithmetic; warns when others began it.
 
         Args:
             dataset: An `ImageDataset`.
@@ -253,11 +254,17 @@ class Run:
                 f"`run_dir`: {self.path} was trained on other images than these (see data.json in "
                 "it); choose another folder"
             )
-        before = self.record("versions.json", versions())
+        now = versions()
+        before = self.record("versions.json", now)
         if before is not None:
+            differences = [
+                f"{name} {before.get(name, 'unknown')} (now {now.get(name, 'unknown')})"
+                for name in {**before, **now}
+                if before.get(name) != now.get(name)
+            ]
             log.warning(
                 "the run was begun with %s: its weights may differ from an uninterrupted run's",
-                before,
+                ", ".join(differences),
             )
 
     def data(self) -> dict:
@@ -358,7 +365,7 @@ def read_config(path) -> Config:
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions that a run's weights depend on."""
+    """Returns what a run's weights depend on beside its settings: versions, and the arithmetic."""
     import platform
 
     import keras
@@ -374,6 +381,7 @@ def versions() -> dict[str, str]:
         "numpy": numpy.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
+        **arithmetic(),
     }
 
 

@@ -134,6 +134,7 @@ def wrong_flags(place):
         "the seed as a setting": (["--set", "seed=3"], "seed has a flag"),
         "sixty-four GPUs": (["--devices", "64"], "--devices.*64"),
         "some GPUs": (["--devices", "some"], "--devices.*some"),
+        "XLA without a GPU": (["--jit", "--devices", "cpu"], "--jit.*GPU"),
         "a file of settings that is not there": (["--config", place / "no.json"], "no.json"),
         "a file of settings that is a list": (["--config", place / "list.json"], "list.json"),
         "a file of settings that is no text": (["--config", place / "binary.json"], "binary.json"),

@@ -1,9 +1,12 @@
-"""What the machine computes in, out of what it says of itself."""
+"""What the machine computes in, out of what it says of itself, and how it is told to compute."""
+
+import os
 
 import pytest
 import tensorflow as tf
 
-from sgan_tf.hardware import best_precision
+from sgan_tf import hardware
+from sgan_tf.hardware import arithmetic, best_precision, prefer_onednn, set_arithmetic
 
 
 @pytest.mark.parametrize(
@@ -34,3 +37,30 @@ def test_gpus_decide_where_there_are_any(monkeypatch, capabilities, precision):
     details = "get_device_details"
     monkeypatch.setattr(tf.config.experimental, details, lambda c: {"compute_capability": c})
     assert best_precision("/dev/null") == precision
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "1"), ("0", "0")])
+def test_onednn_is_on_unless_the_environment_says_otherwise(monkeypatch, before, after):
+    name = "TF_ENABLE_ONEDNN_OPTS"
+    monkeypatch.setenv(name, before or "")
+    if before is None:
+        monkeypatch.delenv(name)
+    prefer_onednn()
+    assert os.environ[name] == after
+
+
+def test_tensorflow_is_told_how_to_compute_and_what_matters_here_is_recorded(monkeypatch):
+    told = []
+    monkeypatch.setattr(hardware, "_chosen", {})
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    experimental = tf.config.experimental
+    monkeypatch.setattr(experimental, "enable_op_determinism", lambda: told.append("no races"))
+    monkeypatch.setattr(experimental, "enable_tensor_float_32_execution", told.append)
+    monkeypatch.setattr(tf.config.optimizer, "set_jit", told.append)
+    assert arithmetic() == {"onednn": "off"}
+    set_arithmetic(deterministic=False, tf32=False)
+    set_arithmetic(jit=True)
+    assert told == [False, False, "no races", True, "autoclustering"]
+    assert arithmetic() == {"deterministic": "on", "onednn": "off"}
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"])
+    assert arithmetic() == {"deterministic": "on", "tf32": "on", "jit": "on"}

@@ -14,6 +14,7 @@ from absl import flags
 
 from sgan_tf.cli import app, images, judges
 from sgan_tf.evaluation.ablations import ROWS, markdown, row_config, shared_stages, summarize
+from sgan_tf.hardware import set_arithmetic
 from sgan_tf.presets import PRESETS
 
 FLAGS = flags.FLAGS
@@ -49,11 +50,11 @@ def ablations() -> int:
     any_config = next(iter(configs.values()))  # they agree in what does not make a row
     images.check_flags(any_config.dataset)
     out = pathlib.Path(FLAGS.out)
-    tf = app.import_tensorflow()
+    app.import_tensorflow()
     app.start_log()
     dataset = images.load(any_config, out / images.CACHE)
     check_samples(FLAGS.samples, dataset.num_classes)
-    tf.config.experimental.enable_op_determinism()
+    set_arithmetic()
     strategy = app.strategy(FLAGS.devices, any_config.batch_size)
     out.mkdir(parents=True, exist_ok=True)
     dataset.keep(out / images.CACHE)

@@ -15,7 +15,7 @@ from absl import logging as absl_logging
 
 from sgan_tf.cli import interrupted, unwind, was_interrupted
 from sgan_tf.errors import UserError
-from sgan_tf.hardware import best_precision
+from sgan_tf.hardware import best_precision, prefer_onednn
 
 WIDTH = 100  # columns of --help
 # Flags that hold a path; a leading ~ in one is the user's home.
@@ -186,8 +186,12 @@ def quiet_stderr():
 
 
 def import_tensorflow():
-    """Imports TensorFlow and returns it; what its C++ logs is kept off stderr from here on."""
+    """Imports TensorFlow, with oneDNN's kernels, and returns it.
+
+    What its C++ logs is kept off stderr from here on.
+    """
     quiet_stderr()
+    prefer_onednn()
     unwinding = signal.getsignal(signal.SIGINT) is unwind
     if unwinding:  # an exception in its C++ would abort the process, and nothing is open yet
         signal.signal(signal.SIGINT, interrupted)

@@ -18,7 +18,7 @@ from sgan_tf.batches import steps_per_epoch
 from sgan_tf.cli import app, images, judges
 from sgan_tf.config import Config, with_overrides
 from sgan_tf.datasets import DATASETS
-from sgan_tf.hardware import best_precision
+from sgan_tf.hardware import arithmetic, best_precision, set_arithmetic
 from sgan_tf.presets import PRESETS, make_config
 from sgan_tf.training import transfer
 from sgan_tf.validation import PRECISIONS, ConfigError
@@ -36,7 +36,7 @@ GROUPS = {  # of --help
         *("run_dir", "stages", "checkpoint_minutes", "sample_every", "score_every", "cache_dir"),
         "overwrite",
     ),
-    "machine": ("devices", "precision"),
+    "machine": ("devices", "precision", "deterministic", "tf32", "jit"),
 }
 
 
@@ -80,6 +80,14 @@ def define_flags():
         "or what the run was begun in",
     )
     flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu")
+    flags.DEFINE_bool(
+        "deterministic",
+        True,
+        "the same command gives the same weights, bit for bit, whether it was stopped or not; "
+        "without it some kernels of GPUs are faster",
+    )
+    flags.DEFINE_bool("tf32", True, "compute float32 products in TF32 on GPUs that have it")
+    flags.DEFINE_bool("jit", False, "compile the training step with XLA, on GPUs")
     flags.DEFINE_integer("sample_every", 5, "epochs between two sample grids", lower_bound=0)
     flags.DEFINE_integer(
         "score_every",
@@ -131,7 +139,9 @@ def train():
 
     check_names(config)
     config = dataclasses.replace(config, precision=_precision(config))
-    tf.config.experimental.enable_op_determinism()  # bit for bit needs kernels without races
+    if FLAGS.jit and (FLAGS.devices == "cpu" or not tf.config.list_physical_devices("GPU")):
+        raise app.UsageError("--jit: XLA is for GPUs, and none is used; CPUs are slower with it")
+    set_arithmetic(FLAGS.deterministic, FLAGS.tf32, FLAGS.jit)
     strategy = strategy or app.strategy(FLAGS.devices, config.batch_size)
     if FLAGS.dry_run:
         return _dry_run(config, dataset, steps)
@@ -228,7 +238,8 @@ def _train(config, dataset, strategy):
     log = app.start_log(run.path / "log.txt" if workers.is_chief else None)
     if FLAGS.encoder_from:
         log.info("encoder: taken over from %s", FLAGS.encoder_from)
-    log.info("convolutions and large matrices are computed in %s", run.config.precision)
+    how = ", ".join(f"{name} {on}" for name, on in arithmetic().items())
+    log.info("convolutions and large matrices are computed in %s; %s", run.config.precision, how)
     signals = app.stop_signals()
     if workers.is_chief:
         dataset.keep(run.path / images.CACHE)

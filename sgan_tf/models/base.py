@@ -65,6 +65,9 @@ class TrainedModel(keras.Model):
         optimizers = {name: o.variables for name, o in self.optimizers().items()}
         return {**self.networks(), **optimizers}
 
+    # AutoGraph, which finds nothing to convert in an update, would take longer than all the rest of
+    # tracing.
+    @tf.autograph.experimental.do_not_convert
     def _reduced(self, function, x, y):
         strategy = self.distribute_strategy
         values = strategy.run(function, (x, y))

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from sgan_tf.config import LevelConfig
-from sgan_tf.models.layers import Conv2D, Dropout, GaussianNoise, Rearrange
+from sgan_tf.models.layers import AS_THEY_COME, Conv2D, Dropout, GaussianNoise, Rearrange
 from sgan_tf.models.losses import ADVERSARIAL
 from sgan_tf.models.noise import NOISE
 from sgan_tf.models.normalization import BatchNormalization
@@ -50,7 +50,7 @@ class Discriminator(keras.Model):
         heads: FeatureHeads | None = None,
         **kwargs,
     ):
-        super().__init__(**{"dtype": "float32", **kwargs})  # its parts cast for themselves
+        super().__init__(**{**kwargs, **AS_THEY_COME})  # its parts cast for themselves
         self.trunk, self.logits, self.posterior = trunk, logits, posterior
         self.projection, self.heads = projection, heads
         parts = self._flatten_layers()
@@ -123,7 +123,8 @@ def build_discriminator(
 
     def head(dense, reduce, name):
         reduce = [reduce] if len(shape) == 3 else []
-        return keras.Sequential([keras.Input(shape), *reduce, dense], name=name)
+        shared = keras.Input(shape, dtype=trunk.outputs[0].dtype)
+        return keras.Sequential([shared, *reduce, dense], name=name)
 
     # As in the release, the all-convolutional D averages over places, while Q sees each of them.
     reduce = {"allconv": layers.GlobalAveragePooling2D, "halved": SumPlaces}

@@ -70,13 +70,17 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def _synchronized(self, inputs, gamma, beta):
         import tensorflow as tf
 
-        context, average = replica_context(), tf.distribute.ReduceOp.MEAN
-        axes = list(range(len(inputs.shape) - 1))
+        context = replica_context()
         x = tf.cast(inputs, tf.float32)
-        # Replicas hold equal shares of the batch. Keras's synchronized variance, E[x^2] - E[x]^2,
-        # cancels where activations are small.
-        mean = context.all_reduce(average, tf.reduce_mean(x, axes))
-        variance = context.all_reduce(average, tf.reduce_mean(tf.square(x - mean), axes))
+        own = tf.stack(tf.nn.moments(x, list(range(len(inputs.shape) - 1))))
+        # Each replica puts its own into a row of zeros, so that one sum, of little, gathers them.
+        # Keras sums moments of x and x^2 instead, whose difference cancels where the mean is large.
+        row = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync)
+        rows = context.all_reduce(tf.distribute.ReduceOp.SUM, row[:, None, None] * own)
+        means, variances = rows[:, 0], rows[:, 1]
+        # Replicas hold equal shares of the batch.
+        mean = tf.reduce_mean(means, 0)
+        variance = tf.reduce_mean(variances + tf.square(means - mean), 0)
         outputs = tf.nn.batch_normalization(x, mean, variance, beta, gamma, self.epsilon)
         return tf.cast(outputs, inputs.dtype), mean, variance
 

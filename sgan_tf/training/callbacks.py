@@ -196,7 +196,7 @@ class AverageStatistics(keras.callbacks.Callback):
         super().__init__()
         self.averaged, strategy = bool(model.averages()), model.distribute_strategy
 
-        @tf.function
+        @tf.function(autograph=False)
         def refresh(upper):
             strategy.run(model.refresh_average, (upper, tf.constant([seed, 1])))
 

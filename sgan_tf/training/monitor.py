@@ -79,10 +79,10 @@ def _drawing(level, upper, seed):
     condition = level.condition(tf.constant(upper))
     shape = [len(upper), level.config.z_dim]
     z = level.noise.of_uniform(tf.random.stateless_uniform(shape, [seed, level.index]))
-    generate = tf.function(lambda: level.sampler([condition, z], training=False))
+    sample = tf.function(lambda: level.sampler([condition, z], training=False), autograph=False)
 
     def draw():
-        h = generate().numpy()
+        h = sample().numpy()
         return h.reshape(CONDITIONS, DRAWS, *h.shape[1:])
 
     return draw

@@ -236,13 +236,17 @@ def test_figures_of_a_run(finished, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_in_the_precision_it_was_begun_in(tmp_path):
+def test_a_run_goes_on_in_its_precision_and_says_what_is_computed_otherwise(tmp_path):
     arguments = ["--stages", "encoder", "--epochs", "1", "--run_dir", tmp_path / "run"]
     for precision in ("float32", "bfloat16"):  # one of them is not what `auto` would choose here
         train([*arguments, "--overwrite", "--precision", precision])
         assert read_config(tmp_path / "run").precision == precision
         out, _ = train(arguments)
         assert "encoder is finished already" in out and f"computed in {precision}" in out
+    assert "deterministic on, onednn on" in out and "was begun with" not in out
+    assert json.loads((tmp_path / "run" / "versions.json").read_text())["onednn"] == "on"
+    out, _ = train([*arguments, "--nodeterministic"])
+    assert "the run was begun with deterministic on (now off): its weights may differ" in out
     assert "precision: bfloat16 -> float32" in refused(
         TRAIN, [*arguments, "--precision", "float32"]
     )

@@ -27,6 +27,59 @@ def test_fused_batch_normalization_equals_keras(shape):
         np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=2e-4, atol=2e-4)
 
 
+class Counted(tf.distribute.ReductionToOneDevice):
+    """Counts what is summed over the devices."""
+
+    count = 0
+
+    def reduce_implementation(self, *arguments):
+        self.count += 1
+        return super().reduce_implementation(*arguments)
+
+    def batch_reduce_implementation(self, reduce_op, pairs, options):
+        self.count += len(pairs)
+        return [
+            tf.distribute.ReductionToOneDevice.reduce_implementation(
+                self, reduce_op, value, places, options
+            )
+            for value, places in pairs
+        ]
+
+
+def test_batch_normalization_on_two_devices_is_that_of_the_whole_batch_in_one_sum_a_pass():
+    sums = Counted()
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=sums)
+    # Means far from 0, and from each other's: what a difference of moments would lose.
+    x = np.random.default_rng(0).normal(300, 0.1, (8, 2, 2, 3)).astype(np.float32)
+    x[4:] += 0.1
+    with strategy.scope():
+        layer = BatchNormalization()
+        layer.build(x.shape)
+
+    @tf.function
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            output = layer(x, training=True)
+            loss = tf.reduce_sum(output**3)
+        return output, tape.gradient(loss, x)
+
+    halves = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(np.split(x, 2)[context.replica_id_in_sync_group])
+    )
+    results = strategy.run(step, (halves,))
+    output, gradient = map(strategy.experimental_local_results, results)
+    assert sums.count == 2  # one forwards, one backwards
+    alone, variable = BatchNormalization(), tf.Variable(x)
+    with tf.GradientTape() as tape:
+        whole = alone(variable, training=True)
+        loss = tf.reduce_sum(whole**3)
+    np.testing.assert_allclose(np.concatenate(output), whole, atol=2e-3)
+    np.testing.assert_allclose(np.concatenate(gradient), tape.gradient(loss, variable), atol=0.05)
+    for ours, theirs in zip(layer.non_trainable_variables, alone.non_trainable_variables):
+        np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-4)
+
+
 def test_scale_gradient_keeps_the_value():
     x = tf.Variable([1.0, -2.0])
     for weight in (0, 0.01, 1):
