@@ -29,10 +29,13 @@ lint: .venv/installed
 		--requirements-files .venv/user.txt --requirements-files-dev .venv/dev.txt
 	$(BIN)/deptry . benchmarks tests tests/*/ --requirements-files .venv/user.txt,.venv/dev.txt
 
-# All of benchmarks/.
-bench: demo-run
-	$(BIN)/python benchmarks/stages.py
-	$(BIN)/python benchmarks/sampling.py --run_dir runs/demo
+# All of benchmarks/, into docs/performance.md. TORCH chooses a build of PyTorch, as torch==2.13.0+cpu.
+bench: .venv/bench
+	$(BIN)/python benchmarks/report.py
+
+.venv/bench: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable .[bench] $(TORCH)
+	touch $@
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv

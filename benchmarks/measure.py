@@ -1,13 +1,10 @@
 """How the benchmarks measure: contestants that take turns, ratios with their spread, tables."""
 
-import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-
-from sgan_tf.cli.app import UsageError
 
 
 class Ratio(NamedTuple):
@@ -105,9 +102,3 @@ def seconds_text(seconds: Sequence[float]) -> str:
     if median >= 1:
         return f"{median:.3g} s" if median < 100 else f"{median:.0f} s"
     return f"{1000 * median:.3g} ms"
-
-
-def require_torch() -> None:
-    """Raises `UsageError` where PyTorch is not installed."""
-    if importlib.util.find_spec("torch") is None:
-        raise UsageError("PyTorch is not installed; pip install .[bench]")

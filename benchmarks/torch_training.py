@@ -88,7 +88,7 @@ class Level0:
         self._update("G", objective)
         if self.average is not None:
             self.average.update_parameters(self.generator)
-        return float(objective)
+        return objective.item()
 
     def _discriminator_objective(self, fake, z):
         c = self.config

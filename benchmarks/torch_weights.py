@@ -131,7 +131,7 @@ def _copy(layer, module, rows=ALL, columns=ALL):
 
 
 def _kernel(kernel, rows, columns):
-    """`[k, k, in, out]` or `[in, out]` of TensorFlow in PyTorch's order; transposed ones as well."""
+    """`[k, k, in, out]` or `[in, out]` of TensorFlow in PyTorch's order; transposed ones too."""
     kernel = kernel[..., rows, :][..., columns]
     if kernel.ndim == 2:
         return kernel.T

@@ -26,11 +26,11 @@ def define_flags():
 
 
 def bench():
-    app.import_tensorflow()
-    from measure import require_torch, table
-    from workload import check_presets, precisions
+    from arguments import check_presets, precisions, require_torch
 
     require_torch()
+    app.import_tensorflow()
+    from measure import table
     from torch_networks import PRESETS
 
     check_presets(FLAGS.presets, PRESETS)

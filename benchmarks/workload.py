@@ -2,45 +2,21 @@
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.cli.app import UsageError
 from sgan_tf.config import Config
 from sgan_tf.datasets import ImageDataset
-from sgan_tf.hardware import best_precision
 from sgan_tf.images import as_float
-from sgan_tf.presets import PRESETS, make_config
+from sgan_tf.presets import make_config
 from sgan_tf.run import Run
 from sgan_tf.training.pipeline import Pipeline
 from sgan_tf.training.stages import Stage
-from sgan_tf.validation import PRECISIONS
 
 CLASSES = [str(c) for c in range(10)]
 ONE_CHANNEL = ("digits", "mnist")  # data sets; the others' images are in colour
-
-
-def check_presets(names: Sequence[str], known: Sequence[str] = tuple(PRESETS)) -> None:
-    """Raises `UsageError` for a name of --presets that is not known."""
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise UsageError(
-            f"--presets: unknown preset '{unknown[0]}'; choose from {', '.join(known)}"
-        )
-
-
-def precisions(names: Sequence[str]) -> list[str]:
-    """Returns what --precisions names; `auto` stands for those that the hardware computes in."""
-    unknown = [name for name in names if name not in ("auto", *PRECISIONS)]
-    if unknown:
-        raise UsageError(
-            f"--precisions: unknown precision '{unknown[0]}'; choose from auto, "
-            f"{', '.join(PRECISIONS)}"
-        )
-    named = [["float32", best_precision()] if name == "auto" else [name] for name in names]
-    return list(dict.fromkeys(sum(named, [])))
 
 
 def configuration(preset: str, precision: str = "float32", **settings) -> Config:
@@ -59,9 +35,7 @@ def random_dataset(config: Config, batches: int = 4) -> ImageDataset:
 
 
 @contextlib.contextmanager
-def untrained(
-    config: Config, strategy: tf.distribute.Strategy | None = None
-) -> Iterator[Pipeline]:
+def untrained(config: Config, strategy: tf.distribute.Strategy | None = None) -> Iterator[Pipeline]:
     """A `Pipeline` on random images, in a run folder that goes with the block."""
     with tempfile.TemporaryDirectory() as folder:
         run = Run.open(folder, config)

@@ -34,7 +34,8 @@ def pair(request):
     config = workload.configuration(request.param, overrides=NARROW + KINDS[request.param])
     side, depth = config.image_size, 1 if config.dataset in workload.ONE_CHANNEL else 3
     rng = np.random.default_rng(1)
-    encoder, stack = build(config, (side, side, depth), DIGITS, mean=rng.random((side, side, depth)))
+    shape = (side, side, depth)
+    encoder, stack = build(config, shape, DIGITS, mean=rng.random(shape))
     bottom = stack.levels[0]
     for network in (encoder.stages[0], *(x.generator for x in stack.levels), bottom.discriminator):
         for v in network.variables:
@@ -43,7 +44,7 @@ def pair(request):
                 v.assign(v + 0.1 * rng.standard_normal(v.shape) if matrix else rng.random(v.shape))
     for layer in spectral_layers(bottom.discriminator):
         layer.iterate()
-    return config, stack, (side, side, depth)
+    return config, stack, shape
 
 
 def _tensor(values):
