@@ -33,4 +33,10 @@ def graph_flop(graph: tf.Graph) -> int:
         .with_empty_output()
         .build()
     )
-    return profiler.profile(graph, cmd="op", options=options).total_float_ops
+    logger = tf.get_logger()  # the profiler warns of itself
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        return profiler.profile(graph, cmd="op", options=options).total_float_ops
+    finally:
+        logger.setLevel(level)

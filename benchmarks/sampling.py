@@ -91,7 +91,7 @@ def _exported(run_dir):
     from sgan_tf.serving.export import export
 
     with tempfile.TemporaryDirectory() as folder:
-        path, _ = export(run_dir, folder, name="bench")
+        path, _ = export(run_dir, export_dir=folder, name="bench")
         signatures = tf.saved_model.load(str(path)).signatures
 
     def fresh(labels):

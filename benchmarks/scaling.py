@@ -20,7 +20,7 @@ SAMPLED = 100
 def define_flags():
     flags.DEFINE_enum("preset", "svhn", list(PRESETS), "preset that is varied")
     flags.DEFINE_list("batches", ["16", "64", "256"], "batch sizes; the others' is the preset's")
-    flags.DEFINE_list("sizes", ["16", "48", "64"], "sides of images; the others' is the preset's")
+    flags.DEFINE_list("sizes", ["16", "64"], "sides of images; the others' is the preset's")
     flags.DEFINE_list("levels", ["1", "2", "3"], "numbers of levels; the others' is 2")
     flags.DEFINE_enum(
         "precision", "auto", ["auto", *PRECISIONS], "what to compute in, as for train.py"

@@ -1,5 +1,7 @@
 """A training step of level 0 in plain PyTorch: the same losses, schedule and precision."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import nn
@@ -18,9 +20,10 @@ class Level0:
 
     Args:
         config: A `Config` of a preset in `torch_networks.PRESETS`.
-        images: A batch `[N, H, W, C]` in [0, 1], on which every step is made.
-        features: The encoder's h_1 of them.
+        inputs: A batch on which every step is made: images `[N, H, W, C]` in [0, 1], and the
+            encoder's h_1 of them `[N, D]`.
         labels: Integers `[N]`.
+        classes: K.
         precision: float32, or bfloat16 by autocast.
         compiled: Pass the two objectives through `torch.compile`, with their gradients.
 
@@ -31,24 +34,21 @@ class Level0:
     def __init__(
         self,
         config: Config,
-        images: np.ndarray,
-        features: np.ndarray,
+        inputs: Sequence[np.ndarray],
         labels: np.ndarray,
+        classes: int,
         precision: str = "float32",
         compiled: bool = False,
     ):
         self.config, self.half = config.levels[0], precision == "bfloat16"
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.classes, shape = int(labels.max()) + 1, images.shape[1:]
-        features_size = config.encoder.units
+        (images, features), encoder = inputs, config.encoder
+        shape = images.shape[1:]
         self.generator = self._placed(
-            ImageGenerator(self.config, config.encoder, features_size, shape)
+            ImageGenerator(self.config, encoder, features.shape[1], shape)
         )
-        self.discriminator = self._placed(
-            Discriminator(self.config, config.encoder, shape, self.classes)
-        )
-        self.stage = self._placed(encoder_stage(config.encoder, shape)).eval()
-        self.stage.requires_grad_(False)
+        self.discriminator = self._placed(Discriminator(self.config, encoder, shape, classes))
+        self.stage = self._placed(encoder_stage(encoder, shape)).eval().requires_grad_(False)
         self.networks = {"G": self.generator, "D": self.discriminator, "E": self.stage}
         self.images = self._placed(to_torch(images))
         self.features, self.labels = (
@@ -69,8 +69,10 @@ class Level0:
             )
         compiling = torch.compile if compiled else lambda function: function
         self.generate = compiling(self.generator)
-        self.d_objective = compiling(self._discriminator_objective)
-        self.g_objective = compiling(self._generator_objective)
+        self.objectives = {
+            "D": compiling(self.discriminator_objective),
+            "G": compiling(self.generator_objective),
+        }
 
     def step(self) -> float:
         """Updates D and Q once and G once; returns the last objective, so the step is done."""
@@ -80,17 +82,18 @@ class Level0:
         with self._autocast():
             with torch.no_grad():
                 fake = self.generate(self.features, z)
-            objective = self.d_objective(fake, z)
+            objective = self.objectives["D"](fake, z)
         self._update("D", objective)
         self.discriminator.requires_grad_(False)  # its weights' gradients are not needed
         with self._autocast():
-            objective = self.g_objective(self._noise())
+            objective = self.objectives["G"](self._noise())
         self._update("G", objective)
         if self.average is not None:
             self.average.update_parameters(self.generator)
         return objective.item()
 
-    def _discriminator_objective(self, fake, z):
+    def discriminator_objective(self, fake, z):
+        """The objective of D and Q, of `fake`, what G made of `z`."""
         c = self.config
         if any(isinstance(m, nn.BatchNorm2d) for m in self.discriminator.modules()):
             fake_logits, estimate = self.discriminator(fake, self.labels)
@@ -107,7 +110,8 @@ class Level0:
         entropy = F.mse_loss(estimate, z)
         return c.lambda_adv * loss + c.posterior_weight * c.lambda_ent / unit * entropy
 
-    def _generator_objective(self, z):
+    def generator_objective(self, z):
+        """The objective of G."""
         c = self.config
         fake = self.generator(self.features, z)
         logits, estimate = self.discriminator(fake, self.labels)

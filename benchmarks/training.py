@@ -71,17 +71,17 @@ def _contestants(preset, precision):
     """Returns `{(who, precision): step}`, and how large their networks are."""
     from torch_training import Level0
     from torch_weights import parameters
-    from workload import configuration, one_batch, stage_named, step_of, untrained
+    from workload import CLASSES, configuration, one_batch, stage_named, step_of, untrained
 
     updates = ["levels.0.adaptive_steps=false", "levels.0.generator_steps=1"]
     config = configuration(preset, precision, overrides=updates)
     with untrained(config) as pipeline:
         stage = stage_named(pipeline, "level0")
         level, step = step_of(stage)
-        (images, features), labels = one_batch(stage)
+        batch = one_batch(stage)
     contestants = {("here", precision): step}
     for who in ("PyTorch", "compiled") if FLAGS.compile else ("PyTorch",):
-        theirs = Level0(config, images, features, labels, precision, who == "compiled")
+        theirs = Level0(config, *batch, len(CLASSES), precision, who == "compiled")
         _check_same_size(level, theirs)
         contestants[who, precision] = theirs.step
     counts = [parameters(network) for network in (level.generator, level.discriminator)]

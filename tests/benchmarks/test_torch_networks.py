@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="torch is in the extra bench alone")
 import torch_networks as networks  # noqa: E402
 import torch_weights as weights  # noqa: E402
 import workload  # noqa: E402
+from torch_training import Level0  # noqa: E402
 
 from sgan_tf.models.build import build  # noqa: E402
 from sgan_tf.models.spectral import spectral_layers  # noqa: E402
@@ -88,3 +89,38 @@ def test_discriminator_and_encoder_give_the_same_numbers(pair):
     assert weights.parameters(stage) == weights.parameters(stack.encoder.stages[0])
     found = stage(weights.to_torch(images)).detach().numpy()
     np.testing.assert_allclose(found, stack.encoder.stages[0](images), rtol=1e-4, atol=1e-5)
+
+
+def test_objectives_are_the_same(pair):
+    config, stack, shape = pair
+    level, labels = stack.levels[0], np.array([3, 1, 4, 1], "int32")
+    rng = np.random.default_rng(0)
+    images = rng.random((4, *shape), dtype=np.float32)
+    features = stack.encoder.stages[0](images).numpy()
+    level.adapt(features)
+    z = rng.random((4, config.levels[0].z_dim), dtype=np.float32)
+    theirs = Level0(config, [images, features], labels, 10)
+    weights.copy_generator(level.generator, theirs.generator)
+    weights.copy_discriminator(level.discriminator, theirs.discriminator)
+    weights.copy_stage(level.stage, theirs.stage)
+    for module in theirs.networks.values():
+        module.eval()
+    batch, seed = level.batch([images, features], labels), tf.constant([0, 0])
+    fake = level.generator([batch.condition, tf.constant(z)], training=False)
+    for name, losses in {"D": level.discriminator_losses, "G": level.generator_losses}.items():
+        expected, _ = losses(fake, tf.constant(z), batch, seed, training=False)
+        given = [weights.to_torch(fake.numpy())] if name == "D" else []
+        found = theirs.objectives[name](*given, _tensor(z))
+        assert found.item() == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_a_step_trains_both_networks(pair):
+    config, stack, shape = pair
+    rng = np.random.default_rng(0)
+    inputs = [rng.random((4, *shape), dtype=np.float32), rng.random((4, 12), dtype=np.float32)]
+    theirs = Level0(config, inputs, np.array([3, 1, 4, 1]), 10)
+    before = {n: [p.detach().clone() for p in m.parameters()] for n, m in theirs.networks.items()}
+    assert np.isfinite(theirs.step())
+    for name, module in theirs.networks.items():
+        moved = [not torch.equal(a, b) for a, b in zip(before[name], module.parameters())]
+        assert all(moved) if name in "GD" else not any(moved)
