@@ -38,10 +38,13 @@ results: .venv/installed
 	for figure in samples variations factors curves; do \
 		cp runs/$(DATASET)/$$figure.png docs/$(DATASET)_$$figure.png; done
 
-# All of benchmarks/.
-bench: demo-run
-	$(BIN)/python benchmarks/stages.py
-	$(BIN)/python benchmarks/sampling.py --run_dir runs/demo
+# All of benchmarks/, into docs/performance.md. TORCH chooses a build of PyTorch, as torch==2.13.0+cpu.
+bench: .venv/bench
+	$(BIN)/python benchmarks/report.py
+
+.venv/bench: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable .[bench] $(TORCH)
+	touch $@
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -3,7 +3,7 @@
     python .ci/requirements.py FOLDER
 
 Writes FOLDER/user.txt (install_requires and the extras that users choose from) and FOLDER/dev.txt
-(the extra `dev` alone).
+(the extras of developers, `dev` and `bench`).
 """
 
 import configparser
@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def declared(setup):
-    """Returns `(what users install, what the extra dev adds)`, lists of requirements.
+    """Returns `(what users install, what developers add)`, lists of requirements.
 
     Args:
         setup: A `configparser` holding setup.cfg.
@@ -24,7 +24,7 @@ def declared(setup):
         extra: [line for line in text.split("\n") if line and not line.startswith(f"{name}[")]
         for extra, text in setup["options.extras_require"].items()
     }
-    dev = extras.pop("dev")
+    dev = extras.pop("dev") + extras.pop("bench")
     core = [line for line in setup["options"]["install_requires"].split("\n") if line]
     return [*core, *sum(extras.values(), [])], dev
 

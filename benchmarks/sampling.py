@@ -1,104 +1,162 @@
-"""Compare the ways to sample a trained run: latency at batch 1, and images a second.
+"""Compare the ways to sample a stack: images a second, and how long the first call takes.
 
     python benchmarks/sampling.py --run_dir runs/mnist
+    python benchmarks/sampling.py --preset svhn --precisions float32,bfloat16
 
-The ways are the exported SavedModel's `serving_default`, `StackedGAN.sample` in process, and
-`keras.Model.predict` on the chained generators, as a user of plain Keras would write it. All three
-draw new noise and return NumPy arrays; they take turns in one run.
+The ways are `StackedGAN.sample` in process, two signatures of the exported SavedModel,
+`keras.Model.predict` on the chained generators, as a user of plain Keras would write it, and the
+same generators in PyTorch, channels last, as they are and through torch.compile with frozen
+weights. All draw new noise and return NumPy arrays; they take turns in one run. A ratio is of
+images a second, this package's over the fastest of PyTorch's: above 1 this package is faster. Each
+is the median of the alternations' own ratios, with the least and the most. Weights do not matter to
+the time, so --preset samples an untrained stack. PyTorch needs `pip install .[bench]`, or
+--nopytorch.
 """
 
+import contextlib
 import tempfile
-import time
+from functools import partial
 
 from absl import flags
 
 from sgan_tf.cli import app
+from sgan_tf.presets import PRESETS
 
 FLAGS = flags.FLAGS
-BATCHES = (1, 16, 100, 1000)
-IMAGES = 4000  # most that a round generates at a batch size
+LEAST_IMAGES = 200  # of a turn
 
 
 def define_flags():
-    flags.DEFINE_string("run_dir", None, "a finished run folder", required=True)
-    flags.DEFINE_integer("rounds", 7, "times that each way is measured, in turn", lower_bound=1)
+    flags.DEFINE_string("run_dir", None, "a finished run folder, in place of --preset")
+    flags.DEFINE_enum("preset", "svhn", list(PRESETS), "sample an untrained stack of this preset")
+    flags.DEFINE_list(
+        "precisions", ["auto"], "float32, bfloat16, or auto: those that the hardware computes in"
+    )
+    flags.DEFINE_list("batches", ["1", "16", "100"], "batch sizes")
+    flags.DEFINE_integer("alternations", 5, "turns of each way", lower_bound=1)
+    flags.DEFINE_bool("pytorch", True, "compare with PyTorch")
+    flags.DEFINE_bool("compile", True, "try torch.compile too")
 
 
 def bench():
-    tf = app.import_tensorflow()
+    from arguments import integers, precisions, require_torch
+
+    batches = integers("batches", FLAGS.batches)
+    if FLAGS.pytorch:
+        require_torch()
+    app.import_tensorflow()
+    from measure import table
+    from workload import configuration, untrained_run
+
+    wanted = precisions(FLAGS.precisions)
+    with contextlib.ExitStack() as stack:
+        run_dir = FLAGS.run_dir
+        if run_dir is None:
+            run_dir = stack.enter_context(untrained_run(configuration(FLAGS.preset)))
+        ways = _ways(run_dir, wanted)
+    first, seconds = _measure(ways, batches)
+    head = ["way", "precision", "first call"]
+    head += [f"batch {batch}, images/s" for batch in batches]
+    if FLAGS.pytorch:
+        head += [f"over PyTorch's best, batch {batch}" for batch in batches]
+    print(table(head, [_row(way, batches, first, seconds) for way in ways]))
+
+
+def _ways(run_dir, precisions):
+    """Returns `{(way, precision): function of labels that returns images}`."""
+    import sgan_tf
+    from sgan_tf.run import read_config
+
+    ways, stack = {}, None
+    for precision in precisions:
+        stack = sgan_tf.load(run_dir, precision=precision)
+        ways["`stack.sample`", precision] = stack.sample
+    ways |= _exported(run_dir)
+    ways["`keras.Model.predict`", precisions[-1]] = _keras(stack)
+    if FLAGS.pytorch:
+        from torch_sampling import sampler
+
+        config = read_config(run_dir)
+        for precision in precisions:
+            for compiled in (False, True) if FLAGS.compile else (False,):
+                name = "PyTorch compiled" if compiled else "PyTorch"
+                ways[name, precision] = sampler(stack, config, precision, compiled)
+    return ways
+
+
+def _exported(run_dir):
+    import numpy as np
+    import tensorflow as tf
+
+    from sgan_tf.serving.export import export
+
+    with tempfile.TemporaryDirectory() as folder:
+        path, _ = export(run_dir, export_dir=folder, name="bench")
+        signatures = tf.saved_model.load(str(path)).signatures
+
+    def fresh(labels):
+        return signatures["serving_default"](labels=tf.constant(labels))["images"].numpy()
+
+    def seeded(labels):
+        seeds = np.random.default_rng().integers(0, 2**63, len(labels))
+        inputs = {"labels": tf.constant(labels), "seeds": tf.constant(seeds)}
+        return signatures["sample_seeded"](**inputs)["images"].numpy()
+
+    return {
+        ("SavedModel `serving_default`", "as exported"): fresh,
+        ("SavedModel `sample_seeded`", "as exported"): seeded,
+    }
+
+
+def _keras(stack):
     import keras
     import numpy as np
 
-    from sgan_tf.loading import load
-    from sgan_tf.serving.export import export
-
-    stack = load(FLAGS.run_dir)
-    with tempfile.TemporaryDirectory() as folder:
-        path, _ = export(FLAGS.run_dir, folder, "bench")
-        exported = tf.saved_model.load(str(path)).signatures["serving_default"]
-    classes = len(stack.class_names)
-    plain = _plain_model(keras, stack)
+    labels = condition = keras.Input((len(stack.class_names),))
+    noise = [keras.Input((level.config.z_dim,)) for level in stack.levels]
+    for level in reversed(stack.levels):
+        condition = level.sampler([condition, noise[level.index]])
+    model = keras.Model([labels, *noise], condition)
 
     def predict(labels):
         noise = [
             np.random.random_sample((len(labels), level.config.z_dim)).astype("float32")
             for level in stack.levels
         ]
-        return plain.predict(
-            [keras.utils.to_categorical(labels, classes), *noise], batch_size=len(labels), verbose=0
-        )
+        one_hot = keras.utils.to_categorical(labels, len(stack.class_names))
+        return model.predict([one_hot, *noise], batch_size=len(labels), verbose=0)
 
-    def serve(labels):
-        return exported(labels=tf.constant(labels, tf.int64))["images"].numpy()
-
-    ways = {"SavedModel": serve, "model.sample": stack.sample, "keras predict": predict}
-    _print_table(_measure(ways, classes), list(ways))
+    return predict
 
 
-def _plain_model(keras, stack):
-    labels = condition = keras.Input((len(stack.class_names),))
-    noise = [keras.Input((level.config.z_dim,)) for level in stack.levels]
-    for level in reversed(stack.levels):
-        condition = level.generator([condition, noise[level.index]])
-    return keras.Model([labels, *noise], condition)
-
-
-def _measure(ways, classes):
-    """Returns `{(way, batch): seconds of each call}`.
-
-    The ways take turns call by call, so that all meet the same machine.
-    """
+def _measure(ways, batches):
+    """Returns `{way: seconds of the first call}` and `{batch: {way: seconds of each turn}}`."""
     import numpy as np
+    from measure import alternate, first_call
 
-    seconds = {}
-    for batch in BATCHES:
-        labels = np.arange(batch) % classes
-        for way in ways.values():  # traces and warms up
-            way(labels)
-        for _ in range(FLAGS.rounds * max(2, min(30, IMAGES // batch // len(ways)))):
-            for name, way in ways.items():
-                started = time.perf_counter()
-                way(labels)
-                seconds.setdefault((name, batch), []).append(time.perf_counter() - started)
-    return seconds
+    first, seconds = {}, {}
+    for batch in batches:
+        labels = (np.arange(batch) % 10).astype(np.int64)
+        calls = {way: partial(sample, labels) for way, sample in ways.items()}
+        for way, call in calls.items():
+            first.setdefault(way, first_call(call))
+            call()
+        turns = max(2, LEAST_IMAGES // batch)
+        seconds[batch] = alternate(calls, FLAGS.alternations, turns)
+    return first, seconds
 
 
-def _print_table(seconds, ways):
+def _row(way, batches, first, seconds):
     import numpy as np
+    from measure import fastest, ratio, seconds_text
 
-    print(f"| batch | {' | '.join(ways)} | SavedModel over the best other |")
-    print(f"|---|{'---|' * len(ways)}---|")
-    for batch in BATCHES:
-        rates = {way: batch / float(np.median(seconds[way, batch])) for way in ways}
-        best = max(rate for way, rate in rates.items() if way != "SavedModel")
-        cells = [*(f"{rate:,.0f}" for rate in rates.values()), f"{rates['SavedModel'] / best:.2f}"]
-        print(f"| {batch}, images a second | {' | '.join(cells)} |")
-        if batch == 1:
-            cells = [
-                " / ".join(f"{1000 * np.percentile(seconds[way, 1], q):.1f}" for q in (50, 99))
-                for way in ways
-            ]
-            print(f"| 1, ms p50 / p99 | {' | '.join(cells)} | |")
+    cells = [*way, seconds_text([first[way]])]
+    cells += [f"{batch / np.median(seconds[batch][way]):,.0f}" for batch in batches]
+    for batch in batches if FLAGS.pytorch else []:
+        theirs = {w: s for w, s in seconds[batch].items() if w[0].startswith("PyTorch")}
+        best = seconds[batch][fastest(theirs)]
+        cells.append(str(ratio(best, seconds[batch][way])) if way not in theirs else "")
+    return cells
 
 
 def main():

@@ -2,23 +2,21 @@
 
     python benchmarks/stages.py --presets mnist,svhn-small --steps 10
 
-Random images of the data set's shape and number stand in for it, and a few steps for an epoch.
+Random images of the data set's shape and number stand in for it, and a few steps for an epoch. The
+FLOP, a multiplication and an addition counted as two, are of the convolutions and matrix products
+of one update, of a level or of all of them one of D and one of G; presets with adaptive steps make
+up to 7 of G.
 """
-
-import tempfile
 
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.hardware import best_precision
-from sgan_tf.presets import PRESETS, make_config
+from sgan_tf.presets import PRESETS
 from sgan_tf.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
-CLASSES = 10
-# Training images and channels: what a row of `datasets.DATASETS` does not tell before it is loaded.
-IMAGES = {"digits": (1497, 1), "mnist": (60000, 1), "svhn": (73257, 3)}
-OTHERS = (50000, 3)
+# Training images: what a row of `datasets.DATASETS` does not tell before it is loaded.
+IMAGES = {"digits": 1497, "mnist": 60000, "svhn": 73257, "cifar10": 50000}
 
 
 def define_flags():
@@ -30,48 +28,37 @@ def define_flags():
 
 
 def bench():
-    unknown = [name for name in FLAGS.presets if name not in PRESETS]
-    if unknown:
-        raise app.UsageError(
-            f"--presets: unknown preset '{unknown[0]}'; choose from {', '.join(PRESETS)}"
-        )
+    from arguments import check_presets, precisions
+
+    check_presets(FLAGS.presets)
     tf = app.import_tensorflow()
+    from measure import table
+    from workload import configuration
+
     tf.config.experimental.enable_op_determinism()
-    print("| preset | step, E / levels / joint | images a second, the same | epoch, the same |")
-    print("|---|---|---|---|")
-    for name in FLAGS.presets:
-        print(_row(name), flush=True)
+    precision = precisions([FLAGS.precision])[-1]
+    head = ["preset", "precision", "step, E / levels / joint", "GFLOP a step, the same"]
+    head += ["images/s, the same", "epoch, the same"]
+    rows = [_row(name, configuration(name, precision)) for name in FLAGS.presets]
+    print(table(head, rows))
 
 
-def _row(name):
-    import numpy as np
+def _row(name, config):
+    from flops import update_flop
+    from measure import seconds_text
+    from workload import one_batch, prepared, untrained
 
-    from sgan_tf.datasets import ImageDataset
-    from sgan_tf.run import Run
-    from sgan_tf.training.pipeline import Pipeline
-
-    precision = best_precision() if FLAGS.precision == "auto" else FLAGS.precision
-    config = make_config(name.split("-")[0], name, precision=precision)
-    count, channels = IMAGES.get(config.dataset, OTHERS)
-    rng = np.random.default_rng(0)
-    # A few batches will do: the steps take them again and again.
-    shape = (4 * config.batch_size, config.image_size, config.image_size, channels)
-    images = rng.integers(0, 256, shape, dtype=np.uint8)
-    labels = rng.integers(0, CLASSES, len(images)).astype(np.int32)
-    names = [str(c) for c in range(CLASSES)]
-    dataset = ImageDataset(config.dataset, names, images, labels, images[:1], labels[:1])
-    with tempfile.TemporaryDirectory() as folder:
-        run = Run.open(folder, config)
-        seconds = Pipeline(config, run, dataset).seconds_per_step(FLAGS.steps)
-        run.close()
-    steps = count // config.batch_size
+    with untrained(config) as pipeline:
+        seconds = pipeline.seconds_per_step(FLAGS.steps)
+        flop = [update_flop(prepared(stage), *one_batch(stage)) for stage in pipeline.stages]
+    steps = IMAGES[config.dataset] // config.batch_size
     cells = [
-        f"`{name}`",
-        " / ".join(f"{1000 * s:.0f} ms" for s in seconds),
-        " / ".join(f"{config.batch_size / s:,.0f}" for s in seconds),
-        " / ".join(_duration(s * steps) for s in seconds),
+        [seconds_text([s]) for s in seconds],
+        [f"{count / 1e9:.3g}" for count in flop],
+        [f"{config.batch_size / s:,.0f}" for s in seconds],
+        [_duration(s * steps) for s in seconds],
     ]
-    return f"| {' | '.join(cells)} |"
+    return [f"`{name}`", config.precision, *(" / ".join(cell) for cell in cells)]
 
 
 def _duration(seconds):

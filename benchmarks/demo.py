@@ -1,0 +1,50 @@
+"""Measure how long `make demo` trains: the whole process, and each stage of it.
+
+    python benchmarks/demo.py
+
+It is the training alone, on the embedded digits, in a folder that goes afterwards; `make demo`
+evaluates and exports as well.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+from absl import flags
+
+from sgan_tf.cli import app
+
+FLAGS = flags.FLAGS
+
+
+def define_flags():
+    flags.DEFINE_integer("epochs", None, "of every stage; by default the preset's", lower_bound=1)
+
+
+def bench():
+    from measure import first_call, seconds_text, table
+
+    from sgan_tf.run import Run
+
+    with tempfile.TemporaryDirectory() as folder:
+        run_dir = os.path.join(folder, "demo")
+        command = [sys.executable, "-m", "sgan_tf.cli.train", "--dataset", "digits"]
+        command += ["--run_dir", run_dir, "--sample_every", "0"]
+        command += ["--epochs", str(FLAGS.epochs)] if FLAGS.epochs else []
+        whole = first_call(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+        lines = Run(run_dir).read_metrics()
+    stages = {}
+    for line in lines:
+        stages.setdefault(line["stage"], []).append(line["seconds"])
+    head = ["the whole process", *(f"{name}, {len(s)} epochs" for name, s in stages.items())]
+    print(table(head, [[seconds_text([x]) for x in (whole, *map(sum, stages.values()))]]))
+
+
+def main():
+    define_flags()
+    app.run(bench)
+
+
+if __name__ == "__main__":
+    main()

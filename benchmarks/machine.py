@@ -1,0 +1,53 @@
+"""What machine this is: what a table of times has to say before it says anything."""
+
+import importlib.metadata
+import os
+import pathlib
+import platform
+
+from sgan_tf.hardware import best_precision
+
+# Of a CPU's flags, those that decide how fast matrices are multiplied.
+FLAGS = (
+    *("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "avx_vnni"),
+    *("amx_tile", "amx_bf16", "asimd", "sve", "bf16"),
+)
+PACKAGES = ("sgan-tf", "tensorflow", "keras", "torch", "numpy")
+
+
+def described() -> list[tuple[str, str]]:
+    """Returns what matters of this machine, `[(what, value), …]`; the same at every call."""
+    import tensorflow as tf
+
+    cpu = _cpu()
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
+    precisions = ["float32"] + ["bfloat16"] * (best_precision() == "bfloat16")
+    has = [flag for flag in FLAGS if flag in cpu.get("flags", cpu.get("Features", "")).split()]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return [
+        ("CPU", cpu.get("model name") or platform.processor() or platform.machine()),
+        ("cores", str(os.cpu_count())),
+        ("of its flags", ", ".join(has) or "–"),
+        ("GPUs", ", ".join(map(str, names)) or "none"),
+        ("memory", f"{memory:.0f} GiB"),
+        ("computes in", " and ".join(precisions)),
+        ("system", f"{platform.system()} {platform.release()}, Python {platform.python_version()}"),
+        ("packages", ", ".join(filter(None, map(_version, PACKAGES)))),
+        ("oneDNN in TensorFlow", os.environ.get("TF_ENABLE_ONEDNN_OPTS", "its default")),
+    ]
+
+
+def _cpu():
+    """The first processor that Linux lists, `{name: value}`; empty elsewhere."""
+    file = pathlib.Path("/proc/cpuinfo")
+    text = file.read_text() if file.exists() else ""
+    pairs = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _version(package):
+    try:
+        return f"{package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,80 @@
+"""Measure the peak memory of a process that trains, samples or evaluates: its resident set.
+
+    python benchmarks/memory.py --preset svhn
+
+Training makes some steps of the encoder, of each level and of all jointly, on a few batches of
+random images: to its figure comes the data set itself, uint8, and the encoder's features, float32.
+Evaluation is `evaluate.py` on a short run on the embedded digits.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+from absl import flags
+
+from sgan_tf.cli import app
+from sgan_tf.presets import PRESETS
+
+FLAGS = flags.FLAGS
+_TRAIN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from workload import configuration, untrained
+with untrained(configuration(sys.argv[2])) as pipeline:
+    pipeline.seconds_per_step(1)
+"""
+_SAMPLE = "import sys, sgan_tf; sgan_tf.load(sys.argv[1]).sample([3] * int(sys.argv[2]))"
+
+
+def define_flags():
+    flags.DEFINE_enum("preset", "svhn", list(PRESETS), "preset that is trained and sampled")
+    flags.DEFINE_integer("samples", 10_000, "samples that are drawn and evaluated", lower_bound=100)
+    flags.DEFINE_bool("evaluate", True, "measure evaluate.py too, which takes longest")
+
+
+def bench():
+    app.import_tensorflow()
+    from measure import table
+    from workload import configuration, untrained_run
+
+    name = f"`{FLAGS.preset}`"
+    rows = [["`import tensorflow`", "", _peak(["-c", "import tensorflow"])]]
+    here = os.path.dirname(os.path.abspath(__file__))
+    rows.append(["a few steps of each stage", name, _peak(["-c", _TRAIN, here, FLAGS.preset])])
+    with untrained_run(configuration(FLAGS.preset)) as run_dir:
+        for count in (1, 100, FLAGS.samples):
+            what = f"load, and sample {count:,} at once"
+            rows.append([what, name, _peak(["-c", _SAMPLE, run_dir, str(count)])])
+    if FLAGS.evaluate:
+        rows.append([f"evaluate, {FLAGS.samples:,} samples", "`digits`", _evaluation()])
+    print(table(["process", "preset", "peak, MiB"], rows))
+
+
+def _evaluation():
+    with tempfile.TemporaryDirectory() as folder:
+        run_dir = ["--run_dir", os.path.join(folder, "run")]
+        short = ["--dataset", "digits", "--epochs", "1", "--sample_every", "0"]
+        _peak(["-m", "sgan_tf.cli.train", *run_dir, *short])
+        cache = ["--cache_dir", folder, "--samples", str(FLAGS.samples)]
+        return _peak(["-m", "sgan_tf.cli.evaluate", *run_dir, *cache])
+
+
+def _peak(arguments):
+    """Runs Python to its end; returns its peak resident set in MiB, as text (Linux counts KiB)."""
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, arguments)
+    return f"{usage.ru_maxrss / 1024:,.0f}"
+
+
+def main():
+    define_flags()
+    app.run(bench)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Run the benchmarks and write docs/performance.md: the machine, and each table with its command.
+
+    python benchmarks/report.py
+    python benchmarks/report.py --parts training,sampling
+
+The page's last section, the notes, is handwritten, and kept. With --parts the sections of the
+others are kept too, as long as they are of this machine. A benchmark that fails leaves its section
+as it was.
+"""
+
+import ast
+import datetime
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+from absl import flags
+
+from sgan_tf.cli import app
+from sgan_tf.files import write_whole
+
+FLAGS = flags.FLAGS
+FOLDER = pathlib.Path(__file__).resolve().parent
+# Title and command of each part, in the order of the page.
+PARTS = {
+    "training": ("Training step against PyTorch", ["training.py"]),
+    "sampling": ("Sampling against PyTorch", ["sampling.py"]),
+    "stages": (
+        "Stages of the presets",
+        ["stages.py", "--presets", "digits,mnist,svhn,cifar10-release", "--steps", "2"],
+    ),
+    "scaling": ("Batch size, image size, number of levels", ["scaling.py"]),
+    "devices": ("Two logical devices", ["devices.py"]),
+    "startup": ("Start", ["startup.py"]),
+    "memory": ("Peak memory", ["memory.py"]),
+    "demo": ("The demo", ["demo.py"]),
+}
+INTRODUCTION = """# Performance
+
+Written by `make bench` (`benchmarks/report.py`), all but the notes at the end. Compare figures of
+one section alone: they were measured in one run, in turns."""
+MACHINE, NOTES = "Machine", "Notes"
+NO_NOTES = "What limits us, and what was tried and did not pay: nothing is noted yet."
+
+
+def define_flags():
+    flags.DEFINE_list("parts", list(PARTS), f"which to run, of {', '.join(PARTS)}")
+    flags.DEFINE_string("out", str(FOLDER.parent / "docs" / "performance.md"), "page to write")
+
+
+def bench():
+    unknown = [name for name in FLAGS.parts if name not in PARTS]
+    if unknown:
+        raise app.UsageError(f"--parts: {unknown[0]} is none of {', '.join(PARTS)}")
+    app.import_tensorflow()
+    return write(pathlib.Path(FLAGS.out), {name: PARTS[name] for name in FLAGS.parts})
+
+
+def write(path: pathlib.Path, parts: dict[str, tuple[str, list[str]]]) -> int:
+    """Runs benchmarks and puts their sections into a page, after each of them.
+
+    Args:
+        path: Of the page, which may exist.
+        parts: `{name: (title, command)}` of those to run, out of `PARTS`.
+
+    Returns:
+        1 when any of them failed, else 0.
+
+    Raises:
+        UsageError: when the page keeps sections of another machine.
+    """
+    from machine import described
+    from measure import table
+
+    sections = read_sections(path.read_text()) if path.exists() else {}
+    machine = table(["what", "value"], described())
+    kept = sections.keys() - {MACHINE, NOTES} - {title for title, _ in parts.values()}
+    if kept and sections.get(MACHINE) != machine:
+        raise app.UsageError(
+            f"--parts: {path} was measured on another machine, or with other packages; run all "
+            "parts, or write to another --out"
+        )
+    sections[MACHINE] = machine
+    sections.setdefault(NOTES, NO_NOTES)
+    failed = 0
+    for name, (title, command) in parts.items():
+        print(f"{name} …", file=sys.stderr, flush=True)
+        section = run(command)
+        failed |= section is None
+        sections[title] = section or sections.get(title)
+        write_whole(path, page(sections))
+    return int(failed)
+
+
+def read_sections(text: str) -> dict[str, str]:
+    """Returns `{title: text}` of a page's sections; the notes may have headings of their own."""
+    before, _, notes = text.partition(f"\n## {NOTES}\n")
+    parts = (part.partition("\n") for part in before.split("\n## ")[1:])
+    sections = {title: body.strip() for title, _, body in parts}
+    return sections | ({NOTES: notes.strip()} if notes else {})
+
+
+def page(sections: dict[str, str | None]) -> str:
+    """Returns the page of sections; inverse of `read_sections`."""
+    titles = [MACHINE, *(title for title, _ in PARTS.values()), NOTES]
+    texts = [f"## {title}\n\n{sections[title]}" for title in titles if sections.get(title)]
+    return "\n\n".join([INTRODUCTION, *texts]) + "\n"
+
+
+def run(command: list[str]) -> str | None:
+    """Runs a benchmark; returns its section: command, when, what it says, its table.
+
+    None when it failed, which it has said itself.
+    """
+    load, started, day = os.getloadavg()[0], time.monotonic(), datetime.date.today()
+    program, *arguments = command
+    process = subprocess.run(
+        [sys.executable, str(FOLDER / program), *arguments], stdout=subprocess.PIPE, text=True
+    )
+    if process.returncode:
+        return None
+    seconds = time.monotonic() - started
+    shown = " ".join(["python", f"benchmarks/{program}", *arguments])
+    when = f"`{shown}`: {day}, load average {load:.2f} before, {seconds:.0f} s."
+    return "\n\n".join([when, *explanation(program), process.stdout.strip()])
+
+
+def explanation(program: str) -> list[str]:
+    """Returns the paragraphs of a benchmark's docstring that follow its usage."""
+    text = ast.get_docstring(ast.parse((FOLDER / program).read_text()))
+    return [part for part in text.split("\n\n")[1:] if not part.startswith("    ")]
+
+
+def main():
+    define_flags()
+    app.run(bench)
+
+
+if __name__ == "__main__":
+    main()

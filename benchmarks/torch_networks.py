@@ -1,0 +1,294 @@
+"""The networks of the presets, written plainly in PyTorch: what this package is compared with.
+
+TensorFlow pads a map more behind than before where the two cannot be equal, PyTorch the other way
+round. So these are the package's networks on images turned by 180 degrees (`torch_weights.py` turns
+the kernels too), and need no padding of their own. Maps are channels_last throughout.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from sgan_tf.config import Config, EncoderConfig, LevelConfig
+
+PRESETS = (  # whose networks are written here
+    "digits",
+    "mnist",
+    *(f"{data}{kind}" for data in ("svhn", "cifar10") for kind in ("", "-release", "-small")),
+)
+EPSILON, MOMENTUM = 1e-6, 0.1  # of batch normalisation
+
+
+def flat(x):
+    """A map as a vector, in TensorFlow's order, which in channels_last is that of the memory."""
+    return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class Flatten(nn.Module):
+    def forward(self, x):
+        return flat(x)
+
+
+class SubtractMean(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(shape))
+
+    def forward(self, x):
+        return x - self.mean
+
+
+class GaussianNoise(nn.Module):
+    def __init__(self, stddev):
+        super().__init__()
+        self.stddev = stddev
+
+    def forward(self, x):
+        return x + self.stddev * torch.randn_like(x) if self.training else x
+
+
+class Spectral(nn.Module):
+    """A convolution or dense layer over its largest singular value; see `sgan_tf`'s `Spectral`."""
+
+    def __init__(self, inputs, units, kernel=0, stride=1):
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+        shape = (units, inputs, kernel, kernel) if kernel else (units, inputs)
+        self.weight = nn.Parameter(nn.init.orthogonal_(torch.empty(shape)))
+        self.bias = nn.Parameter(torch.zeros(units))
+        self.register_buffer("u", F.normalize(torch.ones(units), dim=0))
+        self.register_buffer("v", F.normalize(torch.ones(math.prod(shape[1:])), dim=0))
+
+    @torch.no_grad()
+    def iterate(self):
+        matrix = self.weight.flatten(1)
+        self.v.copy_(F.normalize(torch.mv(matrix.T, self.u), dim=0))
+        self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0))
+
+    def forward(self, x):
+        sigma = torch.sum(torch.mv(self.weight.flatten(1), self.v) * self.u)
+        weight = self.weight / sigma
+        if not self.kernel:
+            return F.linear(x, weight, self.bias)
+        return F.conv2d(x, weight, self.bias, self.stride, (self.kernel - 1) // 2)
+
+
+class Normalised(nn.Module):
+    """Batch normalisation, its scale and shift of an embedding where there is one, then a ReLU."""
+
+    def __init__(self, channels, embedding, of=nn.BatchNorm2d):
+        super().__init__()
+        self.norm = of(channels, EPSILON, MOMENTUM, affine=not embedding)
+        self.modulation = nn.Linear(embedding, 2 * channels) if embedding else None
+
+    def forward(self, x, embedding=None):
+        x = self.norm(x)
+        if self.modulation is not None:
+            scale, shift = self.modulation(embedding).chunk(2, 1)
+            x = x * (1 + scale[:, :, None, None]) + shift[:, :, None, None]
+        return F.relu(x)
+
+
+class Dense(nn.Sequential):
+    """A dense layer without bias, batch normalisation, ReLU."""
+
+    def __init__(self, inputs, units):
+        norm = Normalised(units, 0, nn.BatchNorm1d)
+        super().__init__(nn.Linear(inputs, units, bias=False), norm)
+
+
+def dense_layers(inputs, widths):
+    """Returns `Dense` layers one after another, and the width that they end with."""
+    sizes = [inputs, *widths]
+    return nn.Sequential(*(Dense(a, b) for a, b in zip(sizes, widths))), sizes[-1]
+
+
+def encoder_stage(config: EncoderConfig, image_shape) -> nn.Module:
+    """E_0 of one cut at fc3: images -> 256 features or so."""
+    side, _, depth = image_shape
+    padding = config.kernel_size // 2 if config.padding == "same" else 0
+    center = [SubtractMean((depth, side, side))] if config.subtract_mean else []
+    parts = []
+    for channels in config.channels:
+        parts += [nn.Conv2d(depth, channels, config.kernel_size, padding=padding), nn.ReLU()]
+        parts += [nn.MaxPool2d(2)]
+        side, depth = (side - config.kernel_size + 1 + 2 * padding) // 2, channels
+    dense = nn.Linear(side * side * depth, config.units)
+    return nn.Sequential(*center, *parts, Flatten(), dense, nn.ReLU())
+
+
+class VectorGenerator(nn.Module):
+    """G_i of a vector h_i."""
+
+    def __init__(self, config: LevelConfig, condition: int, units: int):
+        super().__init__()
+        self.noise, noise = dense_layers(config.z_dim, config.noise_units)
+        self.condition, condition = dense_layers(condition, config.condition_units)
+        self.hidden, hidden = dense_layers(noise + condition, config.g_units)
+        self.output = nn.Linear(hidden, units)
+
+    def forward(self, condition, z):
+        x = torch.cat([self.noise(z), self.condition(condition)], 1)
+        return F.relu(self.output(self.hidden(x)).float())
+
+
+class ImageGenerator(nn.Module):
+    """G_0 on a vector condition, of both families."""
+
+    def __init__(self, config: LevelConfig, encoder: EncoderConfig, condition: int, image_shape):
+        super().__init__()
+        self.noise, noise = dense_layers(config.z_dim, config.noise_units)
+        norm = nn.BatchNorm1d(condition, EPSILON, MOMENTUM, affine=False)
+        self.condition_norm = norm if config.condition_norm else nn.Identity()
+        joined, modulation = noise + condition, config.g_modulation
+        self.embedding = nn.Linear(joined, modulation) if modulation else None
+        self.pyramid = config.g_family == "pyramid"
+        family = _pyramid if self.pyramid else _mirror
+        self.side, widths, ups, self.output = family(config, encoder, image_shape)
+        self.base = nn.Linear(joined, widths[0] * self.side**2, bias=False)
+        self.ups = nn.ModuleList(ups)
+        self.norms = nn.ModuleList(Normalised(width, modulation) for width in widths)
+
+    def forward(self, condition, z):
+        joined = torch.cat([self.noise(z), self.condition_norm(condition)], 1)
+        embedding = None if self.embedding is None else F.relu(self.embedding(joined))
+        x = self.base(joined).unflatten(1, (self.side, self.side, -1)).permute(0, 3, 1, 2)
+        x = self.norms[0](x, embedding)
+        for up, norm in zip(self.ups, self.norms[1:]):
+            x = norm(up(x), embedding)
+        x = self.output(x)
+        return torch.sigmoid((F.pixel_shuffle(x, 2) if self.pyramid else x).float())
+
+
+def _transposed(inputs, outputs, kernel, stride, same=True, bias=False):
+    padding = (kernel - 1) // 2 if same else 0
+    more = stride - kernel + 2 * padding if same else 0
+    return nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding, more, bias=bias)
+
+
+def _pyramid(config, encoder, image_shape):
+    """The side and widths of the maps, what lies between them, and the last layer."""
+    half, widths = image_shape[0] // 2, config.g_channels
+    doublings = len(widths) - 1
+    while doublings and (half % 2**doublings or half < 3 * 2**doublings):
+        doublings -= 1
+    widths = widths[: doublings + 1]
+    ups = [_transposed(a, b, 4, 2) for a, b in zip(widths, widths[1:])]
+    output = nn.Conv2d(widths[-1], 4 * image_shape[2], 3, padding=1)
+    return half // 2**doublings, widths, ups, output
+
+
+def _mirror(config, encoder, image_shape):
+    """The same; undoes pool2, conv2, pool1 and conv1."""
+    kernel, same = encoder.kernel_size, encoder.padding == "same"
+    side = image_shape[0]
+    for _ in range(2):
+        side = (side if same else side - kernel + 1) // 2
+    widths = (config.g_channels + config.g_channels[-1:] * 4)[:4]
+    undo = [(config.g_kernel or kernel, 2, True), (kernel, 1, same)] * 2
+    sizes = [*widths, image_shape[2]]
+    layers = [
+        _transposed(a, b, *settings, bias=i == 3)
+        for i, (a, b, settings) in enumerate(zip(sizes, sizes[1:], undo))
+    ]
+    return side, widths, layers[:3], layers[3]
+
+
+class Discriminator(nn.Module):
+    """D_0 and Q_0 on images: halved, strided or all-convolutional."""
+
+    def __init__(self, config: LevelConfig, encoder: EncoderConfig, image_shape, classes: int):
+        super().__init__()
+        side, _, depth = image_shape
+        self.halved = config.d_family == "halved"
+        before = []
+        if encoder.subtract_mean and not self.halved:
+            before.append(SubtractMean((depth, side, side)))
+        if config.input_noise:
+            before.append(GaussianNoise(config.input_noise))
+        self.before = nn.Sequential(*before)
+        self.trunk, shape = _trunk(config, (side // 2, 4 * depth) if self.halved else (side, depth))
+        side, channels = shape
+        reduced = side * side * channels if config.d_family == "strided" else channels
+        self.reduce = {"strided": flat, "allconv": _mean_places, "halved": _sum_places}
+        self.reduce = self.reduce[config.d_family]
+        logits = classes if config.adversarial == "class_logits" else 1
+        self.logits = (Spectral if config.d_spectral else nn.Linear)(reduced, logits)
+        self.posterior = nn.Linear(side * side * channels, config.z_dim)
+        self.classes = None
+        if config.d_projection:
+            self.classes = nn.Parameter(nn.init.orthogonal_(torch.empty(classes, channels)))
+
+    def forward(self, h, labels):
+        x = self.before(h)
+        shared = self.trunk(F.pixel_unshuffle(2 * x - 1, 2) if self.halved else x).float()
+        reduced = self.reduce(shared)
+        with torch.autocast(h.device.type, enabled=False):
+            logits = self.logits(reduced)
+            if self.classes is not None:
+                rows = F.normalize(self.classes, dim=1)[labels]
+                logits = logits + (_sum_places(shared) * rows).sum(1, keepdim=True)
+            return logits, self.posterior(flat(shared))
+
+    def iterate(self):
+        for layer in self.modules():
+            if isinstance(layer, Spectral):
+                layer.iterate()
+
+
+def _sum_places(x):
+    return x.sum((2, 3))
+
+
+def _mean_places(x):
+    return x.mean((2, 3))
+
+
+def _trunk(config, shape):
+    """The convolutions of D, and the side and channels that they end with."""
+    side, depth = shape
+    parts = []
+    for (kernel, stride, same, norm, drop), channels in zip(_rows(config), config.d_channels):
+        padding = (kernel - 1) // 2 if same else 0
+        if config.d_spectral:
+            parts.append(Spectral(depth, channels, kernel, stride))
+        else:
+            parts.append(nn.Conv2d(depth, channels, kernel, stride, padding))
+        if norm and config.d_batch_norm:
+            parts.append(nn.BatchNorm2d(channels, EPSILON, MOMENTUM))
+        parts.append(nn.LeakyReLU(0.1 if config.d_family == "halved" else 0.2))
+        if drop and config.dropout:
+            parts.append(nn.Dropout(config.dropout))
+        side, depth = (side + 2 * padding - kernel) // stride + 1, channels
+    return nn.Sequential(*parts), (side, depth)
+
+
+def _rows(config):
+    """Kernel, stride, 'same' padding, batch normalisation and dropout of D's convolutions."""
+    if config.d_family == "allconv":
+        return [
+            (3, 1, True, False, False),
+            (3, 2, True, True, True),
+            (3, 1, True, True, False),
+            (3, 2, True, True, True),
+            (3, 1, False, True, False),
+            (1, 1, True, False, False),
+        ]
+    strided = config.d_family == "strided"
+    return [
+        (config.d_kernel if strided else (4 if i % 2 else 3), 2 if strided or i % 2 else 1)
+        + (True, i > 0, False)
+        for i in range(len(config.d_channels))
+    ]
+
+
+def generators(config: Config, image_shape, classes: int) -> list[nn.Module]:
+    """Returns `[G_0, G_1]` of a stack that is cut at fc3."""
+    bottom, top = config.levels
+    features = config.encoder.units
+    return [
+        ImageGenerator(bottom, config.encoder, features, image_shape),
+        VectorGenerator(top, classes, features),
+    ]
