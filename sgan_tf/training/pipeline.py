@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
-from sgan_tf.models import build as building
+from sgan_tf.classifiers import builder
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.run import RunError
 from sgan_tf.training.stages import Material, plan
@@ -23,8 +23,8 @@ class Pipeline:
         dataset: An `ImageDataset`.
         strategy: A `tf.distribute` strategy; the batch size is global and is divided among its
             replicas.
-        build: What makes the networks: `models.build.build`, or a function of the same arguments
-            `(config, image_shape, class_names, mean=None, joint=False)` that returns an `Encoder`
+        build: What makes the networks; by default `models.build.build`, around the run's own
+            classifier where it has one. Or a function `(config, image_shape, class_names, mean=None, joint=False)` that returns an `Encoder`
             and a `StackedGAN` of networks of one's own. Of the configuration, what the function
             does not use has no effect.
         sample_every: Epochs between two sample grids.
@@ -55,7 +55,7 @@ class Pipeline:
         run,
         dataset,
         strategy: tf.distribute.Strategy | None = None,
-        build: Callable = building.build,
+        build: Callable | None = None,
         sample_every: int = 5,
         checkpoint_minutes: float = 5,
         stop: Callable[[], bool] = lambda: False,
@@ -64,7 +64,7 @@ class Pipeline:
         self.run, self.strategy = run, strategy or tf.distribute.get_strategy()
         run.record_facts(dataset)
         with self.strategy.scope():
-            self.material = Material(config, run, dataset, build)
+            self.material = Material(config, run, dataset, build or builder(run))
         self.stages = plan(self.material)
         self.trainer = Trainer(
             run,

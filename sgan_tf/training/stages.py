@@ -13,6 +13,7 @@ from sgan_tf.images import image_grid
 from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.base import TrainedModel
 from sgan_tf.models.build import stage_seed
+from sgan_tf.run import RunError
 from sgan_tf.training.callbacks import AverageStatistics, SampleGrid
 from sgan_tf.training.monitor import CollapseMonitor
 
@@ -117,7 +118,7 @@ class Stage:
 
 
 class EncoderStage(Stage):
-    """The classifier."""
+    """The classifier; a given one is finished from the beginning."""
 
     def __init__(self, material):
         settings = material.config.encoder
@@ -125,6 +126,13 @@ class EncoderStage(Stage):
 
     def prepare(self):
         settings, material = self.material.config.encoder, self.material
+        if not self.epochs:
+            if not material.run.progress(self.name).done:
+                raise RunError(
+                    f"`run_dir`: {material.run.path} lacks checkpoints/encoder.safetensors; name "
+                    "the classifier with `encoder` again, which writes it"
+                )
+            return material.encoder
         steps = material.steps(self.epochs)
         schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
