@@ -33,7 +33,7 @@ class EncoderConfig:
 
 @dataclass
 class ClassifierConfig:
-    """A classifier of one's own as E, in place of an `EncoderConfig`; its weights lie in the run."""
+    """A classifier of one's own as E, in the place of what an `EncoderConfig` describes."""
 
     sha256: str  # of its file
     input_range: str = "0..1"  # what it expects of images: a name in INPUT_RANGES

@@ -132,7 +132,7 @@ def _opened(model, input_range, image_shape):
         return ClassifierGraph(model, expected), image_shape, lambda x: input_range(fitted(x))
     if input_range not in INPUT_RANGES:
         raise ConfigError(
-            f"`input_range`: '{input_range}' is not one of {', '.join(INPUT_RANGES)}, nor a function"
+            f"`input_range`: '{input_range}' is no function, nor one of {', '.join(INPUT_RANGES)}"
         )
     if input_range in ("imagenet", "caffe") and channels != 3:
         raise ConfigError(

@@ -23,10 +23,10 @@ class Pipeline:
         dataset: An `ImageDataset`.
         strategy: A `tf.distribute` strategy; the batch size is global and is divided among its
             replicas.
-        build: What makes the networks; by default `models.build.build`, around the run's own
-            classifier where it has one. Or a function `(config, image_shape, class_names, mean=None, joint=False)` that returns an `Encoder`
-            and a `StackedGAN` of networks of one's own. Of the configuration, what the function
-            does not use has no effect.
+        build: What makes the networks: by default `models.build.build`, around the run's own
+            classifier where it has one. A function `(config, image_shape, class_names, mean=None,
+            joint=False)` that returns an `Encoder` and a `StackedGAN` of networks of one's own may
+            stand in its place; what it does not use of the configuration has no effect.
         sample_every: Epochs between two sample grids.
         checkpoint_minutes: The most work that a killed process loses.
         stop: Function that tells whether to stop and save.
