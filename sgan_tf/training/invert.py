@@ -103,6 +103,4 @@ def _dataset(images, labels, class_names):
         raise ValueError(f"labels are {len(labels)}, and images {len(pixels)}")
     test = np.arange(len(pixels)) % HELD_OUT == 0
     names = list(class_names or map(str, range(classes)))
-    return ImageDataset(
-        "arrays", names, pixels[~test], labels[~test], pixels[test], labels[test]
-    )
+    return ImageDataset("arrays", names, pixels[~test], labels[~test], pixels[test], labels[test])

@@ -163,12 +163,14 @@ class EncoderStage(Stage):
         log.info("encoder: test accuracy %.4f on %d images", accuracy, len(labels))
         chance = 1 / len(self.material.dataset.class_names)
         if accuracy < NEAR_CHANCE * chance:
+            trained = "train it longer (encoder.epochs), or look at the labels"
+            given = "look at what it expects of images, and at the order of its classes"
             log.warning(
                 "encoder: that is near chance (%.4f for %d classes): its features say little of "
-                "the classes, and so will the images of a stack that inverts it; train it longer "
-                "(encoder.epochs), or look at the labels",
+                "the classes, and so will the images of a stack that inverts it; %s",
                 chance,
                 round(1 / chance),
+                trained if self.epochs else given,
             )
 
 
