@@ -32,6 +32,7 @@ _HOMES = {
     "make_config": "presets",
     "Run": "run",
     "RunError": "run",
+    "invert": "training.invert",
     "Pipeline": "training.pipeline",
 }
 __all__ = ["__version__", *_HOMES]

@@ -32,6 +32,18 @@ class EncoderConfig:
 
 
 @dataclass
+class ClassifierConfig:
+    """A classifier of one's own as E, in the place of what an `EncoderConfig` describes."""
+
+    sha256: str  # of its file
+    input_range: str = "0..1"  # what it expects of images: a name in INPUT_RANGES
+    custom_objects: list[str] = field(default_factory=list)  # module:name of layers of its own
+    shapes: list[list[int]] = field(default_factory=list)  # of h_0, …, h_{N-1}
+    # what gives h_0, …, h_{N-1}, as measured: sigmoid, tanh, relu or linear
+    activations: list[str] = field(default_factory=list)
+
+
+@dataclass
 class LevelConfig:
     """One GAN of the stack: generator G_i, discriminator D_i, posterior Q_i."""
 
@@ -42,7 +54,8 @@ class LevelConfig:
     g_units: list[int] = field(default_factory=lambda: [512, 512])  # when h_i is a vector
     # of the maps from the smallest up, when h_i is a map
     g_channels: list[int] = field(default_factory=lambda: [128, 128, 64, 64])
-    g_family: str = "mirror"  # of maps: mirror (undoes E_i layer by layer) or pyramid (doublings)
+    # of maps: mirror (undoes E_i layer by layer), pyramid (doublings) or shapes (fits any stage)
+    g_family: str = "mirror"
     g_kernel: int = 0  # of what undoes a pooling; 0: that of the convolutions beside it
     # units of the embedding of [h_{i+1}, z_i] that modulates G's normalisations; 0: learned scales
     g_modulation: int = 0
@@ -128,6 +141,7 @@ class Config:
     precision: str = "float32"  # of convolutions and large matrices: float32 or bfloat16
     flip: bool = False  # levels see each image, or its mirror image with features of its own
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    classifier: ClassifierConfig | None = None  # given in the encoder's place
     levels: list[LevelConfig] = field(default_factory=list)  # bottom up: 0 generates the image
     joint: JointConfig = field(default_factory=JointConfig)
 
@@ -231,6 +245,8 @@ def _apply(tree, override):
         raise ConfigError(f"`set`: '{override}' is not name=value")
     if name.split(".")[0] in ("dataset", "preset", "cuts", "image_size", "seed", "precision"):
         raise ConfigError(f"`set`: {name} has a flag of its own, `{name}`")
+    if name.split(".")[0] == "classifier":
+        raise ConfigError(f"`set`: {name} follows from `encoder`, `encoder_input` and `cuts`")
     try:
         before = OmegaConf.select(tree, name, throw_on_missing=True)
         parent = OmegaConf.select(tree, name.rpartition(".")[0]) if "." in name else None

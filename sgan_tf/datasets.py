@@ -64,6 +64,33 @@ class ImageDataset:
             return False
         return {**self.description(), "reading": None} == {**description, "reading": None}
 
+    def named(self, class_names) -> "ImageDataset":
+        """Returns the same images with the class names of a classifier, in its order.
+
+        Where these are the data set's own in another order, labels become numbers in that order.
+
+        Args:
+            class_names: K strings.
+
+        Raises:
+            DataError: when they are not K different ones.
+        """
+        names = list(class_names)
+        if len(names) != self.num_classes or len(set(names)) < len(names) or "" in names:
+            raise DataError(
+                f"`class_names`: {', '.join(names)} are not names for {self.num_classes} classes"
+            )
+        places = np.arange(len(names))
+        if set(names) == set(self.class_names):
+            places = np.array([names.index(name) for name in self.class_names])
+        places = places.astype(self.train_labels.dtype)
+        return dataclasses.replace(
+            self,
+            class_names=names,
+            train_labels=places[self.train_labels],
+            test_labels=places[self.test_labels],
+        )
+
     def keep(self, cache_dir: str | os.PathLike) -> None:
         """Leaves a folder's images in a cache, where `load_dataset` finds them again.
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from sgan_tf.models import build as building
+from sgan_tf.classifiers import builder
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.run import Run, RunError, read_config
 
@@ -11,7 +11,7 @@ from sgan_tf.run import Run, RunError, read_config
 def load(
     run_dir,
     as_is: bool = False,
-    build: Callable = building.build,
+    build: Callable | None = None,
     precision: str = "float32",
 ) -> StackedGAN:
     """Loads the stack that a run folder holds; neither the images nor the training are needed.
@@ -19,8 +19,7 @@ def load(
     Args:
         run_dir: A folder written by `train.py`, in which at least all levels are trained.
         as_is: Take stages that are not finished too, as their last checkpoints hold them.
-        build: What made the networks: `models.build.build`, or the function of the same arguments
-            that was handed to `Pipeline`.
+        build: What made the networks: the function that was handed to `Pipeline`, if any.
         precision: What convolutions and large matrices compute in, float32 or bfloat16; weights are
             float32 whatever they were trained in.
 
@@ -44,6 +43,7 @@ def load(
                 "finished; run train.py again to resume it"
             )
     data = run.data()
+    build = build or builder(run)
     encoder, stack = build(config, tuple(data["image_shape"]), data["class_names"], joint=joint)
     run.checkpoint("encoder").load(encoder.networks())
     encoder.trainable = False

@@ -7,9 +7,16 @@ level generates, the image, a feature map or a feature vector, so that one row s
 import copy
 from dataclasses import dataclass
 
-from sgan_tf.config import Config, EncoderConfig, JointConfig, LevelConfig, with_overrides
+from sgan_tf.config import (
+    ClassifierConfig,
+    Config,
+    EncoderConfig,
+    JointConfig,
+    LevelConfig,
+    with_overrides,
+)
 from sgan_tf.datasets import DATASETS
-from sgan_tf.validation import MAP_LAYERS, ConfigError, check_cuts
+from sgan_tf.validation import MAP_LAYERS, ConfigError, check_cuts, map_discriminators
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ def make_config(
     seed: int = 0,
     overrides=(),
     precision: str = "float32",
+    classifier: ClassifierConfig | None = None,
 ) -> Config:
     """Builds and checks the configuration of a run.
 
@@ -48,6 +56,8 @@ def make_config(
         overrides: Strings `"dotted.name=value"`, as `"levels.0.lambda_ent=0"`.
         precision: Of convolutions and large matrices: `float32` or `bfloat16`
             (`sgan_tf.hardware.best_precision()` tells which is faster here).
+        classifier: A given classifier in the encoder's place, whose layers `cuts` then are; the
+            preset's templates are taken by the shapes of its features.
 
     Returns:
         A `Config`.
@@ -68,9 +78,18 @@ def make_config(
     if preset not in PRESETS:
         raise ConfigError(f"`preset`: unknown preset '{preset}'; choose from {', '.join(PRESETS)}")
     cuts = ["fc3"] if cuts is None else list(cuts)
-    check_cuts(cuts)
     row = copy.deepcopy(PRESETS[preset])
-    kinds = [row.image] + [row.map if cut in MAP_LAYERS else row.vector for cut in cuts]
+    if classifier is None:
+        check_cuts(cuts)
+        encoder = EncoderConfig(**row.encoder)
+        maps = [cut in MAP_LAYERS for cut in cuts]
+    else:
+        encoder = EncoderConfig(epochs=0, flip=row.flip)  # nothing of it is made
+        maps = [len(shape) == 3 for shape in classifier.shapes[1:]]
+    levels = [row.image, *(row.map if is_map else row.vector for is_map in maps)]
+    levels = [LevelConfig(**copy.deepcopy(template)) for template in levels]
+    for level, shape in zip(levels, classifier.shapes if classifier else []):
+        _fit(level, shape)
     config = Config(
         dataset=dataset,
         preset=preset,
@@ -80,14 +99,23 @@ def make_config(
         batch_size=row.batch_size,
         precision=precision,
         flip=row.flip,
-        encoder=EncoderConfig(**row.encoder),
-        levels=[LevelConfig(**copy.deepcopy(kind)) for kind in kinds],
+        encoder=encoder,
+        classifier=classifier,
+        levels=levels,
         joint=JointConfig(**row.joint),
     )
     # A preset mirrors images only where the data set's mirror images are as real.
     for settings in (config, config.encoder):
         settings.flip = settings.flip and bool(DATASETS[dataset].flips)
     return with_overrides(config, overrides, epochs)
+
+
+def _fit(level, shape):
+    """Makes a template's level one for h_i of any shape, below any h_{i+1}."""
+    if len(shape) == 3:
+        level.g_family = "shapes"
+        if level.d_family not in map_discriminators(shape):
+            level.d_family, level.d_kernel = "strided", 3
 
 
 # fmt: off

@@ -8,6 +8,7 @@ ENCODER_LAYERS = ("conv1", "pool1", "conv2", "pool2", "fc3")  # where E may be c
 MAP_LAYERS = ENCODER_LAYERS[:4]
 PRECISIONS = ("float32", "bfloat16")
 PROJECTIONS = ("labels", "condition")
+INPUT_RANGES = ("0..1", "0..255", "-1..1", "imagenet", "caffe")  # of a given classifier
 
 
 class ConfigError(UserError):
@@ -18,7 +19,8 @@ _CHOICES = {
     "padding": ("valid", "same"),
     "precision": PRECISIONS,
     "noise": ("uniform", "normal"),
-    "g_family": ("mirror", "pyramid"),
+    "g_family": ("mirror", "pyramid", "shapes"),
+    "input_range": INPUT_RANGES,
     "d_family": ("dense", "strided", "allconv", "halved"),
     "loss_units": ("raw", "variance"),
     "q_activation": ("linear", "sigmoid"),
@@ -34,7 +36,9 @@ _POSITIVE = (
 
 def validate(config):
     """Raises `ConfigError` for a value that cannot be, naming the setting."""
-    check_cuts(config.cuts)
+    given = config.classifier
+    if given is None:
+        check_cuts(config.cuts)
     _require(config.batch_size > 1, "batch_size", config.batch_size, "at least 2")
     _require(0 <= config.seed < 2**31, "`seed`", config.seed, "in [0, 2^31)")
     _check_value("`precision`", "precision", config.precision, 0)
@@ -43,13 +47,19 @@ def validate(config):
     for stage, settings in config.sections().items():
         section = f"levels.{stage[5:]}" if stage.startswith("level") else stage
         for key, value in dataclasses.asdict(settings).items():
-            _check_value(f"{section}.{key}", key, value, least_epochs=int(stage == "encoder"))
+            least = int(stage == "encoder" and given is None)
+            _check_value(f"{section}.{key}", key, value, least_epochs=least)
     channels = config.encoder.channels
     _require(len(channels) == 2, "encoder.channels", channels, "two numbers, for conv1 and conv2")
-    check_image_size(config.encoder, config.image_size)
+    if given is None:
+        check_image_size(config.encoder, config.image_size)
+    else:
+        _check_classifier(config)
     targets = ["image", *config.cuts]
     for i, (level, target, above) in enumerate(zip(config.levels, targets, [*targets[1:], "fc4"])):
-        _check_level(f"levels.{i}", level, target, _between(target, above))
+        vector = target == "fc3" if given is None else len(given.shapes[i]) == 1
+        inside = _between(target, above) if given is None else ()
+        _check_level(f"levels.{i}", level, target, vector, inside)
         trained = level.epochs or "joint" in config.stages()
         need = "at least 1: there is no joint stage that would train this level"
         _require(trained, f"levels.{i}.epochs", level.epochs, need)
@@ -83,8 +93,32 @@ def _between(target, above):
     return MAP_LAYERS[start:stop]
 
 
-def _check_level(name, level, target, inside):
-    families = ("dense",) if target == "fc3" else ("strided", "allconv", "halved")
+def _check_classifier(config):
+    """Checks what a given classifier's shapes ask of the levels."""
+    given, count = config.classifier, len(config.levels)
+    _check_value("`input_range`", "input_range", given.input_range, 0)
+    _require(len(given.shapes) == count, "classifier.shapes", given.shapes, "one for each level")
+    right = len(given.activations) == count
+    _require(right, "classifier.activations", given.activations, "one for each level")
+    for i, (level, shape) in enumerate(zip(config.levels, given.shapes)):
+        if len(shape) > 1:
+            name, family = f"levels.{i}.g_family", level.g_family
+            even = shape[0] == shape[1] and shape[0] % 2 == 0 and shape[0] >= 6
+            families = ("shapes", "pyramid") if even else ("shapes",)
+            _require(family in families, name, family, f"one of {', '.join(families)}, for {shape}")
+            name, family = f"levels.{i}.d_family", level.d_family
+            need = f"strided, as maps of {shape[0]} x {shape[1]} need"
+            _require(family in map_discriminators(shape), name, family, need)
+
+
+def map_discriminators(shape) -> tuple[str, ...]:
+    """Returns the values of `d_family` that work on maps of any shape `(H, W, C)`."""
+    least, even = min(shape[:2]), all(side % 2 == 0 for side in shape[:2])
+    return ("strided", *(["halved"] if even else []), *(["allconv"] if least > 8 else []))
+
+
+def _check_level(name, level, target, vector, inside):
+    families = ("dense",) if vector else ("strided", "allconv", "halved")
     need = f"one of {', '.join(families)}, for {target}"
     _require(level.d_family in families, f"{name}.d_family", level.d_family, need)
     six = level.d_family == "allconv"
@@ -93,7 +127,7 @@ def _check_level(name, level, target, inside):
     _require(enough, f"{name}.d_channels", level.d_channels, need)
     enough = level.d_family != "dense" or level.d_units
     _require(enough, f"{name}.d_units", level.d_units, "at least one number, as dense takes")
-    enough = level.g_channels or target == "fc3"
+    enough = level.g_channels or vector
     _require(enough, f"{name}.g_channels", level.g_channels, "at least one number")
     steady = level.decay_from == 1 or not level.adaptive_steps
     need = "1, as adaptive_steps leaves the number of steps open"

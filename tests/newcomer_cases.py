@@ -139,6 +139,26 @@ def wrong_flags(place):
         "a file of settings that is a list": (["--config", place / "list.json"], "list.json"),
         "a file of settings that is no text": (["--config", place / "binary.json"], "binary.json"),
         "a folder as a file of settings": (["--config", theirs], "theirs"),
+        "a classifier that is not there": (
+            ["--encoder", "clf.keras", "--cuts", "fc1"],
+            "--encoder.*clf.keras",
+        ),
+        "a classifier, and no word of where to cut it": (
+            ["--encoder", place / "list.json"],
+            "--cuts.*--encoder",
+        ),
+        "a classifier that is no Keras file": (
+            ["--encoder", place / "list.json", "--cuts", "fc1"],
+            "--encoder.*list.json.*save",
+        ),
+        "a classifier by a name that is none": (
+            ["--encoder", "mobilnet", "--encoder_weights", "imagenet", "--cuts", "none"],
+            "--encoder.*mobilnet.*MobileNet",
+        ),
+        "a classifier's input, without one": (
+            ["--encoder_input", "0..255"],
+            "--encoder_input.*--encoder",
+        ),
         "a data set that is not prepared": (
             ["--dataset", "mnist", "--data_dir", theirs],
             "mnist is not prepared in .*theirs",

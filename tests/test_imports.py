@@ -16,6 +16,7 @@ ROOMS = (
     ("evaluation",),
     ("pretrained",),
     ("loading",),
+    ("classifiers",),
     ("run",),
     ("checkpoint",),
     ("models",),

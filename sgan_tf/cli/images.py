@@ -125,6 +125,8 @@ def load_again(config: Config, run: Run) -> ImageDataset:
             "train.py again, which writes it anew"
         )
     dataset = _load(config, run.path / CACHE, reading)
+    if config.classifier is not None and len(data["class_names"]) == dataset.num_classes:
+        dataset = dataset.named(data["class_names"])
     if not dataset.matches(data):
         raise DataError(
             "`data_dir`: these are other images than the run was trained on (see data.json in "

@@ -5,6 +5,7 @@
     python train.py --dataset folder --data_dir photos/  # one sub-directory a class
     python train.py --dry_run > mine.json                # all settings, to be edited and read again
     python train.py --config mine.json
+    python train.py --encoder classifier.keras --cuts block2_out,dense1 --dataset svhn
 
 On several machines, run it on each with TF_CONFIG set and a --run_dir that they share.
 """
@@ -15,8 +16,8 @@ import pathlib
 from absl import flags
 
 from sgan_tf.batches import steps_per_epoch
-from sgan_tf.cli import app, images, judges
-from sgan_tf.config import Config, with_overrides
+from sgan_tf.cli import app, given, images, judges
+from sgan_tf.config import Config, EncoderConfig, with_overrides
 from sgan_tf.datasets import DATASETS
 from sgan_tf.hardware import arithmetic, best_precision, set_arithmetic
 from sgan_tf.presets import PRESETS, make_config
@@ -32,6 +33,7 @@ GROUPS = {  # of --help
         *("preset", "list_presets", "config", "set", "cuts", "encoder_from", "epochs", "seed"),
         "dry_run",
     ),
+    "a classifier of one's own": given.NAMES,
     "run": (
         *("run_dir", "stages", "checkpoint_minutes", "sample_every", "score_every", "cache_dir"),
         "overwrite",
@@ -43,6 +45,8 @@ GROUPS = {  # of --help
 def define_flags():
     images.define_flags("digits")
     flags.adopt_module_key_flags(images)
+    given.define_flags()
+    flags.adopt_module_key_flags(given)
     flags.DEFINE_string(
         "preset",
         None,
@@ -61,8 +65,8 @@ def define_flags():
     flags.DEFINE_string(
         "cuts",
         None,
-        "layers where the encoder is cut, bottom up, as pool2,fc3; none for one level; by default "
-        "fc3",
+        "layers where the encoder is cut, bottom up, as pool2,fc3, or those of --encoder; none for "
+        "one level; by default fc3",
     )
     flags.DEFINE_integer(
         "epochs",
@@ -115,14 +119,12 @@ def define_flags():
 def train():
     if FLAGS.list_presets:
         return app.list_presets()
-    config = _config()
+    given.check_flags()
+    config = _config_of_images() if FLAGS.encoder and FLAGS.config is None else _config(_cuts())
     if FLAGS.encoder_from:
         config = transfer.with_encoder(config, FLAGS.encoder_from, FLAGS["set"].value)
-    unknown = [name for name in FLAGS.stages or [] if name not in config.stages()]
-    if unknown:
-        raise app.UsageError(
-            f"--stages: unknown stage '{unknown[0]}'; choose from {', '.join(config.stages())}"
-        )
+    if not FLAGS.encoder:
+        _check_stages(config)
     images.check_flags(config.dataset)
     # What needs no TensorFlow comes first, so that a mistake shows at once.
     if DATASETS[config.dataset].tfds or app.several_machines():
@@ -133,19 +135,47 @@ def train():
     dataset = images.load(config, _run_dir(config) / images.CACHE)
     if FLAGS.encoder_from:
         transfer.check_images(FLAGS.encoder_from, dataset)
-    steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
     tf = app.import_tensorflow()
     from sgan_tf.models.build import check_names
 
-    check_names(config)
-    config = dataclasses.replace(config, precision=_precision(config))
     if FLAGS.jit and (FLAGS.devices == "cpu" or not tf.config.list_physical_devices("GPU")):
         raise app.UsageError("--jit: XLA is for GPUs, and none is used; CPUs are slower with it")
     set_arithmetic(FLAGS.deterministic, FLAGS.tf32, FLAGS.jit)
+    classifier = encoder = None
+    if FLAGS.encoder:
+        dataset = dataset if FLAGS.class_names is None else dataset.named(FLAGS.class_names)
+        classifier = given.open_classifier(dataset, _run_dir(config))
+        if FLAGS.dry_run:
+            given.print_cuts(classifier, dataset)
+        if FLAGS.cuts is None and FLAGS.config is None:
+            return 0
+        encoder, config = _adapted(classifier, dataset, config)
+        _check_stages(config)
+    check_names(config)
+    config = dataclasses.replace(config, precision=_precision(config))
     strategy = strategy or app.strategy(FLAGS.devices, config.batch_size)
     if FLAGS.dry_run:
-        return _dry_run(config, dataset, steps)
-    return _train(config, dataset, strategy)
+        return _dry_run(config, dataset, encoder)
+    return _train(config, dataset, strategy, classifier, encoder)
+
+
+def _adapted(classifier, dataset, config):
+    """Returns a classifier as an encoder, and the configuration with it in the encoder's place."""
+    if FLAGS.config is None:
+        encoder, cuts, described = classifier.adapted(_cuts(), dataset)
+        return encoder, _config(cuts, described)
+    encoder, _, described = classifier.adapted(config.cuts, dataset)
+    if config.classifier != described:
+        raise app.UsageError(f"--encoder: {FLAGS.encoder} is not the classifier of {FLAGS.config}")
+    return encoder, config
+
+
+def _check_stages(config):
+    unknown = [name for name in FLAGS.stages or [] if name not in config.stages()]
+    if unknown:
+        raise app.UsageError(
+            f"--stages: unknown stage '{unknown[0]}'; choose from {', '.join(config.stages())}"
+        )
 
 
 def _precision(config):
@@ -161,13 +191,27 @@ def _precision(config):
     return best_precision()
 
 
-def _config():
+def _cuts():
+    if FLAGS.cuts in (None, "none"):
+        return None if FLAGS.cuts is None else []
+    return FLAGS.cuts.split(",")
+
+
+def _config_of_images():
+    """What is known while a classifier is not open: the images."""
+    if FLAGS.dataset not in DATASETS:
+        raise app.UsageError(
+            f"--dataset: unknown data set '{FLAGS.dataset}'; choose from {', '.join(DATASETS)}"
+        )
+    side = FLAGS.image_size or DATASETS[FLAGS.dataset].side
+    encoder = EncoderConfig(flip=bool(FLAGS.flip))
+    return Config(dataset=FLAGS.dataset, image_size=side, encoder=encoder)
+
+
+def _config(cuts, classifier=None):
     """The configuration that the flags ask for."""
     overrides = [*images.overrides(), *FLAGS["set"].value]
     if FLAGS.config is None:
-        cuts = None if FLAGS.cuts is None else []
-        if FLAGS.cuts not in (None, "none"):
-            cuts = FLAGS.cuts.split(",")
         return make_config(
             FLAGS.dataset,
             FLAGS.preset,
@@ -176,6 +220,7 @@ def _config():
             FLAGS.epochs,
             FLAGS.seed,
             overrides,
+            classifier=classifier,
         )
     said = [name for name in SAID_BY_CONFIG if FLAGS[name].present]
     if said:
@@ -193,14 +238,16 @@ def _config():
 
 def _run_dir(config):
     name = "folder" if config.dataset == "folder" else config.preset
+    name = pathlib.Path(FLAGS.encoder).stem if FLAGS.encoder else name
     return pathlib.Path(FLAGS.run_dir or f"runs/{name}")
 
 
-def _dry_run(config, dataset, steps):
+def _dry_run(config, dataset, encoder):
     """Prints the configuration, and beside it what --config passes over."""
     from sgan_tf.models.build import build
 
-    encoder, stack = build(config, dataset.image_shape, dataset.class_names)
+    steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
+    encoder, stack = build(config, dataset.image_shape, dataset.class_names, encoder=encoder)
     print(config.to_json(), end="")
     print(
         f"# {len(dataset.train_images)} training and {len(dataset.test_images)} test images, "
@@ -216,7 +263,7 @@ def _dry_run(config, dataset, steps):
         print(f"# {name}: {epochs} epochs of {steps} steps = {epochs * steps:,} steps")
 
 
-def _train(config, dataset, strategy):
+def _train(config, dataset, strategy, classifier, encoder):
     from sgan_tf.run import Run
     from sgan_tf.training.pipeline import Pipeline
     from sgan_tf.training.workers import Workers
@@ -231,6 +278,8 @@ def _train(config, dataset, strategy):
         run.record_facts(dataset)
         if FLAGS.encoder_from:
             transfer.take_encoder(run, FLAGS.encoder_from, dataset)
+        if classifier is not None:
+            classifier.place(run, encoder)
         return run
 
     workers = Workers(strategy)
@@ -238,6 +287,8 @@ def _train(config, dataset, strategy):
     log = app.start_log(run.path / "log.txt" if workers.is_chief else None)
     if FLAGS.encoder_from:
         log.info("encoder: taken over from %s", FLAGS.encoder_from)
+    if classifier is not None:
+        log.info("encoder: %s, cut at %s", FLAGS.encoder, ", ".join(run.config.cuts) or "no layer")
     how = ", ".join(f"{name} {on}" for name, on in arithmetic().items())
     log.info("convolutions and large matrices are computed in %s; %s", run.config.precision, how)
     signals = app.stop_signals()

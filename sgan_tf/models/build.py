@@ -26,6 +26,7 @@ def build(
     class_names: Sequence[str],
     mean=None,
     joint: bool = False,
+    encoder: Encoder | None = None,
 ) -> tuple[Encoder, StackedGAN]:
     """Builds the encoder and the stack of a configuration, with its initial weights.
 
@@ -39,16 +40,19 @@ def build(
         mean: The training set's mean image, float `[H, W, C]` in [0, 1]; not needed where weights
             are loaded.
         joint: With what the discriminators have for joint training (dropout, hidden noise).
+        encoder: A given one, of as many stages as the configuration has levels; by default the
+            configuration's is made.
 
     Returns:
         `(Encoder, StackedGAN)`.
     """
     check_names(config)
-    classes = len(class_names)
-    with seeded(stage_seed(config.seed, "encoder")), computing_in(config.precision):
-        encoder = build_encoder(
-            config.encoder, image_shape, classes, config.cuts, mean, name="encoder"
-        )
+    if encoder is None:
+        classes = len(class_names)
+        with seeded(stage_seed(config.seed, "encoder")), computing_in(config.precision):
+            encoder = build_encoder(
+                config.encoder, image_shape, classes, config.cuts, mean, name="encoder"
+            )
     levels = [_level(config, encoder, i, mean, joint) for i in range(len(encoder.stages))]
     seed = stage_seed(config.seed, "joint") if joint else 0
     return encoder, StackedGAN(encoder, levels, config.joint, class_names, seed, name="stack")
@@ -65,7 +69,11 @@ def _level(config, encoder, i, mean, joint):
     seed = stage_seed(config.seed, name)
     with seeded(seed), computing_in(config.precision):
         generator = build_generator(
-            settings, encoder.stages[i], encoder.shapes[i + 1], image=bottom, name=f"g{i}"
+            settings,
+            encoder.stages[i],
+            encoder.shapes[i + 1],
+            encoder.activations[i],
+            name=f"g{i}",
         )
         discriminator = build_discriminator(
             settings,

@@ -1,12 +1,13 @@
 """The classifier E as an interface, and the paper's network as one maker of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
 from keras import layers, ops
 
 from sgan_tf.config import EncoderConfig
+from sgan_tf.models import given
 from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.layers import Dropout, SubtractMean, unit_images
 from sgan_tf.models.losses import label_loss
@@ -23,9 +24,11 @@ class Encoder(TrainedModel):
     Args:
         stages: `[E_0, …, E_{N-1}]`, Keras models of one input and one output each, in bottom-up
             order. E_0 takes images, float32 `[N, H, W, C]` in [0, 1]; E_{N-1} ends in the logits.
+        activations: Of what gives h_0, …, h_{N-1}, from which their generators take theirs:
+            `sigmoid`, `tanh`, `relu` or `linear`; by default sigmoid for images, else relu.
 
     Attributes:
-        stages: As given.
+        stages, activations: As given.
         shapes: `[h_0, …, h_N]` without the batch dimension.
         image_shape: `(H, W, C)`.
         num_classes: K.
@@ -42,9 +45,13 @@ class Encoder(TrainedModel):
     [(8, 8, 1), (16,), (10,)]
     """
 
-    def __init__(self, stages: Sequence[keras.Model], **kwargs):
+    def __init__(
+        self, stages: Sequence[keras.Model], activations: Sequence[str] | None = None, **kwargs
+    ):
         super().__init__(["accuracy", "loss"], **{"dtype": "float32", **kwargs})
         self.stages = list(stages)
+        upper = ["relu"] * (len(self.stages) - 1)
+        self.activations = list(activations or ["sigmoid", *upper])
         self.shapes = [tuple(self.stages[0].input_shape[1:])]
         for i, stage in enumerate(self.stages):
             if tuple(stage.input_shape[1:]) != self.shapes[-1]:
@@ -54,6 +61,95 @@ class Encoder(TrainedModel):
                 )
             self.shapes.append(tuple(stage.output_shape[1:]))
         self.image_shape, self.num_classes = self.shapes[0], self.shapes[-1][0]
+
+    @classmethod
+    def from_keras(
+        cls,
+        model: keras.Model,
+        cuts: Sequence[str],
+        input_range: str | Callable = "0..1",
+        image_shape: Sequence[int] | None = None,
+        activations: Sequence[str] | None = None,
+        **kwargs,
+    ) -> "Encoder":
+        """Cuts a classifier of one's own into stages; its layers are used, and stay as they are.
+
+        Nested models are opened, a last softmax is left out, and everything runs in inference mode.
+        `adapt(images)` then measures the features.
+
+        Args:
+            model: A built Keras model, functional, Sequential or a subclass whose `call` Keras can
+                trace, of one input, images, and one output, a logit or a probability a class.
+            cuts: Names of layers or operations, in any order; h_i is the output of the i-th from
+                below. Every path from input to output has to pass a cut. A layer in a nested model
+                is `model/layer`, or `layer` where no other has that name.
+            input_range: What the model expects: `0..1`, `0..255`, `-1..1`, `imagenet` (mean 0 and
+                variance 1 over ImageNet), `caffe` (0..255 without ImageNet's means, blue first), or
+                a function of images of [0, 1] in `keras.ops`.
+            image_shape: `(H, W, C)` of the encoder's images, by default the model's. Other sizes
+                are resized inside; one channel is repeated where the model takes three.
+            activations: As `adapt` found them in an earlier session.
+            kwargs: For `Encoder`.
+
+        Raises:
+            ClassifierError: for a model of other inputs or outputs, or that cannot be traced.
+            ConfigError: for a cut that is no layer, or does not separate the model.
+
+        Example:
+
+        >>> from keras import Input, Sequential
+        >>> hidden = [layers.Conv2D(4, 3, 2, name="conv"), layers.Flatten(), layers.Dense(9)]
+        >>> model = Sequential([Input((8, 8, 1)), *hidden, layers.Dense(3, "softmax")])
+        >>> Encoder.from_keras(model, cuts=["conv"]).shapes
+        [(8, 8, 1), (3, 3, 4), (3,)]
+        """
+        stages = given.stages_of(model, cuts, input_range, image_shape)
+        encoder = cls(stages, activations, **kwargs)
+        encoder.trainable = False
+        return encoder
+
+    def adapt(self, images, batch_size: int = 100) -> "Encoder":
+        """Measures the features of an encoder `from_keras`, and gives them units of their own.
+
+        Each channel of a feature is divided by its standard deviation over images and places;
+        features that can be negative are centred first, bounded ones are left as they are. The
+        range of the values gives `activations`.
+
+        Args:
+            images: `[N, H, W, C]`, of the data that the encoder is to be inverted on.
+            batch_size: Images at a time.
+
+        Returns:
+            The encoder itself.
+
+        Raises:
+            ConfigError: when features are not finite, or the same for all images.
+        """
+        seams = [
+            (lower.get_layer(f"h{i}"), upper.get_layer(f"raw_h{i}"))
+            for i, (lower, upper) in enumerate(zip(self.stages, self.stages[1:]), 1)
+        ]
+        for layer in (layer for seam in seams for layer in seam):
+            layer.measured(1.0, 0.0)
+        statistics = [given.FeatureStatistics(below.of) for below, _ in seams]
+        features = tf.function(lambda batch: self.features(batch)[:-1])
+        for start in range(0, len(images) if seams else 0, batch_size):
+            for part, h in zip(
+                statistics, features(tf.constant(images[start : start + batch_size]))
+            ):
+                part.add(h.numpy())
+        for i, (seam, part) in enumerate(zip(seams, statistics), 1):
+            spread = part.spread()
+            self.activations[i] = spread.activation
+            for layer in seam:
+                layer.measured(spread.scale, spread.offset)
+        return self
+
+    @property
+    def cuts(self) -> list[str]:
+        """Where a classifier was cut by `from_keras`, bottom up."""
+        ends = [stage.get_layer(f"h{i}") for i, stage in enumerate(self.stages[:-1], 1)]
+        return [end.of for end in ends]
 
     def call(self, images, training=False):
         """Returns the class logits `[N, K]` of `images` `[N, H, W, C]`."""
@@ -97,7 +193,7 @@ class Encoder(TrainedModel):
 
     def get_config(self):
         stages = [keras.saving.serialize_keras_object(stage) for stage in self.stages]
-        return {**super().get_config(), "stages": stages}
+        return {**super().get_config(), "stages": stages, "activations": self.activations}
 
     @classmethod
     def from_config(cls, config):

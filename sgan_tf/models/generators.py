@@ -8,14 +8,19 @@ from sgan_tf.models.layers import Rearrange
 from sgan_tf.models.normalization import BatchNormalization, Modulated
 
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
+SMALLEST_MAP = 4  # side from which `shapes` begins, where the condition is a vector
 
 
 def build_generator(
-    config: LevelConfig, stage: keras.Model, condition_shape, image=False, name="generator"
+    config: LevelConfig,
+    stage: keras.Model,
+    condition_shape,
+    activation: str = "relu",
+    name: str = "generator",
 ) -> keras.Model:
     """Makes G_i: `[condition [N, ...], z [N, z_dim]] -> h_i`.
 
-    A vector comes from dense layers. A map comes from one of two families:
+    A vector comes from dense layers. A map comes from one of three families:
 
     * `mirror`: the mirror image of the stage's layers, a transposed convolution for each
       convolution, with its kernel, stride and padding, and one of the pooling's stride for each
@@ -23,12 +28,14 @@ def build_generator(
     * `pyramid`: from a small map up to half the side by transposed convolutions of 4 x 4 and
       stride 2, which overlap evenly; the last doubling moves channels into space, so that no layer
       works on maps of full side
+    * `shapes`: whatever the stage, from maps of the condition's size, or a small map, by the same
+      convolutions as in `pyramid`, cropped where a side is odd
 
     Args:
         config: A `LevelConfig`.
-        stage: E_i, a sequential Keras model whose input is h_i.
+        stage: E_i, a Keras model whose input is h_i; for `mirror` a sequential one.
         condition_shape: Of h_{i+1}: `(K,)` for one-hot labels, `(D,)` or `(H, W, C)`.
-        image: h_i is h_0: the output passes a sigmoid, else (features after a ReLU) a ReLU.
+        activation: Of the output: sigmoid for images, relu for features after a ReLU.
         name: Of the model.
 
     Returns:
@@ -39,10 +46,10 @@ def build_generator(
     noise = z
     for i, units in enumerate(config.noise_units):
         noise = _dense(noise, units, f"noise{i}")
-    families = {"mirror": _mirror, "pyramid": _pyramid}
+    families = {"mirror": _mirror, "pyramid": _pyramid, "shapes": _of_any_shape}
     make = _vector if len(stage.input_shape) == 2 else families[config.g_family]
     x = make(config, stage, condition, noise)
-    output = layers.Activation("sigmoid" if image else "relu", name="activation", dtype="float32")
+    output = layers.Activation(activation, name="activation", dtype="float32")
     return keras.Model([condition, z], output(x), name=name)
 
 
@@ -62,21 +69,56 @@ def _pyramid(config, stage, condition, noise):
         n for n in range(len(channels)) if n == 0 or (half % 2**n == 0 and half >= 3 * 2**n)
     )
     flat = layers.Flatten(name="flat")(condition)
-    x, embedding = _base(config, flat, noise, half // 2**doublings, channels[0])
+    x, embedding = _base(config, flat, noise, (half // 2**doublings,) * 2, channels[0])
     x = _activated(x, "base", embedding)
     for i, width in enumerate(channels[1 : doublings + 1]):
-        x = layers.Conv2DTranspose(
-            width,
-            4,
-            strides=2,
-            padding="same",
-            use_bias=False,
-            kernel_initializer=_normal(),
-            name=f"up{i}",
-        )(x)
-        x = _activated(x, f"up{i}", embedding)
+        x = _activated(_doubled(x, width, f"up{i}"), f"up{i}", embedding)
     x = layers.Conv2D(4 * depth, 3, padding="same", kernel_initializer=_normal(), name="output")(x)
     return Rearrange(2, "space", name="full", dtype="float32")(x)
+
+
+def _of_any_shape(config, stage, condition, noise):
+    *size, depth = stage.input_shape[1:]
+    maps = len(condition.shape) == 4
+    smallest = condition.shape[1:3] if maps else (SMALLEST_MAP, SMALLEST_MAP)
+    sizes = [tuple(size)]
+    while any(side > least for side, least in zip(sizes[-1], smallest)):
+        halved = tuple(-(-side // 2) for side in sizes[-1])
+        if maps and any(side < least for side, least in zip(halved, smallest)):
+            break  # the condition's maps are not made smaller
+        sizes.append(halved)
+    start, *upward = sizes[::-1]
+    if maps and start != smallest:
+        condition = layers.Resizing(*start, name="resized", dtype="float32")(condition)
+    # The last width serves any further layer.
+    widths = [*config.g_channels, *[config.g_channels[-1]] * len(upward)]
+    x, embedding = _base(config, condition, noise, start, widths[0])
+    x = _activated(x, "base", embedding)
+    for i, larger in enumerate(upward[:-1]):
+        x = _cropped(_doubled(x, widths[i + 1], f"up{i}"), larger)
+        x = _activated(x, f"up{i}", embedding)
+    if upward:
+        return _cropped(_doubled(x, depth, "output", use_bias=True), size)
+    return layers.Conv2D(depth, 3, padding="same", kernel_initializer=_normal(), name="output")(x)
+
+
+def _doubled(x, channels, name, use_bias=False):
+    """Maps of twice the side; kernels of 4 x 4 and stride 2 overlap evenly."""
+    return layers.Conv2DTranspose(
+        channels,
+        4,
+        strides=2,
+        padding="same",
+        use_bias=use_bias,
+        kernel_initializer=_normal(),
+        name=name,
+    )(x)
+
+
+def _cropped(x, size):
+    """Maps without the last row and column where they are more than `size`."""
+    margins = [(0, side - wanted) for side, wanted in zip(x.shape[1:3], size)]
+    return layers.Cropping2D(margins)(x) if any(margin for _, margin in margins) else x
 
 
 def _mirror(config, stage, condition, noise):
@@ -84,7 +126,7 @@ def _mirror(config, stage, condition, noise):
     side = undo[0]["side"]
     # The last width serves any further layer.
     channels = config.g_channels + config.g_channels[-1:] * len(undo)
-    x, embedding = _base(config, condition, noise, side, channels[0])
+    x, embedding = _base(config, condition, noise, (side, side), channels[0])
     x = _activated(x, "base", embedding)
     for i, settings in enumerate(undo):
         last = i == len(undo) - 1
@@ -101,11 +143,11 @@ def _mirror(config, stage, condition, noise):
     return x
 
 
-def _base(config, condition, noise, side, channels):
-    """The smallest map, of `side` x `side`, out of condition and noise; and their embedding."""
+def _base(config, condition, noise, size, channels):
+    """The smallest map, of height and width `size`, of condition and noise; and their embedding."""
     if len(condition.shape) == 4:
         point = layers.Reshape((1, 1, -1), name="point")(noise)
-        point = layers.UpSampling2D(side, name="spread")(point)
+        point = layers.UpSampling2D(size, name="spread")(point)
         x = layers.Concatenate(name="joined")([point, condition])
         x = layers.Conv2D(
             channels,
@@ -117,13 +159,14 @@ def _base(config, condition, noise, side, channels):
         )(x)
         return x, _embedding(config, noise)
     joined = _joined(config, condition, noise)
-    units = channels * side * side
+    units = channels * size[0] * size[1]
     x = layers.Dense(units, use_bias=False, kernel_initializer=_normal(), name="base")(joined)
-    x = layers.Reshape((side, side, channels), name="map")(x)
+    x = layers.Reshape((*size, channels), name="map")(x)
     return x, _embedding(config, joined)
 
 
 def _joined(config, condition, noise):
+    condition = layers.Flatten(name="flat")(condition) if len(condition.shape) > 2 else condition
     if config.condition_norm:
         normalize = BatchNormalization(center=False, scale=False, name="condition_norm")
         condition = normalize(condition)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
-from sgan_tf.models import build as building
+from sgan_tf.classifiers import builder
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.run import RunError
 from sgan_tf.training.scores import Scoring
@@ -24,10 +24,10 @@ class Pipeline:
         dataset: An `ImageDataset`.
         strategy: A `tf.distribute` strategy; the batch size is global and is divided among its
             replicas.
-        build: What makes the networks: `models.build.build`, or a function of the same arguments
-            `(config, image_shape, class_names, mean=None, joint=False)` that returns an `Encoder`
-            and a `StackedGAN` of networks of one's own. Of the configuration, what the function
-            does not use has no effect.
+        build: What makes the networks: by default `models.build.build`, around the run's own
+            classifier where it has one. A function `(config, image_shape, class_names, mean=None,
+            joint=False)` that returns an `Encoder` and a `StackedGAN` of networks of one's own may
+            stand in its place; what it does not use of the configuration has no effect.
         sample_every: Epochs between two sample grids.
         checkpoint_minutes: The most work that a killed process loses.
         stop: Function that tells whether to stop and save.
@@ -57,7 +57,7 @@ class Pipeline:
         run,
         dataset,
         strategy: tf.distribute.Strategy | None = None,
-        build: Callable = building.build,
+        build: Callable | None = None,
         sample_every: int = 5,
         checkpoint_minutes: float = 5,
         stop: Callable[[], bool] = lambda: False,
@@ -67,7 +67,7 @@ class Pipeline:
         self.run, self.strategy = run, strategy or tf.distribute.get_strategy()
         run.record_facts(dataset)
         with self.strategy.scope():
-            self.material = Material(config, run, dataset, build, scoring)
+            self.material = Material(config, run, dataset, build or builder(run), scoring)
         self.stages = plan(self.material)
         self.trainer = Trainer(
             run,

@@ -14,6 +14,7 @@ from sgan_tf.images import image_grid
 from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.base import TrainedModel
 from sgan_tf.models.build import stage_seed
+from sgan_tf.run import RunError
 from sgan_tf.training.callbacks import AverageStatistics, SampleGrid
 from sgan_tf.training.monitor import CollapseMonitor
 from sgan_tf.training.scores import SampleScores, Scoring
@@ -120,7 +121,7 @@ class Stage:
 
 
 class EncoderStage(Stage):
-    """The classifier."""
+    """The classifier; a given one is finished from the beginning."""
 
     def __init__(self, material):
         settings = material.config.encoder
@@ -128,6 +129,13 @@ class EncoderStage(Stage):
 
     def prepare(self):
         settings, material = self.material.config.encoder, self.material
+        if not self.epochs:
+            if not material.run.progress(self.name).done:
+                raise RunError(
+                    f"`run_dir`: {material.run.path} lacks checkpoints/encoder.safetensors; name "
+                    "the classifier with `encoder` again, which writes it"
+                )
+            return material.encoder
         steps = material.steps(self.epochs)
         schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
@@ -158,12 +166,14 @@ class EncoderStage(Stage):
         log.info("encoder: test accuracy %.4f on %d images", accuracy, len(labels))
         chance = 1 / len(self.material.dataset.class_names)
         if accuracy < NEAR_CHANCE * chance:
+            trained = "train it longer (encoder.epochs), or look at the labels"
+            given = "look at what it expects of images, and at the order of its classes"
             log.warning(
                 "encoder: that is near chance (%.4f for %d classes): its features say little of "
-                "the classes, and so will the images of a stack that inverts it; train it longer "
-                "(encoder.epochs), or look at the labels",
+                "the classes, and so will the images of a stack that inverts it; %s",
                 chance,
                 round(1 / chance),
+                trained if self.epochs else given,
             )
 
 

@@ -30,6 +30,10 @@ def with_encoder(config: Config, source: str | os.PathLike, overrides=()) -> Con
         ConfigError: when an override asks for another encoder.
     """
     theirs = _asked(read_config, source)
+    if theirs.classifier is not None:
+        raise RunError(
+            f"`encoder_from`: {source} inverts a classifier of one's own; give that to `encoder`"
+        )
     if not Run(source).progress("encoder").done:
         raise RunError(
             f"`encoder_from`: {source} is not trained: encoder is not finished; run train.py there "

@@ -1,0 +1,103 @@
+"""The flags of a classifier of one's own, for train.py: which it is, and how it is opened."""
+
+import os
+import pathlib
+
+from absl import flags
+
+from sgan_tf.cli import app
+from sgan_tf.datasets import ImageDataset
+from sgan_tf.validation import INPUT_RANGES
+
+FLAGS = flags.FLAGS
+DETAILS = ("encoder_input", "encoder_weights", "custom_objects", "class_names")
+NAMES = ("encoder", *DETAILS)
+
+
+def define_flags() -> None:
+    """Defines all of them."""
+    flags.DEFINE_string(
+        "encoder",
+        None,
+        "a Keras classifier that takes the encoder's place, a .keras file or a name of "
+        "keras.applications; with --dry_run and without --cuts, where it can be cut",
+    )
+    flags.DEFINE_enum(
+        "encoder_input",
+        None,
+        INPUT_RANGES,
+        "what it expects of images: a range, imagenet (mean 0, variance 1) or caffe (0..255 "
+        "without ImageNet's means, blue first); by default 0..1, or as its name in "
+        "keras.applications says",
+    )
+    flags.DEFINE_string(
+        "encoder_weights",
+        None,
+        "of a name of keras.applications: a file of weights, or imagenet, which Keras downloads",
+    )
+    flags.DEFINE_list("custom_objects", [], "layers of its own, as module:name,module:name")
+    flags.DEFINE_list(
+        "class_names",
+        None,
+        "names of its classes in its order; where the images have them in another, their labels "
+        "follow; by default the images' own",
+    )
+
+
+def check_flags() -> None:
+    """Raises `UsageError` for flags that do not go together."""
+    details = [name for name in DETAILS if FLAGS[name].present]
+    if not FLAGS.encoder:
+        if details:
+            raise app.UsageError(f"--{details[0]}: is of a classifier; name it with --encoder")
+        return
+    if FLAGS.encoder_from:
+        raise app.UsageError("--encoder_from: --encoder says already what the encoder is")
+    if FLAGS.cuts is None and FLAGS.config is None and not FLAGS.dry_run:
+        raise app.UsageError(
+            "--cuts: say at which layers --encoder is cut, bottom up, or none; --dry_run lists them"
+        )
+    if is_file():
+        if FLAGS.encoder_weights:
+            raise app.UsageError(f"--encoder_weights: {FLAGS.encoder} has its own")
+        if not os.path.isfile(FLAGS.encoder):
+            raise app.UsageError(f"--encoder: {FLAGS.encoder} is no file")
+    elif not FLAGS.encoder_weights:
+        raise app.UsageError(
+            f"--encoder_weights: say which {FLAGS.encoder} has, a file or imagenet (--encoder "
+            "takes a .keras file too)"
+        )
+
+
+def is_file() -> bool:
+    """Tells whether --encoder is a path; else it is a name."""
+    return "." in FLAGS.encoder or os.sep in FLAGS.encoder or os.path.exists(FLAGS.encoder)
+
+
+def open_classifier(dataset: ImageDataset, run_dir: pathlib.Path):
+    """Returns the `Classifier` that the flags name.
+
+    Args:
+        dataset: The images.
+        run_dir: The run folder, which may hold its copy.
+    """
+    from sgan_tf.classifiers import Classifier
+
+    if is_file():
+        return Classifier.of_file(
+            FLAGS.encoder, FLAGS.encoder_input or "0..1", FLAGS.custom_objects
+        )
+    return Classifier.of_name(
+        FLAGS.encoder,
+        FLAGS.encoder_weights,
+        dataset.image_shape,
+        dataset.num_classes,
+        FLAGS.encoder_input,
+    ).as_kept(run_dir)
+
+
+def print_cuts(classifier, dataset: ImageDataset) -> None:
+    """Prints where a `Classifier` can be cut, a line each that --config passes over."""
+    print(f"# {FLAGS.encoder} can be cut at, bottom up:")
+    for cut in classifier.candidates(dataset.image_shape):
+        print(f"#   {cut.name}  {' x '.join(map(str, cut.shape))}")

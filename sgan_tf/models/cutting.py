@@ -1,0 +1,239 @@
+"""A classifier's graph of operations, and where it can be cut into stages."""
+
+import difflib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from sgan_tf.validation import ConfigError
+
+PROBABILITIES = (keras.activations.softmax, keras.activations.sigmoid)
+LEAST_PROBABILITY = 1e-7  # of whose logarithm a logit is made
+# What Keras and user's layers raise when they are called on what they do not take.
+REFUSALS = (ValueError, TypeError, AttributeError, NotImplementedError, RuntimeError)
+
+
+class ClassifierError(ConfigError):
+    """A classifier that cannot be inverted; the message says why."""
+
+
+class Cut(NamedTuple):
+    """A place where a classifier can be cut: every path from input to output passes it."""
+
+    name: str  # of the layer or operation; of one inside a nested model `model/layer`
+    shape: tuple  # of its output, without the batch dimension
+
+
+class _Point(NamedTuple):
+    """A call of an operation, in the order of the graph."""
+
+    name: str
+    operation: keras.Operation | None  # None: the input, and the logits
+    arguments: tuple  # (positional, named)
+    output: keras.KerasTensor
+    sources: tuple  # indices of the points whose outputs it takes
+
+
+class ClassifierGraph:
+    """The operations of a Keras classifier from its images to its logits, nested models opened.
+
+    The layers are the model's own, with their weights, and stay as they are. A copy stands in for
+    a layer whose name another has already, and for a last layer with a softmax of its own.
+
+    Args:
+        model: A built Keras model of one input and one output `[N, K]`: functional, Sequential, or
+            a subclass whose `call` Keras can trace.
+        input_shape: Of its input, without the batch dimension.
+
+    Attributes:
+        num_classes: K.
+
+    Raises:
+        ClassifierError: when it cannot be run operation by operation, or gives no `[N, K]`.
+    """
+
+    def __init__(self, model: keras.Model, input_shape):
+        images = keras.Input(input_shape)
+        self._points = [_Point("input", None, (), images, ())]
+        self._places = {id(images): 0}  # of tensors
+        self._names, self._operations = {}, {}
+        try:
+            output = self._through(_opened(model, [images]), [images], "")
+        except REFUSALS as error:
+            size = " x ".join(map(str, input_shape))
+            raise ClassifierError(
+                f"the classifier cannot be run layer by layer on images of {size} ({_line(error)})"
+            ) from error
+        if not isinstance(output, keras.KerasTensor) or len(output.shape) != 2:
+            shape = getattr(output, "shape", (None, "several tensors"))[1:]
+            raise ClassifierError(
+                f"the classifier's output is {shape}; it should be (K,), a number for each class"
+            )
+        logits, sources = self._without_softmax(self._points[self._places[id(output)]])
+        self._points.append(_Point("logits", None, (), logits, sources))
+        self.num_classes = logits.shape[-1]
+        self._separators = self._separating()
+
+    def candidates(self) -> list[Cut]:
+        """Returns where the classifier can be cut, bottom up."""
+        places = [i for i in self._separators if self._usable(i)]
+        return [Cut(self._points[i].name, tuple(self._points[i].output.shape[1:])) for i in places]
+
+    def cut(self, names: Sequence[str]) -> list[tuple[str, keras.Model]]:
+        """Cuts the classifier into stages, functional models of the same layers.
+
+        Args:
+            names: Of layers or operations, in any order. One in a nested model is `model/layer`, or
+                `layer` where no other has that name; the nested model's own name is its output.
+                The second call of a layer is `layer#2`.
+
+        Returns:
+            `[(name of the upper end, stage), …]`, bottom up; the last end is the logits.
+
+        Raises:
+            ConfigError: for a name that is none, and where the graph cannot be cut.
+        """
+        places = sorted({self._place(name) for name in names})
+        if len(places) < len(names):
+            raise ConfigError(f"`cuts`: {', '.join(names)}: two of them name the same place")
+        points = [self._points[i] for i in (0, *places, -1)]
+        return [
+            (upper.name, keras.Model(lower.output, upper.output, name="classifier"))
+            for lower, upper in zip(points, points[1:])
+        ]
+
+    # The graph
+
+    def _through(self, model, inputs, prefix):
+        """Calls a functional model's operations on symbolic inputs, and records each."""
+
+        def call(operation, *args, **kwargs):
+            inner = _try_opened(operation, args)
+            if inner is None:
+                return self._call(operation, prefix, args, kwargs)
+            name = prefix + operation.name
+            output = self._through(inner, keras.tree.flatten(args[0]), f"{name}/")
+            self._names[name] = self._places[id(output)]
+            return output
+
+        # Keras's public ways to do this make a model of the result, whose layers it names anew.
+        outputs = model._run_through_graph(inputs, operation_fn=lambda x: x, call_fn=call)
+        outputs = keras.tree.flatten(outputs)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _call(self, operation, prefix, args, kwargs):
+        name = prefix + operation.name
+        if self._operations.setdefault(operation.name, operation) is operation:
+            output = operation(*args, **kwargs)
+        else:
+            output = _copied(operation, args, kwargs, name=name.replace("/", "_"))
+        calls = sum(point.operation is operation for point in self._points)
+        name = f"{name}#{calls + 1}" if calls else name
+        given = keras.tree.flatten((args, kwargs))
+        sources = tuple(self._places[id(x)] for x in given if id(x) in self._places)
+        for tensor in keras.tree.flatten(output):
+            self._places[id(tensor)] = len(self._points)
+        self._names[name] = len(self._points)
+        self._points.append(_Point(name, operation, (args, kwargs), output, sources))
+        return output
+
+    def _without_softmax(self, last):
+        """Returns the logits, and the places they are made of.
+
+        They are what is below a softmax, else the logarithms of what proves to be probabilities.
+        """
+        operation, activation = last.operation, getattr(last.operation, "activation", None)
+        alone = isinstance(operation, layers.Activation) and activation in PROBABILITIES
+        if alone or isinstance(operation, layers.Softmax):
+            return self._points[last.sources[0]].output, last.sources
+        if activation in PROBABILITIES:
+            changes = {"activation": "linear", "name": f"{operation.name}_logits"}
+            return _copied(operation, *last.arguments, **changes), last.sources
+        whole = keras.Model(self._points[0].output, last.output)
+        noise = np.random.default_rng(0).random((8, *whole.input_shape[1:]), dtype=np.float32)
+        values = np.asarray(whole(noise, training=False), np.float32)
+        place = (self._places[id(last.output)],)
+        if values.min() >= 0 and np.allclose(values.sum(-1), 1, atol=1e-2):
+            return ops.log(ops.maximum(last.output, LEAST_PROBABILITY)), place
+        return last.output, place
+
+    # Where it can be cut
+
+    def _separating(self):
+        """Returns the places that every path from the input to the logits passes."""
+        top = len(self._points) - 1
+        reaching = {top}  # what the logits depend on
+        for i in range(top, 0, -1):
+            reaching |= set(self._points[i].sources) if i in reaching else set()
+        last_use = {source: i for i in sorted(reaching) for source in self._points[i].sources}
+        found, needed_until = [], 0
+        for i in sorted(reaching - {top}):
+            if needed_until <= i:  # nothing above takes what is below
+                found.append(i)
+            needed_until = max(needed_until, last_use[i])
+        return found
+
+    def _usable(self, place):
+        """Tells whether what a place gives is a vector or a map between input and logits."""
+        output = self._points[place].output
+        inside = place > 0 and output is not self._points[-1].output
+        return inside and len(output.shape) in (2, 4) and None not in output.shape[1:]
+
+    def _place(self, name):
+        """Returns the place of a cut; `ConfigError` where there is none."""
+        found = [n for n in self._names if n == name] or [
+            n for n in self._names if n.endswith(f"/{name}")
+        ]
+        if len(found) != 1:
+            near = difflib.get_close_matches(name, self._names, 3, 0.5)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise ConfigError(f"`cuts`: the classifier has no layer '{name}'{hint}")
+        place, usable = self._names[found[0]], [i for i in self._separators if self._usable(i)]
+        if place in usable:
+            return place
+        shape = tuple(self._points[place].output.shape[1:])
+        if place >= max(self._separators):
+            reason = "is the classifier's output"
+        elif place in self._separators:
+            reason = f"gives {shape}, which is neither a vector nor maps [H, W, C]"
+        else:
+            reason = "does not separate the classifier, as a path passes it by"
+        nearest = [i for i in usable if i < place][-1:] + [i for i in usable if i > place][:1]
+        names = ", ".join(self._points[i].name for i in nearest)
+        hint = f"the nearest that can be cut: {names}" if names else "it cannot be cut at all"
+        raise ConfigError(f"`cuts`: {name} {reason}; {hint}")
+
+
+def _opened(model, inputs):
+    """Returns a model as a functional one: of a subclass, what its `call` does with inputs."""
+    if getattr(model, "inputs", None) and getattr(model, "outputs", None):
+        return keras.Model(model.inputs, model.outputs)
+    return keras.Model(inputs, model.call(inputs[0]))
+
+
+def _try_opened(operation, args):
+    """The same of a nested model; None of any other operation, and where it cannot be done."""
+    if not isinstance(operation, keras.Model) or len(args) != 1:
+        return None
+    inputs = [keras.Input(x.shape[1:], dtype=x.dtype) for x in keras.tree.flatten(args[0])]
+    try:
+        model = _opened(operation, inputs)
+    except REFUSALS:
+        return None
+    return model if len(model.outputs) == 1 else None
+
+
+def _copied(operation, args, kwargs, **changes):
+    """Calls a copy of an operation with other settings and the same weights."""
+    copy = type(operation).from_config({**operation.get_config(), **changes})
+    output = copy(*args, **kwargs)
+    if isinstance(operation, layers.Layer):
+        copy.set_weights(operation.get_weights())
+    return output
+
+
+def _line(error):
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -1,0 +1,220 @@
+"""Layers around a given classifier: images as it expects them, features in units of their own."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from sgan_tf.models.cutting import ClassifierError, ClassifierGraph
+from sgan_tf.validation import INPUT_RANGES, ConfigError
+
+LEAST_SPREAD = 0.01  # of a channel, over its layer's: below it a channel is as good as dead
+CAFFE_MEANS = (103.939, 116.779, 123.68)  # of ImageNet, blue first
+IMAGENET_MEANS, IMAGENET_STDDEVS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
+class ExpectedImages(layers.Layer):
+    """Turns images of [0, 1] into what a classifier expects, differentiably.
+
+    One channel is repeated where three are expected; other sizes are resized, bilinearly and
+    antialiased.
+
+    Args:
+        shape: `(H, W, C)` of what is expected, or `(H, W)` of grey images without channels.
+        input_range: A name out of `INPUT_RANGES`: `0..1`, `0..255`, `-1..1`, `imagenet` (mean 0 and
+            variance 1 over ImageNet) or `caffe` (0..255 without ImageNet's means, blue first).
+    """
+
+    def __init__(self, shape, input_range="0..1", **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.shape, self.input_range = tuple(shape), input_range
+
+    def call(self, images):
+        if self.shape[2:] == (3,) and images.shape[-1] == 1:
+            images = ops.repeat(images, 3, axis=-1)
+        if tuple(images.shape[1:3]) != self.shape[:2]:
+            images = ops.image.resize(images, self.shape[:2], "bilinear", antialias=True)
+        if self.input_range == "caffe":
+            images = 255 * ops.flip(images, -1) - np.array(CAFFE_MEANS, np.float32)
+        elif self.input_range == "imagenet":
+            means, stddevs = np.array([IMAGENET_MEANS, IMAGENET_STDDEVS], np.float32)
+            images = (images - means) / stddevs
+        elif self.input_range == "-1..1":
+            images = 2 * images - 1
+        elif self.input_range == "0..255":
+            images = 255 * images
+        return ops.reshape(images, (-1, *self.shape))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.shape)
+
+    def get_config(self):
+        return {**super().get_config(), "shape": self.shape, "input_range": self.input_range}
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
+class Standardized(layers.Layer):
+    """Features in units of their spread: `(h - offset) / scale`, a number of each per channel.
+
+    Args:
+        of: Name of the layer whose features they are, for messages.
+        inverse: Give back the features themselves instead, `h scale + offset`.
+    """
+
+    def __init__(self, of="", inverse=False, **kwargs):
+        super().__init__(**{"dtype": "float32", "trainable": False, **kwargs})
+        self.of, self.inverse = of, inverse
+
+    def build(self, input_shape):
+        shape = (input_shape[-1],)
+        self.scale = self.add_weight(shape=shape, initializer="ones", name="scale")
+        self.offset = self.add_weight(shape=shape, initializer="zeros", name="offset")
+
+    def measured(self, scale, offset):
+        """Sets scale and offset, numbers or `[C]`."""
+        self.scale.assign(np.broadcast_to(scale, self.scale.shape))
+        self.offset.assign(np.broadcast_to(offset, self.offset.shape))
+
+    def call(self, h):
+        scale, offset = ops.convert_to_tensor(self.scale), ops.convert_to_tensor(self.offset)
+        return h * scale + offset if self.inverse else (h - offset) / scale
+
+    def get_config(self):
+        return {**super().get_config(), "of": self.of, "inverse": self.inverse}
+
+
+class Spread(NamedTuple):
+    """What features of real images are like."""
+
+    activation: str  # which gives features like them: relu, sigmoid, tanh or linear
+    scale: np.ndarray  # of each channel
+    offset: np.ndarray
+
+
+def stages_of(
+    model: keras.Model,
+    cuts: Sequence[str],
+    input_range: str | Callable = "0..1",
+    image_shape: Sequence[int] | None = None,
+) -> list[keras.Model]:
+    """Cuts a classifier into the stages of an `Encoder`; see `Encoder.from_keras`."""
+    graph, image_shape, prepare = _opened(model, input_range, image_shape)
+    stages, parts, shape = [], graph.cut(cuts), tuple(image_shape)
+    for i, (end, part) in enumerate(parts):
+        x = keras.Input(shape)
+        h = part(prepare(x) if i == 0 else Standardized(inverse=True, name=f"raw_h{i}")(x))
+        h = h if h.dtype == "float32" else layers.Activation("linear", dtype="float32")(h)
+        h = Standardized(end, name=f"h{i + 1}")(h) if i < len(parts) - 1 else h
+        stages.append(keras.Model(x, h, name=f"e{i}"))
+        shape = tuple(h.shape[1:])
+    return stages
+
+
+def candidates(model, input_range="0..1", image_shape=None):
+    """Returns the `Cut`s that a classifier has, bottom up; arguments as in `stages_of`."""
+    return _opened(model, input_range, image_shape)[0].candidates()
+
+
+def _opened(model, input_range, image_shape):
+    """Returns the classifier's graph, the images' shape, and what prepares images for it."""
+    expected = _input_shape(model, image_shape)
+    image_shape = tuple(image_shape or (*expected, 1)[:3])
+    channels = expected[2] if len(expected) == 3 else 1
+    if channels != image_shape[-1] and (channels, image_shape[-1]) != (3, 1):
+        raise ClassifierError(
+            f"the classifier takes images of {channels} channels, and these have {image_shape[-1]}"
+        )
+    if callable(input_range):
+        fitted = ExpectedImages(expected, name="expected")
+        return ClassifierGraph(model, expected), image_shape, lambda x: input_range(fitted(x))
+    if input_range not in INPUT_RANGES:
+        raise ConfigError(
+            f"`input_range`: '{input_range}' is no function, nor one of {', '.join(INPUT_RANGES)}"
+        )
+    if input_range in ("imagenet", "caffe") and channels != 3:
+        raise ConfigError(
+            f"`input_range`: {input_range} is of three channels, and the classifier takes one"
+        )
+    prepare = ExpectedImages(expected, input_range, name="expected")
+    return ClassifierGraph(model, expected), image_shape, prepare
+
+
+def _input_shape(model, image_shape):
+    """Returns what a classifier takes, `(H, W, C)` or `(H, W)`; a side left open is the image's."""
+    if not isinstance(model, keras.Model):
+        raise ClassifierError(f"the classifier is no Keras model but {type(model).__name__}")
+    if not model.built:
+        raise ClassifierError("the classifier is not built: call it on images, or train it, first")
+    inputs = keras.tree.flatten(getattr(model, "inputs", None) or [])
+    if len(inputs) > 1:
+        raise ClassifierError(f"the classifier has {len(inputs)} inputs; one is needed, the images")
+    shape = inputs[0].shape if inputs else (model.get_build_config() or {}).get("input_shape")
+    if not shape or not all(isinstance(side, int | None) for side in shape):
+        shape = (None, *(image_shape or ()))
+    shape = tuple(shape[1:])
+    image = len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3, None))
+    if not image:
+        raise ClassifierError(
+            f"the classifier takes {shape}, and no images: (H, W), or (H, W, C) of 1 or 3 channels"
+        )
+    if None in shape and image_shape is None:
+        raise ClassifierError(
+            f"the classifier takes images of any size, {shape}; say which by `image_shape`"
+        )
+    return tuple(a if a is not None else b for a, b in zip(shape, image_shape or shape))
+
+
+class FeatureStatistics:
+    """Range and moments of features, batch by batch, in float64.
+
+    Args:
+        name: What they are, for messages.
+    """
+
+    def __init__(self, name: str):
+        self.name, self.count, self.zeros = name, 0, 0
+        self.sum = self.squares = 0.0
+        self.low, self.high = np.inf, -np.inf
+
+    def add(self, h):
+        """Takes in features `[N, ..., C]`."""
+        h = np.asarray(h, np.float64).reshape(-1, h.shape[-1])
+        self.count, self.zeros = self.count + len(h), self.zeros + np.sum(h == 0)
+        self.sum, self.squares = self.sum + h.sum(0), self.squares + np.square(h).sum(0)
+        self.low, self.high = min(self.low, h.min()), max(self.high, h.max())
+
+    def spread(self) -> Spread:
+        """Returns what the features are like.
+
+        Bounded ones keep their units, as images do. Nonnegative ones keep their zero.
+
+        Raises:
+            ConfigError: when they are not finite, or the same for all images.
+        """
+        if not np.isfinite(self.sum).all() or not np.isfinite(self.squares).all():
+            raise ConfigError(
+                f"`cuts`: the features of {self.name} are not finite on these images; look at the "
+                "classifier and at `input_range`"
+            )
+        mean = self.sum / self.count
+        variance = np.maximum(self.squares / self.count - np.square(mean), 0)
+        overall = np.sqrt(variance.mean())
+        if overall <= 1e-6 * max(abs(self.low), abs(self.high), 1e-30):
+            raise ConfigError(
+                f"`cuts`: the features of {self.name} are the same for all images (a dead layer); "
+                "cut elsewhere"
+            )
+        activation, zero = self._activation(), np.zeros_like(mean)
+        if activation in ("sigmoid", "tanh"):
+            return Spread(activation, np.ones_like(mean), zero)
+        scale = np.where(variance > np.square(LEAST_SPREAD * overall), np.sqrt(variance), overall)
+        return Spread(activation, scale, mean if activation == "linear" else zero)
+
+    def _activation(self):
+        if self.low >= 0:
+            # A ReLU leaves zeros; a sigmoid leaves none and comes near 1.
+            return "sigmoid" if 0.9 < self.high <= 1 and not self.zeros else "relu"
+        return "tanh" if -1 <= self.low < -0.9 and 0.9 < self.high <= 1 else "linear"

@@ -1,0 +1,97 @@
+"""A classifier of one's own, by commands: trained in plain Keras, inverted, loaded, exported."""
+
+import hashlib
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from classifiers import plain
+from processes import EXPORT, TRAIN, refused, run
+
+import sgan_tf
+from sgan_tf.run import Run
+
+NAMES = "zero,one,two,three,four,five,six,seven,eight,nine"
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    """A digits classifier that takes images of [0, 255]: `(file, its model)`."""
+    path = tmp_path_factory.mktemp("classifier") / "digits.keras"
+    data, model = sgan_tf.load_dataset("digits"), plain()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(data.train_images.astype("float32"), data.train_labels, epochs=10, verbose=0)
+    model.save(path)
+    return path, model
+
+
+@pytest.mark.slow
+def test_a_classifier_is_inverted_by_commands(classifier, tmp_path):
+    path, model = classifier
+    flags = ["--encoder", path, "--encoder_input", "0..255"]
+    out, _ = run(TRAIN, [*flags, "--dry_run"])
+    assert "#   conv1  8 x 8 x 8\n#   pool1  4 x 4 x 8\n" in out and "#   hidden  12\n" in out
+    flags += ["--cuts", "hidden,pool1", "--class_names", NAMES, "--epochs", "1"]
+    flags += ["--sample_every", "0", "--set", "joint.epochs=0", "--run_dir", tmp_path / "run"]
+    out, _ = run(TRAIN, flags)
+    assert f"encoder: {path}, cut at pool1, hidden\n" in out and "near chance" not in out
+    assert "encoder: test accuracy 0." in out and "level2: done in" in out
+    content = path.read_bytes()
+    kept = Run(tmp_path / "run").path
+    accuracy = json.loads((kept / "encoder.json").read_text())["test_accuracy"]
+    data = sgan_tf.load_dataset("digits")
+    predicted = model.predict(data.test_images.astype("float32"), verbose=0).argmax(-1)
+    assert accuracy == pytest.approx(np.mean(predicted == data.test_labels), abs=0.01)
+    described = json.loads((kept / "config.json").read_text())["classifier"]
+    assert described["sha256"] == hashlib.sha256(content).hexdigest()
+    assert described["activations"] == ["sigmoid", "relu", "relu"]
+    assert (kept / "classifier.keras").read_bytes() == content
+    again, _ = run(TRAIN, flags)
+    assert "level2 is finished already" in again
+    path.rename(path.with_name("moved.keras"))
+    try:
+        stack = sgan_tf.load(tmp_path / "run")
+        images = data.test_images[:50]
+        expected = model.predict(images.astype("float32"), verbose=0)
+        found = stack.infer_noise(images).probabilities
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+        assert stack.class_names == NAMES.split(",")
+        run(EXPORT, ["--run_dir", tmp_path / "run", "--export_dir", tmp_path / "exports"])
+        names = (tmp_path / "exports" / "run" / "1" / "assets" / "class_names.txt").read_text()
+        assert names.split() == NAMES.split(",")
+    finally:
+        path.with_name("moved.keras").rename(path)
+    error = refused(TRAIN, ["--encoder_from", tmp_path / "run", "--run_dir", tmp_path / "other"])
+    assert "--encoder_from" in error and "give that to --encoder" in error
+    plain().save(tmp_path / "other.keras")
+    error = refused(TRAIN, ["--encoder", tmp_path / "other.keras", *flags[2:]])
+    assert "holds another configuration (classifier.sha256" in error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--cuts", "hiden"], "--cuts: the classifier has no layer 'hiden'; did you mean hidden"),
+        (["--cuts", "none", "--class_names", "a,b"], "--class_names: a, b are not names for 10"),
+        (["--cuts", "hidden", "--stages", "encoder"], "--stages: unknown stage 'encoder'"),
+    ],
+)
+def test_what_cannot_be_is_one_line(classifier, tmp_path, flags, message):
+    arguments = ["--encoder", classifier[0], "--run_dir", tmp_path / "run", *flags]
+    assert message in refused(TRAIN, arguments)
+    assert not pathlib.Path(tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--encoder", "absent.keras", "--cuts", "a"], "--encoder: absent.keras is no file"),
+        (["--encoder", "setup.cfg"], "--cuts: say at which layers --encoder is cut"),
+        (["--encoder_input", "0..255"], "--encoder_input: is of a classifier; name it with"),
+        (["--encoder", "vgg16", "--cuts", "none"], "--encoder_weights: say which vgg16 has"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_one_line(flags, message, tmp_path):
+    assert message in refused(TRAIN, [*flags, "--run_dir", tmp_path / "run"])

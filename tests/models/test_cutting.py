@@ -1,0 +1,147 @@
+"""Classifiers of one's own, cut: where they can be, and that the stages are still the model."""
+
+import keras
+import numpy as np
+import pytest
+from classifiers import Subclassed, plain, residual
+from keras import layers, ops
+
+from sgan_tf import ConfigError, Encoder
+from sgan_tf.models.given import candidates
+
+IMAGES = np.random.default_rng(0).random((6, 8, 8, 1), dtype=np.float32)
+
+
+def names(model):
+    return [cut.name for cut in candidates(model)]
+
+
+def nested():
+    """A backbone in a model whose layers have the same names as the backbone's."""
+    inner = plain(last=None, name="backbone")
+    first = layers.Rescaling(2.0, -1.0, name="rescaling")
+    return keras.Sequential(
+        [keras.Input((8, 8, 1)), first, inner, layers.Dense(10, "softmax", name="hidden")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "cuts", "shapes"),
+    [
+        (plain, ["hidden", "pool1"], [(4, 4, 8), (12,)]),
+        (residual, ["mean", "block0_out"], [(8, 8, 6), (6,)]),
+        (nested, ["backbone/conv2", "backbone"], [(4, 4, 8), (10,)]),
+        (nested, ["pool1"], [(4, 4, 8)]),  # no other layer has that name
+        (residual, [], []),
+    ],
+)
+def test_the_stages_are_the_model(make, cuts, shapes):
+    model = make()
+    weights = [w.copy() for w in model.get_weights()]
+    encoder = Encoder.from_keras(model, cuts)
+    assert encoder.shapes == [(8, 8, 1), *shapes, (10,)] and encoder.num_classes == 10
+    expected = model(IMAGES, training=False)
+    encoder.adapt(IMAGES)  # other units, the same classifier
+    logits = encoder(IMAGES)
+    np.testing.assert_allclose(ops.softmax(logits), expected, atol=1e-5)
+    assert np.min(logits) < 0  # no probabilities
+    for before, after in zip(weights, model.get_weights()):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_a_subclass_is_traced_and_probabilities_are_known_by_their_values():
+    model = Subclassed()
+    expected = model(IMAGES)
+    encoder = Encoder.from_keras(model, ["conv"])
+    assert encoder.shapes == [(8, 8, 1), (6, 6, 4), (10,)]
+    np.testing.assert_allclose(ops.softmax(encoder(IMAGES)), expected, atol=1e-5)
+    assert np.min(encoder(IMAGES)) < 0
+
+
+def test_logits_stay_as_they_are():
+    model = plain(last=None)
+    encoder = Encoder.from_keras(model, ["hidden"])
+    np.testing.assert_allclose(encoder(IMAGES), model(IMAGES, training=False), atol=1e-5)
+
+
+def test_cuts_separate_the_graph():
+    blocks = [f"block{i}_{end}" for i in range(2) for end in ("add", "out")]
+    assert names(residual()) == ["stem", *blocks, "mean"]
+    assert names(nested())[:3] == ["rescaling", "backbone/conv1", "backbone/pool1"]
+    shared = layers.Dense(12, "relu", name="twice")
+    inputs = keras.Input((8, 8, 1))
+    x = shared(shared(layers.Dense(12)(layers.Flatten()(inputs))))
+    assert names(keras.Model(inputs, layers.Dense(3)(x)))[-2:] == ["twice", "twice#2"]
+
+
+@pytest.mark.parametrize(
+    ("cuts", "message"),
+    [
+        (["block1_conv"], "no layer 'block1_conv'; did you mean block1_conv2 or block1_conv1"),
+        (["block1_conv2"], "block1_conv2 does not separate .* can be cut: block0_out, block1_add"),
+        (["softmax"], "softmax is the classifier's output; the nearest that can be cut: mean"),
+        (["scores"], "scores is the classifier's output"),
+        (["stem", "mean", "stem"], "two of them name the same place"),
+    ],
+)
+def test_cuts_that_cannot_be_are_named(cuts, message):
+    with pytest.raises(ConfigError, match=message):
+        Encoder.from_keras(residual(), cuts)
+
+
+def two_inputs():
+    a, b = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
+    return keras.Model([a, b], layers.Dense(3)(layers.Flatten()(layers.Add()([a, b]))))
+
+
+def of_vectors():
+    return keras.Sequential([keras.Input((64,)), layers.Dense(3)])
+
+
+def of_maps():
+    return keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(3, 3)])
+
+
+def too_small():
+    return keras.Sequential(
+        [keras.Input((None, None, 1)), layers.Conv2D(3, 9), layers.GlobalMaxPooling2D()]
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (two_inputs, "the classifier has 2 inputs; one is needed"),
+        (of_vectors, r"the classifier takes \(64,\), and no images"),
+        (of_maps, r"the classifier's output is \(6, 6, 3\); it should be \(K,\)"),
+        (too_small, "the classifier cannot be run layer by layer on images of 8 x 8 x 1"),
+        (lambda: plain((8, 8, 3)).layers[0], "the classifier is no Keras model but Conv2D"),
+        (lambda: keras.Sequential([layers.Dense(3)]), "the classifier is not built"),
+    ],
+)
+def test_what_is_no_classifier_of_images_is_refused(make, message):
+    with pytest.raises(ConfigError, match=message):
+        Encoder.from_keras(make(), [], image_shape=(8, 8, 1))
+
+
+def test_colour_images_are_no_input_of_a_grey_classifier():
+    with pytest.raises(ConfigError, match="takes images of 1 channels, and these have 3"):
+        Encoder.from_keras(plain(), [], image_shape=(8, 8, 3))
+
+
+@pytest.mark.slow
+def test_a_mobilenet_on_small_grey_images():
+    backbone = keras.applications.MobileNetV2((32, 32, 3), 0.35, include_top=False, weights=None)
+    model = keras.Sequential(
+        [backbone, layers.GlobalAveragePooling2D(name="mean"), layers.Dense(10, name="scores")]
+    )
+    cuts = ["Conv1_relu", "block_12_add", "mean"]
+    encoder = Encoder.from_keras(model, cuts, "-1..1", image_shape=(9, 12, 1))
+    assert encoder.shapes == [(9, 12, 1), (16, 16, 16), (2, 2, 32), (1280,), (10,)]
+    images = np.random.default_rng(0).random((2, 9, 12, 1), dtype=np.float32)
+    large = ops.image.resize(images, (32, 32), antialias=True)
+    expected = model(2 * ops.repeat(large, 3, -1) - 1, training=False)
+    np.testing.assert_allclose(encoder(images), expected, atol=1e-4)
+    assert "block_12_expand" not in encoder.cuts
+    with pytest.raises(ConfigError, match="block_12_expand does not separate"):
+        Encoder.from_keras(model, ["block_12_expand"])

@@ -1,0 +1,185 @@
+"""Keras files and names as encoders: what is read, what is refused, what a run keeps."""
+
+import json
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from classifiers import plain
+from keras import layers
+
+import sgan_tf
+from sgan_tf import ConfigError, RunError
+from sgan_tf.classifiers import FILE, Classifier, builder
+
+OWN_LAYER = """
+import keras
+
+class Halved(keras.layers.Layer):
+    def call(self, x):
+        return x / 2
+"""
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return sgan_tf.load_dataset("digits")
+
+
+@pytest.fixture
+def file(tmp_path):
+    plain().save(tmp_path / "plain.keras")
+    return tmp_path / "plain.keras"
+
+
+def rewritten(path, name, change):
+    """Changes the content of one member of a `.keras` file."""
+    with zipfile.ZipFile(path) as archive:
+        members = {n: archive.read(n) for n in archive.namelist()}
+    members[name] = change(members[name])
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+
+
+def test_a_run_keeps_its_classifier_and_notices_another(digits, file, tmp_path):
+    content = file.read_bytes()
+    classifier = Classifier.of_file(file, "-1..1")
+    encoder, cuts, described = classifier.adapted(["hidden", "pool1"], digits)
+    assert cuts == ["pool1", "hidden"]
+    config = sgan_tf.make_config("digits", cuts=cuts, epochs=1, classifier=described)
+    assert list(config.stages()) == ["level0", "level1", "level2", "joint"]
+    assert sgan_tf.Config.from_json(config.to_json()) == config
+    run = sgan_tf.Run.open(tmp_path / "run", config)
+    classifier.place(run, encoder)
+    file.unlink()
+    kept = tmp_path / "run" / FILE
+    assert kept.read_bytes() == content
+    again, stack = builder(run)(config, digits.image_shape, digits.class_names)
+    run.checkpoint("encoder").load(again.networks())
+    for a, b in zip(
+        encoder.features(digits.test_images[:5]), again.features(digits.test_images[:5])
+    ):
+        np.testing.assert_array_equal(a, b)
+    assert [level.generator.output_shape[1:] for level in stack.levels] == encoder.shapes[:-1]
+    plain().save(kept)
+    with pytest.raises(RunError, match=f"{FILE} is not the file that the run was begun with"):
+        builder(run)(config, digits.image_shape, digits.class_names)
+
+
+def of_another_version(path):
+    version = json.dumps({"keras_version": "9.0"}).encode()
+    rewritten(path, "metadata.json", lambda text: version)
+    rewritten(path, "config.json", lambda text: text.replace(b"Dense", b"Denser"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda path: path.write_bytes(b"no zip"), "is no .keras file"),
+        (lambda path: path.unlink(), "cannot be read .No such file"),
+        (
+            lambda path: rewritten(path, "config.json", lambda text: text[:-9]),
+            f"cannot be read; it was written by Keras {keras.__version__}, here is",
+        ),
+        (
+            lambda path: rewritten(path, "model.weights.h5", lambda content: content[:99]),
+            "cannot be read",
+        ),
+        (of_another_version, "it was written by Keras 9.0, here is"),
+    ],
+)
+def test_files_that_are_no_classifier_are_named(file, change, message):
+    change(file)
+    with pytest.raises(ConfigError, match=f"`encoder`: {file}.*{message}"):
+        Classifier.of_file(file)
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Lambda(lambda x: x), layers.Flatten()])
+    model.save(tmp_path / "lambda.keras")
+    with pytest.raises(ConfigError, match="holds code, as of a Lambda layer, which is not run"):
+        Classifier.of_file(tmp_path / "lambda.keras")
+
+
+def test_layers_that_keras_does_not_know_are_named(tmp_path):
+    class Unknown(layers.Layer):
+        pass
+
+    model = keras.Sequential([keras.Input((8, 8, 1)), Unknown(), layers.Flatten()])
+    model.save(tmp_path / "own.keras")
+    with pytest.raises(ConfigError, match="does not know; name them by `custom_objects`"):
+        Classifier.of_file(tmp_path / "own.keras")
+
+
+def test_layers_of_ones_own_come_from_modules(tmp_path, monkeypatch):
+    (tmp_path / "own_layers_of_a_user.py").write_text(OWN_LAYER)
+    monkeypatch.chdir(tmp_path)
+    paths = list(sys.path)
+    with pytest.raises(ConfigError, match="`custom_objects`: own_layers_of_a_user:Doubled cannot"):
+        Classifier.of_file("own.keras", "0..1", ["own_layers_of_a_user:Doubled"])
+    from own_layers_of_a_user import Halved
+
+    inputs = keras.Input((8, 8, 1))
+    keras.Model(inputs, layers.Dense(3)(layers.Flatten()(Halved()(inputs)))).save("own.keras")
+    classifier = Classifier.of_file("own.keras", "0..1", ["own_layers_of_a_user:Halved"])
+    assert classifier.candidates((8, 8, 1))[0].name == "halved" and sys.path == paths
+
+
+def test_classes_are_as_many_as_the_images(digits):
+    classifier = Classifier.of_model(plain(classes=7))
+    with pytest.raises(ConfigError, match="has 7 classes, and the images have 10"):
+        classifier.adapted(["hidden"], digits)
+
+
+def test_a_model_at_fault_is_named(digits):
+    classifier = Classifier.of_model(plain((8, 8, 4)))
+    with pytest.raises(ConfigError, match="`encoder`: the model: the classifier takes .8, 8, 4."):
+        classifier.adapted(["hidden"], digits)
+
+
+def test_class_names_in_the_classifiers_order(digits):
+    order = [str(digit) for digit in range(9, -1, -1)]
+    named = digits.named(order)
+    assert named.class_names == order
+    np.testing.assert_array_equal(named.train_labels, 9 - digits.train_labels)
+    words = digits.named([f"digit {i}" for i in range(10)])
+    np.testing.assert_array_equal(words.train_labels, digits.train_labels)
+    for names in (["a", "b"], ["a"] * 10):
+        with pytest.raises(sgan_tf.DataError, match="`class_names`: .* not names for 10 classes"):
+            digits.named(names)
+
+
+def test_names_of_keras_applications():
+    with pytest.raises(ConfigError, match="neither a file nor a model .* mean MobileNetV2"):
+        Classifier.of_name("mobile_net_v22", "imagenet", (8, 8, 1), 10)
+    with pytest.raises(ConfigError, match="`encoder_weights`: w.h5 is no file, nor imagenet"):
+        Classifier.of_name("mobilenet_v2", "w.h5", (8, 8, 1), 10)
+
+
+@pytest.mark.slow
+def test_a_name_with_a_file_of_weights(tmp_path):
+    weights = tmp_path / "own.weights.h5"
+    keras.applications.MobileNetV2((32, 32, 3), 1.0, weights=None, classes=4).save_weights(weights)
+    classifier = Classifier.of_name("mobilenet_v2", str(weights), (8, 8, 1), 4)
+    assert classifier.input_range == "-1..1" and len(classifier.candidates((8, 8, 1))) > 50
+    with pytest.raises(ConfigError, match="`encoder_weights`: mobilenet_v2 cannot have"):
+        Classifier.of_name("mobilenet_v2", str(weights), (8, 8, 1), 5)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["levels.0.g_family=mirror"], "levels.0.g_family: mirror is not one of shapes"),
+        (["levels.0.d_family=halved"], "levels.0.d_family: halved is not strided"),
+        (["levels.0.d_features=[pool1]"], "levels.0.d_features: .* is not empty"),
+        (["classifier.input_range=0..255"], "classifier.input_range follows from `encoder`"),
+    ],
+)
+def test_settings_that_a_classifier_rules_out(overrides, message):
+    shapes = [[7, 7, 1], [12]]
+    described = sgan_tf.config.ClassifierConfig("", shapes=shapes, activations=["sigmoid", "relu"])
+    with pytest.raises(ConfigError, match=message):
+        sgan_tf.make_config("digits", cuts=["a"], overrides=overrides, classifier=described)

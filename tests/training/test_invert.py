@@ -1,0 +1,53 @@
+"""`invert`: a stack on a model of this program."""
+
+import keras
+import numpy as np
+import pytest
+from classifiers import plain
+
+import sgan_tf
+from sgan_tf.classifiers import FILE
+
+SMALL = [
+    *("levels.0.g_channels=[4]", "levels.0.d_channels=[4]", "levels.0.noise_units=[4]"),
+    *("levels.1.g_units=[8]", "levels.1.d_units=[8]"),
+]
+
+
+@pytest.mark.slow
+def test_a_model_is_inverted_and_goes_on_where_it_was(tmp_path):
+    data = sgan_tf.load_dataset("digits")
+    images, labels = data.train_images[:300], data.train_labels[:300]
+    model = plain()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(1 - images / 255, labels, epochs=8, verbose=0)
+
+    def invert(model=model, **settings):
+        given = dict(cuts=["hidden"], run_dir=tmp_path, epochs=1, overrides=SMALL, sample_every=0)
+        given |= dict(input_range=lambda x: 1 - x) | settings
+        return sgan_tf.invert(model, images, labels, **given)
+
+    stack = invert()
+    expected = model.predict(1 - images[:20] / 255, verbose=0)
+    np.testing.assert_allclose(stack.infer_noise(images[:20]).probabilities, expected, atol=1e-5)
+    assert model.trainable and (tmp_path / FILE).exists()
+    sampled = stack.sample([3, 4], seed=1)
+    assert sampled.shape == (2, 8, 8, 1)
+    for again in (invert(), sgan_tf.load(tmp_path)):
+        np.testing.assert_array_equal(again.sample([3, 4], seed=1), sampled)
+    with pytest.raises(sgan_tf.RunError, match="holds another configuration .classifier.sha256"):
+        invert(keras.models.clone_model(model))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (np.zeros((4, 8, 8)), [0] * 4, r"images must have the shape \[N, H, W, C\]"),
+        (np.full((4, 8, 8, 1), 2.0), [0] * 4, r"floats in \[0, 1\]"),
+        (np.zeros((4, 8, 8, 1)), [0] * 3, "labels are 3, and images 4"),
+        (np.zeros((4, 8, 8, 1)), [-1] * 4, "labels must lie"),
+    ],
+)
+def test_arrays_that_are_no_labelled_images_are_refused(images, labels, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        sgan_tf.invert(plain(), images, labels, ["hidden"], tmp_path)
