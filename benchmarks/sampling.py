@@ -29,10 +29,10 @@ def bench():
     import keras
     import numpy as np
 
-    from sgan_tf.loading import load
+    from sgan_tf.loading import load_run
     from sgan_tf.serving.export import export
 
-    stack = load(FLAGS.run_dir)
+    stack = load_run(FLAGS.run_dir)
     with tempfile.TemporaryDirectory() as folder:
         path, _ = export(FLAGS.run_dir, folder, "bench")
         exported = tf.saved_model.load(str(path)).signatures["serving_default"]

@@ -59,10 +59,10 @@ def evaluate() -> None:
     app.import_tensorflow()
     from sgan_tf.evaluation import figures, report
     from sgan_tf.evaluation.evaluate import save_facts
-    from sgan_tf.loading import load
+    from sgan_tf.loading import load_run
 
-    stack = load(FLAGS.run_dir, as_is=True)
-    other = load(FLAGS.without_entropy) if FLAGS.without_entropy else None
+    stack = load_run(FLAGS.run_dir, as_is=True)
+    other = load_run(FLAGS.without_entropy) if FLAGS.without_entropy else None
     facts, reference, dataset = _measure(config, run, data, stack)
     # Shown before anything is drawn or written, which may fail.
     print(f"judge: test accuracy {facts['judge']['test_accuracy']:.4f}\n\n{report.table(facts)}\n")

@@ -51,7 +51,8 @@ def build(
         )
     levels = [_level(config, encoder, i, mean, joint) for i in range(len(encoder.stages))]
     seed = stage_seed(config.seed, "joint") if joint else 0
-    return encoder, StackedGAN(encoder, levels, config.joint, class_names, seed, name="stack")
+    settings = {"recipe": config, "name": "stack"}
+    return encoder, StackedGAN(encoder, levels, config.joint, class_names, seed, **settings)
 
 
 def _level(config, encoder, i, mean, joint):

@@ -184,10 +184,10 @@ def _same(run_dir, config, target, max_batch, format):
 
 
 def _sampler(run_dir, max_batch, as_is):
-    from sgan_tf.loading import load
+    from sgan_tf.loading import load_run
     from sgan_tf.serving.sampler import Sampler
 
-    stack = load(run_dir, as_is)
+    stack = load_run(run_dir, as_is)
     return Sampler(stack, stack.class_names, max_batch)
 
 
