@@ -71,6 +71,9 @@ def _client():
 
 
 def _reason(error):
-    """The first line of an error of its client, or of what it was raised from."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0].strip() if lines else type(error).__name__
+    """What an error of the client says, in a line."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    if isinstance(error, RepositoryNotFoundError):
+        return "there is no such repository, or this token may not see it"
+    return next((line for line in str(error).splitlines() if line), type(error).__name__)
