@@ -1,13 +1,19 @@
 # make demo, make test, make lint, make bench, make newcomer: each makes .venv and installs when needed.
+# make pretrained RUN=runs/digits: puts a trained and evaluated run into the package.
 # make clean removes what was built; runs/ and exports/ stay.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-run test newcomer lint bench clean
+.PHONY: demo demo-sample demo-run test newcomer lint bench pretrained clean
 
-demo: demo-run
+demo: demo-sample demo-run
 	$(BIN)/python evaluate.py --run_dir runs/demo
 	$(BIN)/python export.py --run_dir runs/demo
+
+# What is trained already, before anything is.
+demo-sample: .venv/installed
+	mkdir -p runs
+	$(BIN)/python -m sgan_tf.cli.sample --model digits --count 100 --out runs/pretrained.png
 
 demo-run: .venv/installed
 	$(BIN)/python train.py --dataset digits --run_dir runs/demo --sample_every 0
@@ -33,6 +39,13 @@ lint: .venv/installed
 bench: demo-run
 	$(BIN)/python benchmarks/stages.py
 	$(BIN)/python benchmarks/sampling.py --run_dir runs/demo
+
+# The name of the folder is what sgan_tf.load takes; the stack that had it is replaced.
+pretrained: RUN ?= runs/digits
+pretrained: NAME ?= $(notdir $(RUN:/=))
+pretrained: .venv/installed
+	rm -rf sgan_tf/pretrained/$(NAME)
+	$(BIN)/python -c "import sgan_tf; sgan_tf.save(sgan_tf.load('$(RUN)'), 'sgan_tf/pretrained/$(NAME)')"
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv

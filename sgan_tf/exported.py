@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import zlib
 
 import numpy as np
 import tensorflow as tf
@@ -112,6 +113,11 @@ class Exported:
         seeds = _seeds(seed, 0, len(repeated))
         varied = self._call("variations", images=repeated, seeds=seeds)["images"]
         return varied.reshape(len(images), n, *self.image_shape)
+
+    def digest(self) -> int:
+        """Returns a checksum of the weights."""
+        files = sorted((self.path / "variables").iterdir())
+        return zlib.crc32(b"".join(file.read_bytes() for file in files))
 
     def _labels(self, labels):
         return arguments.labels(labels, len(self.class_names)).astype(np.int64)

@@ -185,7 +185,7 @@ def _known(stack):
     from sgan_tf.exported import Exported
 
     if isinstance(stack, Exported):
-        return stack.facts, stack.facts["weights"]
+        return stack.facts, stack.digest()
     return saved.remembered(stack), saved.digest(stack)
 
 
