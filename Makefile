@@ -44,8 +44,9 @@ bench: demo-run
 pretrained: RUN ?= runs/digits
 pretrained: NAME ?= $(notdir $(RUN:/=))
 pretrained: .venv/installed
-	rm -rf sgan_tf/pretrained/$(NAME)
-	$(BIN)/python -c "import sgan_tf; sgan_tf.save(sgan_tf.load('$(RUN)'), 'sgan_tf/pretrained/$(NAME)')"
+	$(BIN)/python -c "import shutil, sgan_tf; stack = sgan_tf.load('$(RUN)'); \
+		shutil.rmtree('sgan_tf/pretrained/$(NAME)', ignore_errors=True); \
+		sgan_tf.save(stack, 'sgan_tf/pretrained/$(NAME)')"
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv

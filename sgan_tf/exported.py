@@ -70,6 +70,8 @@ class Exported:
         self.image_shape = tuple(self.facts["data"]["image_shape"])
         inputs = signatures["decode"].structured_input_signature[1]
         self._z_dims = [inputs[f"z{i}"].shape[1] for i in range(len(inputs) - 1)]
+        outputs = signatures["encode"].structured_outputs
+        self._h_1 = tuple(outputs["features"].shape[1:]) if "features" in outputs else None
 
     def sample(self, labels, seed: int | None = None, first: int = 0):
         """As `StackedGAN.sample`, of seeds in [0, 2^31); the images of a seed are others."""
@@ -83,12 +85,13 @@ class Exported:
     def decode(self, condition, noise, top: int | None = None):
         """As `StackedGAN.decode`, from the highest level or, of h_1, from level 0."""
         top = self._top(top)
-        if len(noise) <= top:
-            raise ValueError(f"noise must hold z_0 to z_{top}; it holds {len(noise)}")
-        noise = {f"z{i}": np.asarray(z, np.float32) for i, z in enumerate(noise[: top + 1])}
         if top == len(self._z_dims) - 1:
-            return self._call("decode", labels=self._labels(condition), **noise)["images"]
-        return self._call("render", features=np.asarray(condition, np.float32), **noise)["images"]
+            name, inputs = "decode", {"labels": self._labels(condition)}
+        else:
+            inputs = {"features": arguments.rows("condition", condition, self._h_1)}
+            name = "render"
+        (rows,) = map(len, inputs.values())
+        return self._call(name, **inputs, **self._noise(noise, top, rows))["images"]
 
     def infer_noise(self, images) -> Decomposition:
         """As `StackedGAN.infer_noise`; of the features there is h_1 alone."""
@@ -125,6 +128,15 @@ class Exported:
     def _images(self, images):
         return arguments.images(images, self.image_shape)
 
+    def _noise(self, noise, top, count):
+        dims = self._z_dims[: top + 1]
+        if len(noise) <= top:
+            raise ValueError(f"noise must hold z_0 to z_{top}; it holds {len(noise)}")
+        checked = [arguments.rows(f"noise[{i}]", noise[i], (dim,)) for i, dim in enumerate(dims)]
+        if any(len(z) != count for z in checked):
+            raise ValueError(f"noise must have {count} rows, as the condition has")
+        return {f"z{i}": z for i, z in enumerate(checked)}
+
     def _top(self, level):
         highest = len(self._z_dims) - 1
         level = highest if level is None else level
@@ -136,15 +148,12 @@ class Exported:
         """Calls a signature on slices of its inputs and joins what it returns."""
         count = len(next(iter(inputs.values())))
         size = min(BATCH, self.facts.get("max_batch", BATCH))
-        try:
-            parts = [
-                self._signatures[name](
-                    **{key: tf.constant(x[start : start + size]) for key, x in inputs.items()}
-                )
-                for start in range(0, max(count, 1), size)
-            ]
-        except tf.errors.InvalidArgumentError as error:
-            raise ValueError(str(error.message).splitlines()[0]) from error
+        parts = [
+            self._signatures[name](
+                **{key: tf.constant(x[start : start + size]) for key, x in inputs.items()}
+            )
+            for start in range(0, max(count, 1), size)
+        ]
         return {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
 
     def _metadata(self):

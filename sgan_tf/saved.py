@@ -69,8 +69,9 @@ def digest(stack: StackedGAN) -> int:
 
 
 def holds_stack(folder) -> bool:
-    """Tells whether a folder looks like one that `save` wrote."""
-    return (pathlib.Path(folder) / WEIGHTS).exists() or (pathlib.Path(folder) / METADATA).exists()
+    """Tells whether a folder looks like one that `save` wrote, whole or not."""
+    there = [(pathlib.Path(folder) / name).exists() for name in (WEIGHTS, CONFIG, METADATA)]
+    return there[0] or all(there[1:])
 
 
 def write(folder: pathlib.Path, stack: StackedGAN, training: dict, dtype: str) -> dict:

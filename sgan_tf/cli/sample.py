@@ -22,7 +22,7 @@ FLAGS = flags.FLAGS
 COLUMNS = 16  # of a picture, at the most
 SOURCES = ("model", "run_dir", "export")
 FORMATS = ("png", "npz", "tfrecord")
-GROUPS = {"what samples": SOURCES, "samples": ("label", "count", "seed")}
+GROUPS = {"what samples": SOURCES, "samples": ("label", "labels", "count", "seed")}
 GROUPS["where they go"] = ("out", "format", "shard")
 
 

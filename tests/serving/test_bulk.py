@@ -57,8 +57,8 @@ def test_random_labels_are_as_frequent_as_they_should_be_and_depend_on_the_seed(
 
 def test_rows_are_numbered_from_0(whole):
     images, labels = whole
-    numbers = images[:, 0, 0, 0].astype(int) + 256 * images[:, 0, 1, 0]
-    np.testing.assert_array_equal(numbers, np.arange(COUNT))
+    low, high = images[:, 0, 0, 0].astype(int), images[:, 0, 1, 0].astype(int)
+    np.testing.assert_array_equal(low + 256 * high, np.arange(COUNT))
     np.testing.assert_array_equal(labels, np.arange(COUNT) % 10)
 
 
