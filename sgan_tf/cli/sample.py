@@ -20,10 +20,14 @@ from sgan_tf.cli import app
 
 FLAGS = flags.FLAGS
 COLUMNS = 16  # of a picture, at the most
+MOST = 10_000  # images of a picture
 SOURCES = ("model", "run_dir", "export")
 FORMATS = ("png", "npz", "tfrecord")
-GROUPS = {"what samples": SOURCES, "samples": ("label", "labels", "count", "seed")}
-GROUPS["where they go"] = ("out", "format", "shard")
+GROUPS = {
+    "what samples": SOURCES,
+    "samples": ("label", "labels", "count", "seed"),
+    "where they go": ("out", "format", "shard"),
+}
 
 
 def define_flags() -> None:
@@ -43,7 +47,9 @@ def define_flags() -> None:
     )
     flags.DEFINE_alias("labels", "label")
     flags.DEFINE_integer("count", 64, "images in all", lower_bound=1, upper_bound=2**40)
-    flags.DEFINE_integer("seed", 0, "the same seed gives the same images")
+    flags.DEFINE_integer(
+        "seed", 0, "the same seed gives the same images", lower_bound=0, upper_bound=2**31 - 1
+    )
     flags.DEFINE_string("out", "samples.png", "file, or with --format the folder, to write")
     flags.DEFINE_enum(
         "format",
@@ -67,7 +73,7 @@ def sample() -> None:
     shards, which = _shards()
     kind = FLAGS.format or out.suffix.lower().removeprefix(".")
     if FLAGS.format is None:
-        _check_file(out, [*PICTURES, ".npz", ".tfrecord"])
+        _check_file(out, PICTURES, [".npz", ".tfrecord"])
     app.import_tensorflow()
 
     from sgan_tf.serving import bulk
@@ -121,7 +127,13 @@ def _shards():
     return int(shards), which
 
 
-def _check_file(out, suffixes):
+def _check_file(out, pictures, arrays):
+    suffixes = [*pictures, *arrays]
+    if out.suffix.lower() in pictures and FLAGS.count > MOST:
+        raise app.UsageError(
+            f"--count: a picture holds at most {MOST:,} images; write {' or '.join(arrays)}, or "
+            "add --format"
+        )
     if out.suffix.lower() not in suffixes:
         raise app.UsageError(
             f"--out: '{out}' does not end with one of {', '.join(suffixes)}; --format makes a "

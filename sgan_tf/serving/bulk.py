@@ -44,12 +44,12 @@ def labels_in_turn(labels: Sequence[int]) -> Callable[[int], np.ndarray]:
 
 
 def labels_as_frequent(counts: Sequence[int], seed: int) -> Callable[[int], np.ndarray]:
-    """The same, of random labels that are as frequent as `counts`, one for each class, say."""
+    """The same, of random labels that are as frequent as `counts` of the classes say."""
     shares = np.asarray(counts, np.float64) / np.sum(counts)
 
     def labels(block):
         # Philox (Salmon et al., 2011) is entered at the block: 2^64 numbers of its counter each.
-        bits = np.random.Philox(key=seed % 2**64, counter=block << 64)
+        bits = np.random.Philox(key=seed, counter=block << 64)
         return np.random.Generator(bits).choice(len(shares), BLOCK, p=shares)
 
     return labels
@@ -102,7 +102,8 @@ def _write_npz(path, drawn, count):
     """`images` uint8 [N, H, W, C] and `labels` int64 [N], never all in memory."""
     labels = []
     with zipfile.ZipFile(path, "w") as archive:
-        with archive.open("images.npy", "w", force_zip64=True) as file:
+        # `ZipInfo` holds a fixed time, so that the same images are the same bytes.
+        with archive.open(zipfile.ZipInfo("images.npy"), "w", force_zip64=True) as file:
             for block in drawn:
                 if not labels:
                     shape = (count, *block.images.shape[1:])
@@ -110,7 +111,7 @@ def _write_npz(path, drawn, count):
                     np.lib.format.write_array_header_1_0(file, header)
                 file.write(block.images.tobytes())
                 labels.append(block.labels)
-        with archive.open("labels.npy", "w") as file:
+        with archive.open(zipfile.ZipInfo("labels.npy"), "w") as file:
             np.lib.format.write_array(file, np.concatenate(labels))
 
 
@@ -151,15 +152,16 @@ def write_file(path: pathlib.Path, format: str, drawn: Iterable[Block], count: i
     Raises:
         BulkError: when it cannot be written, or another process writes it.
     """
-    partial = path.with_name(f"{PARTIAL}{path.name}")
+    partial, lock = (path.with_name(f"{PARTIAL}{path.name}{end}") for end in ("", ".lock"))
     try:
-        with sole_writer(path.with_name(f".{path.name}.lock")):
+        with sole_writer(lock):
             _remove(partial)  # what a killed process left
             try:
                 WRITERS[format](partial, drawn, count)
                 os.replace(partial, path)
             finally:
                 _remove(partial)
+                _remove(lock)
     except InUse as holder:
         raise BulkError(f"`out`: {path} is being written by {holder}") from holder
     except OSError as error:
