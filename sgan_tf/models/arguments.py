@@ -3,6 +3,7 @@
 import numpy as np
 
 from sgan_tf.images import as_float
+from sgan_tf.models.noise import MOST_ROWS
 
 
 def array(name, values, dtype=None):
@@ -21,6 +22,17 @@ def rows(name, values, shape):
     if not np.isfinite(values).all():
         raise ValueError(f"{name} holds a number that is not finite")
     return values
+
+
+def noise(values, dims, count):
+    """Returns the first `len(dims)` arrays, each float32 `[count, dim]`; else `ValueError`."""
+    if len(values) < len(dims):
+        raise ValueError(f"noise must hold z_0 to z_{len(dims) - 1}; it holds {len(values)}")
+    checked = [rows(f"noise[{i}]", z, (dim,)) for i, (z, dim) in enumerate(zip(values, dims))]
+    for i, z in enumerate(checked):
+        if len(z) != count:
+            raise ValueError(f"noise[{i}] has {len(z)} rows, but there are {count} conditions")
+    return checked
 
 
 def images(values, shape):
@@ -51,6 +63,13 @@ def labels(values, classes):
     if values.size and (values.min() < 0 or values.max() >= classes):
         raise ValueError(f"labels must lie in [0, {classes}); got {values.min()} to {values.max()}")
     return values
+
+
+def place(seed, first):
+    """Returns a seed, a new one for None, and the number of a row of its noise."""
+    if seed is None:
+        seed = np.random.SeedSequence().generate_state(1)[0] >> 1
+    return integer("seed", seed, -(2**63), 2**63), integer("first", first, 0, MOST_ROWS)
 
 
 def integer(name, value, low, high):

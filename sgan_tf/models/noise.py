@@ -1,6 +1,41 @@
-"""What z is drawn from: distributions as functions of draws that are uniform on [0, 1)."""
+"""What z is drawn from: rows of uniform draws, and distributions as functions of them."""
 
+import tensorflow as tf
 from keras import ops
+
+PHILOX = tf.random.Algorithm.PHILOX.value
+COUNTED = 4  # values of float32 that Philox gives for one number of its counter
+MOST_ROWS = 2**48  # of a table, so that its values can be numbered in int64
+
+
+def uniform_rows(seed, table, first, count, columns):
+    """Reads rows of an endless table of draws that are uniform on [0, 1).
+
+    A row depends on (seed, table, its number, columns) alone. From row 0 on they are
+    `tf.random.stateless_uniform([count, columns], [seed, table])`: Philox (Salmon et al., 2011)
+    numbers its values, so a table can be entered anywhere without what is before.
+
+    Args:
+        seed: int64, whole range.
+        table: int64: tables of one seed are independent.
+        first: int64 in [0, `MOST_ROWS`): number of the first row.
+        count: int32: how many rows.
+        columns: Python integer.
+
+    Returns:
+        float32 `[count, columns]`. All arguments but `columns` may be scalar tensors.
+    """
+    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(
+        seed=tf.stack([tf.cast(seed, tf.int64), tf.cast(table, tf.int64)])
+    )
+    start = tf.cast(first, tf.uint64) * columns
+    # The counter has 128 bits, of which the lower 64 begin at 0.
+    counter += tf.stack([start // COUNTED, tf.zeros_like(start)])
+    before = tf.cast(start % COUNTED, tf.int32)  # values of the same number that are not wanted
+    values = tf.raw_ops.StatelessRandomUniformV2(
+        shape=[before + count * columns], key=key, counter=counter, alg=PHILOX
+    )
+    return tf.reshape(values[before:], [count, columns])
 
 
 class Uniform:

@@ -1,6 +1,7 @@
 """`StackedGAN`: the chain of levels; joint training, sampling, and the decomposition of images."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,9 +13,11 @@ from keras import ops
 from sgan_tf.config import Config, JointConfig
 from sgan_tf.models import arguments
 from sgan_tf.models.adversarial import AdversarialModel
+from sgan_tf.models.batched import BATCH, in_batches
 from sgan_tf.models.encoder import Encoder, one_hot
 from sgan_tf.models.layers import scale_gradient, unit_images
 from sgan_tf.models.level_gan import LevelBatch, LevelGAN
+from sgan_tf.models.noise import uniform_rows
 
 
 class Decomposition(NamedTuple):
@@ -94,7 +97,7 @@ class StackedGAN(AdversarialModel):
                 f"{encoder.num_classes} classes"
             )
         self.recipe, self.facts = recipe, {}
-        self._decoders = {}
+        self._parts = {}
 
     def call(self, labels, training=False):
         """Samples an image for each of the integer `labels` `[N]`, with new noise."""
@@ -169,45 +172,51 @@ class StackedGAN(AdversarialModel):
 
     # Using a trained stack
 
-    def chain(self, condition, noise, top=None, lower_weight=1.0, training=False):
-        """Runs G_top … G_0.
+    def chain(self, condition, noise, top=None, bottom=0, lower_weight=1.0, training=False):
+        """Runs G_top … G_bottom.
 
         Args:
             condition: h_{top+1}: one-hot labels `[N, K]` when `top` is the highest level.
             noise: `[z_0, …]`, bottom up, at least `top + 1` of them.
             top: The level to start from; by default the highest.
+            bottom: The level to end with.
             lower_weight: Multiplies the gradients that flow from a level into the one above.
 
         Returns:
-            `[(h_i, condition of G_i), …]`, bottom up; the first holds the images.
+            `[(h_i, condition of G_i), …]`, bottom up: images come first, where `bottom` is 0.
         """
         top = len(self.levels) - 1 if top is None else top
         outputs = []
-        for level in reversed(self.levels[: top + 1]):
+        for level in reversed(self.levels[bottom : top + 1]):
             generator = level.generator if training else level.sampler
             h = generator([condition, noise[level.index]], training=training)
             outputs.append((h, condition))
             condition = scale_gradient(h, lower_weight)
         return outputs[::-1]
 
-    def noise(self, count, seed=None):
-        """Draws `[z_0, …, z_{N-1}]`, float32 `[count, z_dim]` each, the same for the same seed."""
-        count = arguments.integer("count", count, 0, 2**31)
-        if seed is None:
-            seed = np.random.SeedSequence().generate_state(1)[0] >> 1
-        seed = arguments.integer("seed", seed, -(2**63), 2**63)
-        draw = tf.random.stateless_uniform
-        draws = [draw([count, x.config.z_dim], [seed, x.index]) for x in self.levels]
-        return [level.noise.of_uniform(u).numpy() for level, u in zip(self.levels, draws)]
+    def noise(self, count, seed=None, first=0):
+        """Draws the noise of images `first` to `first + count - 1` of those that `sample` gives.
 
-    def decode(self, condition, noise, top=None, batch_size=100):
+        Args:
+            count: How many.
+            seed: Integer: the same seed gives the same noise. None: new noise at every call.
+            first: Number of the first, counted from 0.
+
+        Returns:
+            `[z_0, …, z_{N-1}]`, float32 arrays `[count, z_dim]`. Row j of each depends on
+            (seed, first + j) alone.
+        """
+        count = arguments.integer("count", count, 0, 2**31)
+        return [z.numpy() for z in self._draw(count, *arguments.place(seed, first))]
+
+    def decode(self, condition, noise, top=None, batch_size=BATCH):
         """Generates images from given noise.
 
         Args:
             condition: Integer labels `[N]`, or h_{top+1} when `top` is below the highest level.
             noise: `[z_0, …, z_top]`, each `[N, z_dim]`.
             top: The level to start from; by default the highest.
-            batch_size: Images at a time; the result does not depend on it.
+            batch_size: Images at a time; the result does not depend on it, but for rounding.
 
         Returns:
             float32 array `[N, H, W, C]`.
@@ -218,34 +227,34 @@ class StackedGAN(AdversarialModel):
         top = len(self.levels) - 1 if top is None else self._level("top", top)
         arguments.integer("batch_size", batch_size, 1, 2**31)
         if top == len(self.levels) - 1:
-            labels = self._labels(condition)
-            condition = keras.utils.to_categorical(labels, self.encoder.num_classes)
-        condition = arguments.rows("condition", condition, self.encoder.shapes[top + 1])
+            condition = self._one_hot(condition)
+        else:
+            condition = arguments.rows("condition", condition, self.encoder.shapes[top + 1])
         noise = self._noise(noise, top, len(condition))
-        if top not in self._decoders:
-            shapes = [
-                self.encoder.shapes[top + 1],
-                *[(level.config.z_dim,) for level in self.levels[: top + 1]],
-            ]
-            signature = [tf.TensorSpec([None, *shape]) for shape in shapes]
-            self._decoders[top] = tf.function(
-                lambda c, *z: self.chain(c, z, top)[0][0], input_signature=signature
-            )
-        return self._in_batches(self._decoders[top], [condition, *noise], batch_size)
+        return in_batches(self._part(top, 0), [condition, *noise], batch_size)
 
-    def sample(self, labels, seed=None):
+    def sample(self, labels, seed=None, first=0):
         """Samples an image for each label.
+
+        A batch is one call of one compiled function, which draws, chains and returns. Its first
+        call traces it, for batches of any size.
 
         Args:
             labels: Integers in [0, K), `[N]`.
             seed: Integer: the same labels and seed give the same images. None: new noise at every
                 call.
+            first: Number of the first image in the endless row that a seed stands for, so that
+                many can be drawn in parts.
 
         Returns:
-            float32 array `[N, H, W, C]` in [0, 1].
+            float32 array `[N, H, W, C]` in [0, 1]. Image j depends on (its label, seed, first + j)
+            alone: exactly where its uniform noise is concerned, else up to the rounding of normal
+            noise and convolutions, which may differ by how many rows are computed at a time.
         """
-        labels = self._labels(labels)
-        return self.decode(labels, self.noise(len(labels), seed))
+        labels, (seed, first) = self._labels(labels), arguments.place(seed, first)
+        numbers = np.arange(first, first + len(labels))
+        sample = functools.partial(self._sample, seed)
+        return in_batches(sample, [numbers, labels.astype(np.int64)])
 
     def features(self, labels, noise, level):
         """Generates h_level for given noise.
@@ -258,16 +267,10 @@ class StackedGAN(AdversarialModel):
         Returns:
             float32 array `[N, ...]`.
         """
-
-        def generate(condition, *noise):
-            for upper, z in zip(reversed(self.levels[level:]), reversed(noise)):
-                condition = upper.sampler([condition, z], training=False)
-            return condition
-
-        condition = np.asarray(one_hot(self._labels(labels), self.encoder.num_classes))
-        level = self._level("level", level)
-        noise = self._noise(noise, len(self.levels) - 1, len(condition))
-        return self._in_batches(generate, [condition, *noise[level:]], 100)
+        level, top = self._level("level", level), len(self.levels) - 1
+        condition = self._one_hot(labels)
+        noise = self._noise(noise, top, len(condition))
+        return in_batches(self._part(top, level), [condition, *noise])
 
     def variations(self, images, n, seed=None):
         """Generates `n` images for each one given: the same h_1, new z_0.
@@ -299,7 +302,7 @@ class StackedGAN(AdversarialModel):
             A `Decomposition`.
         """
         images = arguments.images(images, self.encoder.image_shape)
-        return self._in_batches(self.decompose, [images], 100)
+        return in_batches(self._decompose, [images])
 
     def reconstruct(self, images, level=0):
         """Regenerates real images from their h_{level+1} and the noise inferred below it.
@@ -314,6 +317,43 @@ class StackedGAN(AdversarialModel):
         level, known = self._level("level", level), self.infer_noise(images)
         return self.decode(self._upper(known, level), known.noise, top=level)
 
+    # Compiled once, for any number of rows
+
+    @functools.cached_property
+    def _sample(self):
+        """`(seed, consecutive numbers [N], labels [N]) -> images`."""
+
+        @tf.function(input_signature=[tf.TensorSpec(s, tf.int64) for s in ([], [None], [None])])
+        def sample(seed, numbers, labels):
+            noise = self._draw(tf.size(numbers), seed, numbers[0])
+            return self.chain(one_hot(labels, self.encoder.num_classes), noise)[0][0]
+
+        return sample
+
+    @functools.cached_property
+    def _decompose(self):
+        signature = [tf.TensorSpec([None, *self.encoder.image_shape])]
+        return tf.function(self.decompose, input_signature=signature)
+
+    def _part(self, top, bottom):
+        """`(h_{top+1}, z_0, …, z_top) -> h_bottom`."""
+        if (top, bottom) not in self._parts:
+            dims = [(level.config.z_dim,) for level in self.levels[: top + 1]]
+            signature = [tf.TensorSpec([None, *s]) for s in (self.encoder.shapes[top + 1], *dims)]
+            self._parts[top, bottom] = tf.function(
+                lambda h, *z: self.chain(h, z, top, bottom)[0][0], input_signature=signature
+            )
+        return self._parts[top, bottom]
+
+    def _draw(self, count, seed, first):
+        """`noise` as tensors."""
+        return [
+            x.noise.of_uniform(uniform_rows(seed, x.index, first, count, x.config.z_dim))
+            for x in self.levels
+        ]
+
+    # Arguments
+
     def _upper(self, known, level):
         """The condition of a level out of a `Decomposition`: h_{level+1}, or labels at the top."""
         if level == len(self.levels) - 1:
@@ -321,38 +361,17 @@ class StackedGAN(AdversarialModel):
         return known.features[level]
 
     def _noise(self, noise, top, count):
-        """Noise of the levels up to `top` as float32, checked: `count` rows, and their lengths."""
-        if len(noise) <= top:
-            raise ValueError(f"noise must hold z_0 to z_{top}; it holds {len(noise)}")
-        checked = []
-        for level, z in zip(self.levels[: top + 1], noise):
-            z = arguments.rows(f"noise[{level.index}]", z, (level.config.z_dim,))
-            if len(z) != count:
-                raise ValueError(
-                    f"noise[{level.index}] has {len(z)} rows, but there are {count} conditions"
-                )
-            checked.append(z)
-        return checked
+        dims = [level.config.z_dim for level in self.levels[: top + 1]]
+        return arguments.noise(noise, dims, count)
+
+    def _one_hot(self, labels):
+        return np.eye(self.encoder.num_classes, dtype=np.float32)[self._labels(labels)]
 
     def _labels(self, labels):
         return arguments.labels(labels, self.encoder.num_classes)
 
     def _level(self, name, level):
         return arguments.integer(name, level, 0, len(self.levels))
-
-    @staticmethod
-    def _in_batches(function, arrays, batch_size):
-        """Applies a function of tensors to slices of arrays and joins what it returns."""
-        count = len(arrays[0])
-        if not count:  # CPU convolutions fail on no rows, so one goes in and none comes out
-            arrays = [np.zeros((1, *a.shape[1:]), a.dtype) for a in arrays]
-        parts = [
-            function(*(tf.constant(a[start : start + batch_size]) for a in arrays))
-            for start in range(0, len(arrays[0]), batch_size)
-        ]
-        return tf.nest.map_structure(
-            lambda *p: np.concatenate([x.numpy() for x in p])[:count], *parts
-        )
 
     # Saving
 

@@ -21,8 +21,9 @@ from PIL import Image
 from sgan_tf.errors import UserError
 from sgan_tf.files import PARTIAL, InUse, sole_writer, write_whole
 from sgan_tf.images import png
+from sgan_tf.models.batched import BATCH
 
-BLOCK = 100  # images computed at a time
+BLOCK = BATCH  # images computed at a time: a call of `sample`
 REQUEST = "samples.json"  # in a folder of shards: what they are shards of
 
 
