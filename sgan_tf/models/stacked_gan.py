@@ -56,9 +56,6 @@ class StackedGAN(AdversarialModel):
         noise_seed: See `AdversarialModel`.
         recipe: The `Config` that encoder and levels were built by; None for networks of one's own.
 
-    Attributes:
-        facts: What is known of its training, plain values by their names: `load` fills it.
-
     Raises:
         ValueError: when the levels are not one for each stage, bottom up.
 
@@ -96,7 +93,7 @@ class StackedGAN(AdversarialModel):
                 f"class_names are {len(self.class_names)}, but the encoder has "
                 f"{encoder.num_classes} classes"
             )
-        self.recipe, self.facts = recipe, {}
+        self.recipe, self.facts = recipe, {}  # of its training: what `load` knows
         self._parts = {}
 
     def call(self, labels, training=False):
