@@ -1,13 +1,20 @@
-# make demo, make test, make lint, make bench, make newcomer, make results: each makes .venv and installs when needed.
+# make demo, make test, make lint, make newcomer, make bench: each makes .venv and installs when needed.
+# make results DATASET=svhn: what docs/results.md shows of a data set.
+# make pretrained RUN=runs/digits: puts a trained and evaluated run into the package.
 # make clean removes what was built; runs/ and exports/ stay.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-run test newcomer lint results bench clean
+.PHONY: demo demo-sample demo-run test newcomer lint results bench pretrained clean
 
-demo: demo-run
+demo: demo-sample demo-run
 	$(BIN)/python evaluate.py --run_dir runs/demo
 	$(BIN)/python export.py --run_dir runs/demo
+
+# What is trained already, before anything is.
+demo-sample: .venv/installed
+	mkdir -p runs
+	$(BIN)/python -m sgan_tf.cli.sample --model digits --count 100 --out runs/pretrained.png
 
 demo-run: .venv/installed
 	$(BIN)/python train.py --dataset digits --run_dir runs/demo --sample_every 0
@@ -45,6 +52,14 @@ bench: .venv/bench
 .venv/bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable .[bench] $(TORCH)
 	touch $@
+
+# The name of the folder is what sgan_tf.load takes; the stack that had it is replaced.
+pretrained: RUN ?= runs/digits
+pretrained: NAME ?= $(notdir $(RUN:/=))
+pretrained: .venv/installed
+	$(BIN)/python -c "import shutil, sgan_tf; stack = sgan_tf.load('$(RUN)'); \
+		shutil.rmtree('sgan_tf/pretrained/$(NAME)', ignore_errors=True); \
+		sgan_tf.save(stack, 'sgan_tf/pretrained/$(NAME)')"
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -1,7 +1,7 @@
 """Stacked Generative Adversarial Networks (Huang et al., CVPR 2017) in Keras 3 and TensorFlow.
 
-`sgan_tf.load(run_dir)` gives a trained `StackedGAN`. Names are loaded on first use, so that
-`import sgan_tf` alone does not import TensorFlow.
+`sgan_tf.load("digits")` gives a trained `StackedGAN`, and so does `load` of a run folder. Names are
+loaded on first use, so that `import sgan_tf` alone does not import TensorFlow.
 """
 
 import importlib
@@ -30,9 +30,11 @@ _HOMES = {
     "Decomposition": "models.stacked_gan",
     "StackedGAN": "models.stacked_gan",
     "make_config": "presets",
+    "list_pretrained": "pretrained",
     "Run": "run",
     "RunError": "run",
     "invert": "training.invert",
+    "save": "serving.save",
     "Pipeline": "training.pipeline",
 }
 __all__ = ["__version__", *_HOMES]

@@ -86,8 +86,7 @@ class Checkpoint:
             FloatingPointError: when a number is not finite; the file is left as it was.
             OSError: when the file cannot be written.
         """
-        arrays = {key: _array(variable) for key, variable in _named(state).items()}
-        self._write(arrays, step, done, totals, config)
+        self._write(named_arrays(state), step, done, totals, config)
 
     def take(self, arrays: dict[str, np.ndarray], step: int, config: str = ""):
         """Replaces the file by a finished stage of arrays that another file holds.
@@ -130,17 +129,11 @@ class Checkpoint:
             CheckpointError: when the file is damaged or does not fit the variables.
         """
         metadata, arrays = self.read()
-        # Places decide; the names beside them are for readers, and Keras numbers them anew.
-        places = {key.rpartition("/")[0]: array for key, array in arrays.items()}
-        pairs = [(places.get(k.rpartition("/")[0]), k, v) for k, v in _named(state).items()]
-        for array, key, variable in pairs:
-            if array is None or array.shape != tuple(variable.shape):
-                raise CheckpointError(
-                    f"{self.path} does not fit the networks (first at {key}); remove it to train "
-                    f"{self.stage} again"
-                )
-        for array, _, variable in pairs:
-            variable.assign(array)
+        if misfit := assign(arrays, state):
+            raise CheckpointError(
+                f"{self.path} does not fit the networks (first at {misfit}); remove it to train "
+                f"{self.stage} again"
+            )
         return metadata
 
     def resume(self, state: dict, reported: int):
@@ -213,6 +206,32 @@ class Checkpoint:
         )
 
 
+def named_arrays(state: dict) -> dict[str, np.ndarray]:
+    """Returns `{key: array}` of `{group: Keras variables}`, as files of weights hold them."""
+    return {key: np.asarray(v.numpy(), order="C") for key, v in _named(state).items()}
+
+
+def assign(arrays: dict[str, np.ndarray], state: dict) -> str | None:
+    """Assigns arrays that `named_arrays` named to variables, if all of them fit.
+
+    Args:
+        arrays: `{key: array}`; what `state` lacks is passed over.
+        state: `{group: Keras variables}`.
+
+    Returns:
+        The first key that does not fit; None when all are assigned.
+    """
+    # Places decide; the names beside them are for readers, and Keras numbers them anew.
+    places = {key.rpartition("/")[0]: array for key, array in arrays.items()}
+    pairs = [(places.get(k.rpartition("/")[0]), k, v) for k, v in _named(state).items()]
+    for array, key, variable in pairs:
+        if array is None or array.shape != tuple(variable.shape):
+            return key
+    for array, _, variable in pairs:
+        variable.assign(array)
+    return None
+
+
 def _named(state):
     """Names variables by group and place, which are stable, and by their own names."""
     return {
@@ -220,10 +239,6 @@ def _named(state):
         for group, variables in state.items()
         for i, v in enumerate(variables)
     }
-
-
-def _array(variable):
-    return np.asarray(variable.numpy(), order="C")
 
 
 def _checksum(arrays):

@@ -1,36 +1,101 @@
-"""`load`: a trained stack from a run folder, for whatever uses one."""
+"""`load`: a trained stack out of whatever holds one, for whatever uses one."""
 
 import dataclasses
+import logging
+import os
+import pathlib
 from collections.abc import Callable
 
+from sgan_tf import exported, hub, pretrained, saved
 from sgan_tf.classifiers import builder
+from sgan_tf.config import Config
+from sgan_tf.errors import UserError, shown
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.run import Run, RunError, read_config
 
+log = logging.getLogger("sgan_tf")
+
+
+class SourceError(UserError):
+    """Nothing that holds a trained stack; the message names it and says what does."""
+
 
 def load(
-    run_dir,
+    source: str | os.PathLike,
+    as_is: bool = False,
+    build: Callable | None = None,
+    precision: str = "float32",
+) -> StackedGAN | exported.Exported:
+    """Loads a trained stack; neither the images nor the training are needed.
+
+    Args:
+        source: One of
+
+            * the name of a stack that comes with the package, as in `list_pretrained`; a folder of
+              the same name is `./name`
+            * a run folder, written by `train.py`, in which at least all levels are trained
+            * a folder that `save` wrote
+            * `hf://user/name`, such a folder on the Hugging Face Hub (extra: `hub`)
+            * an export: its version's folder, or that of its versions, of which the highest counts
+
+        as_is: Of a run, take stages that are not finished too, as their last checkpoints hold them.
+        build: Of a run, what made its networks: the function that was handed to `Pipeline`, if any.
+        precision: What convolutions and large matrices compute in, float32 or bfloat16; weights are
+            float32 whatever they were trained in. An export computes in its own.
+
+    Returns:
+        A `StackedGAN`, of a run's joint stage if that is finished. Of an export, an `Exported`,
+        which has some of its methods. All but an export are data alone: loading them runs no code
+        of theirs, and a SavedModel is a program of TensorFlow's operations.
+
+    Raises:
+        SourceError: when there is no such thing, or an argument is not for it.
+        RunError: when a folder is no run or is not trained so far.
+        CheckpointError, SavedError, ExportedError: when a file is damaged, of a newer version, or
+            does not fit the networks.
+        HubError: when the Hub does not give the folder.
+
+    Example:
+
+    >>> from sgan_tf import load
+    >>> load("digits").sample([3, 3, 7], seed=1).shape
+    (3, 8, 8, 1)
+    """
+    name, path = str(source), pathlib.Path(source)
+    known = pretrained.names()
+    if name in known or name.startswith(hub.SCHEME) or saved.holds_stack(path):
+        _only_for_runs(name, as_is=as_is, build=build is not None)
+        folder = pretrained.FOLDER / name if name in known else path
+        return saved.read(hub.download(name) if name.startswith(hub.SCHEME) else folder, precision)
+    if export := exported.find(path):
+        _only_for_runs(name, as_is=as_is, build=build is not None, precision=precision != "float32")
+        return exported.Exported(export)
+    if not path.exists():
+        raise SourceError(
+            f"`source`: {shown(source)} is neither a folder nor one of the stacks that come with "
+            f"the package ({', '.join(known)})"
+        )
+    return load_run(path, as_is, build, precision)
+
+
+def _only_for_runs(name, **given):
+    for argument, is_given in given.items():
+        if is_given:
+            raise SourceError(f"`{argument}`: is for run folders, and {shown(name)} is none")
+
+
+def load_run(
+    run_dir: str | os.PathLike,
     as_is: bool = False,
     build: Callable | None = None,
     precision: str = "float32",
 ) -> StackedGAN:
-    """Loads the stack that a run folder holds; neither the images nor the training are needed.
+    """Loads the stack that a run folder holds, and what the folder says of its training.
 
-    Args:
-        run_dir: A folder written by `train.py`, in which at least all levels are trained.
-        as_is: Take stages that are not finished too, as their last checkpoints hold them.
-        build: What made the networks: the function that was handed to `Pipeline`, if any.
-        precision: What convolutions and large matrices compute in, float32 or bfloat16; weights are
-            float32 whatever they were trained in.
-
-    Returns:
-        A `StackedGAN`, of the joint stage if that is finished.
-
-    Raises:
-        RunError: when the folder is no run or is not trained so far.
-        CheckpointError: when a checkpoint is damaged or does not fit the networks.
+    Arguments, result and errors as in `load`.
     """
-    run, config = Run(run_dir), dataclasses.replace(read_config(run_dir), precision=precision)
+    run, trained = Run(run_dir), read_config(run_dir)
+    config = dataclasses.replace(trained, precision=precision)
     progress = {name: run.progress(name) for name in config.stages()}
     usable = {name: p.done or (as_is and p.step > 0) for name, p in progress.items()}
     joint = usable.get("joint", False)
@@ -52,4 +117,45 @@ def load(
     else:
         for level in stack.levels:
             run.checkpoint(f"level{level.index}").load(level.networks())
+    if stack.recipe is not None:
+        stack.recipe = trained
+        saved.remember(stack, _told(run, trained))
     return stack
+
+
+def _told(run, config):
+    """What a run says of its training; less where a file of it is damaged, which none needs."""
+    try:
+        return training_facts(run, config)
+    except RunError as error:
+        log.warning("%s", error)
+        return {"data": run.data()}
+
+
+def training_facts(run: Run, config: Config) -> dict:
+    """Returns what a run folder says of its training, as plain values.
+
+    Args:
+        run, config: The `Run` and its `Config`.
+
+    Returns:
+        Data set, checksums of the weights, metrics (scores only where they are of these weights),
+        versions, and stages that are not finished.
+
+    Raises:
+        RunError: when a file of the run is missing or damaged.
+    """
+    last = {line["stage"]: line for line in run.read_metrics()}
+    metrics = {"encoder": run.read_facts("encoder.json"), "last_epoch": last}
+    weights = run.weights(config)
+    if (run.path / "evaluation" / "metrics.json").exists():
+        scores = run.read_facts("evaluation/metrics.json")
+        if scores.get("weights") == weights:  # else they are another model's
+            metrics["evaluation"] = scores
+    return {
+        "data": run.data(),
+        "weights": weights,
+        "metrics": metrics,
+        "versions": run.read_facts("versions.json"),
+        "unfinished": run.unfinished(config),
+    }

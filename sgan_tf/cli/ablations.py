@@ -119,7 +119,7 @@ def _train_and_score(configs, dataset, strategy, out, log, signals):
 
 def _train(config, run, dataset, strategy, finished, signals):
     """Trains what no other run has trained to the same weights; returns the run's stack."""
-    from sgan_tf.loading import load
+    from sgan_tf.loading import load_run
     from sgan_tf.training.pipeline import Pipeline
 
     for other, source in finished:
@@ -127,7 +127,7 @@ def _train(config, run, dataset, strategy, finished, signals):
             source, [stage for stage in shared_stages(config, other) if stage in config.stages()]
         )
     Pipeline(config, run, dataset, strategy, sample_every=0, stop=lambda: bool(signals)).train()
-    return load(run.path)
+    return load_run(run.path)
 
 
 def _score(config, run, stack, reference):

@@ -1,5 +1,6 @@
 """What the programs share: flags and their help, error lines, exit codes, signals, stderr, logs."""
 
+import contextlib
 import json
 import logging
 import os
@@ -21,7 +22,7 @@ WIDTH = 100  # columns of --help
 # Flags that hold a path; a leading ~ in one is the user's home.
 PATHS = (
     *("run_dir", "data_dir", "export_dir", "config", "cache_dir", "out", "inception"),
-    *("without_entropy", "encoder_from", "encoder", "encoder_weights"),
+    *("without_entropy", "encoder_from", "encoder", "encoder_weights", "model", "export"),
 )
 # Copies its stdin, but for the lines of TensorFlow's C++ below a fatal error; it ends with the last
 # process that writes to it, and so loses nothing however that process ends.
@@ -185,10 +186,25 @@ def quiet_stderr():
     sys.stderr = os.fdopen(direct, "w", buffering=1, encoding=encoding, errors=errors)
 
 
+@contextlib.contextmanager
+def _without(*names):
+    """Packages that are not imported yet are as if they were not installed while it lasts."""
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
 def import_tensorflow():
     """Imports TensorFlow, with oneDNN's kernels, and returns it.
 
     What its C++ logs is kept off stderr from here on.
+
+    Keras imports scikit-learn, SciPy and Matplotlib where they are installed, for its wrappers and
+    galleries, which nothing here uses: a third of the time that a program needs to start.
     """
     quiet_stderr()
     prefer_onednn()
@@ -196,7 +212,9 @@ def import_tensorflow():
     if unwinding:  # an exception in its C++ would abort the process, and nothing is open yet
         signal.signal(signal.SIGINT, interrupted)
     try:
-        import tensorflow as tf
+        with _without("sklearn", "scipy", "matplotlib"):
+            import keras  # noqa: F401
+            import tensorflow as tf
     finally:
         if unwinding:
             signal.signal(signal.SIGINT, unwind)

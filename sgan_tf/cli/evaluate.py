@@ -64,11 +64,11 @@ def evaluate() -> None:
     app.import_tensorflow()
     from sgan_tf.evaluation import figures, report
     from sgan_tf.evaluation.evaluate import save_facts
-    from sgan_tf.loading import load
+    from sgan_tf.loading import load_run
 
     precision = app.precision(FLAGS.precision)
-    stack = load(FLAGS.run_dir, as_is=True, precision=precision)
-    other = load(FLAGS.without_entropy, precision=precision) if FLAGS.without_entropy else None
+    stack = load_run(FLAGS.run_dir, as_is=True, precision=precision)
+    other = load_run(FLAGS.without_entropy, precision=precision) if FLAGS.without_entropy else None
     facts, reference, dataset = _measure(config, run, data, stack, precision)
     # Shown before anything is drawn or written, which may fail.
     print(f"samples: computed in {precision}")

@@ -22,10 +22,10 @@ def figures() -> None:
     app.import_tensorflow()
 
     from sgan_tf.evaluation import figures as drawing
-    from sgan_tf.loading import load
+    from sgan_tf.loading import load_run
     from sgan_tf.run import Run
 
-    stack, run = load(FLAGS.run_dir), Run(FLAGS.run_dir)
+    stack, run = load_run(FLAGS.run_dir), Run(FLAGS.run_dir)
     for draw in (drawing.samples, drawing.variations, drawing.factors):
         run.save_png(f"{draw.__name__}.png", draw(stack, FLAGS.seed))
         print(run.path / f"{draw.__name__}.png")

@@ -196,6 +196,9 @@ def evaluate_run(
         "data": data,
         "warnings": warnings,
         "judge": {"test_accuracy": reference.judge_accuracy},
+        "class_counts": np.bincount(
+            reference.train_labels, minlength=len(data["class_names"])
+        ).tolist(),
         **scores,
         "versions": versions(),
         "config": dataclasses.asdict(config),

@@ -47,6 +47,7 @@ def build(
         `(Encoder, StackedGAN)`.
     """
     check_names(config)
+    recipe = config if encoder is None else None  # a given encoder is in no configuration
     if encoder is None:
         classes = len(class_names)
         with seeded(stage_seed(config.seed, "encoder")), computing_in(config.precision):
@@ -55,7 +56,8 @@ def build(
             )
     levels = [_level(config, encoder, i, mean, joint) for i in range(len(encoder.stages))]
     seed = stage_seed(config.seed, "joint") if joint else 0
-    return encoder, StackedGAN(encoder, levels, config.joint, class_names, seed, name="stack")
+    settings = {"recipe": recipe, "name": "stack"}
+    return encoder, StackedGAN(encoder, levels, config.joint, class_names, seed, **settings)
 
 
 def _level(config, encoder, i, mean, joint):

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from sgan_tf.config import JointConfig
+from sgan_tf.config import Config, JointConfig
 from sgan_tf.models import arguments
 from sgan_tf.models.adversarial import AdversarialModel
 from sgan_tf.models.batched import BATCH, in_batches
@@ -54,6 +54,7 @@ class StackedGAN(AdversarialModel):
         config: A `JointConfig`.
         class_names: K strings; by default "0", "1", ….
         noise_seed: See `AdversarialModel`.
+        recipe: The `Config` that encoder and levels were built by; None for networks of one's own.
 
     Raises:
         ValueError: when the levels are not one for each stage, bottom up.
@@ -73,6 +74,7 @@ class StackedGAN(AdversarialModel):
         config: JointConfig | None = None,
         class_names: Sequence[str] | None = None,
         noise_seed: int = 0,
+        recipe: Config | None = None,
         **kwargs,
     ):
         config = config or JointConfig()
@@ -91,6 +93,7 @@ class StackedGAN(AdversarialModel):
                 f"class_names are {len(self.class_names)}, but the encoder has "
                 f"{encoder.num_classes} classes"
             )
+        self.recipe, self.facts = recipe, {}  # of its training: what `load` knows
         self._parts = {}
 
     def call(self, labels, training=False):
@@ -381,6 +384,7 @@ class StackedGAN(AdversarialModel):
             "config": dataclasses.asdict(self.config),
             "class_names": self.class_names,
             "noise_seed": self.noise_seed,
+            "recipe": self.recipe and self.recipe.to_json(),
         }
 
     @classmethod
@@ -390,4 +394,6 @@ class StackedGAN(AdversarialModel):
             LevelGAN.from_config({**level, "stage": stage})
             for level, stage in zip(config.pop("levels"), encoder.stages)
         ]
+        recipe = config.pop("recipe", None)
+        config["recipe"] = recipe and Config.from_json(recipe)
         return cls(encoder, levels, JointConfig(**config.pop("config")), **config)

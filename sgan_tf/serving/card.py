@@ -6,13 +6,23 @@ import pathlib
 import shutil
 import subprocess
 
+import numpy as np
+
 from sgan_tf import datasets
 from sgan_tf.config import Config
 from sgan_tf.evaluation.metrics import described
+from sgan_tf.loading import training_facts
 from sgan_tf.models.noise import NOISE
 from sgan_tf.run import Run
 from sgan_tf.serving.sampler import Sampler
 
+USE = """\
+## Intended use and limits
+
+For research, teaching and tests that need synthetic images of these classes. It knows nothing
+outside its data set, repeats that data set's biases, may reproduce details of training images, and
+must not be passed off as real data. Images of a class that is rare in the data are worse.
+"""
 # What becomes of other inputs than a model is made for.
 OTHERS = {
     "savedmodel": "Other labels, and noise that is not finite, are refused.",
@@ -45,15 +55,6 @@ def metadata(
     Raises:
         RunError: when a file of the run is missing or damaged.
     """
-    run = Run(run_dir)
-    last = {}
-    for line in run.read_metrics():
-        last[line["stage"]] = line
-    metrics = {"encoder": run.read_facts("encoder.json"), "last_epoch": last}
-    if (run.path / "evaluation" / "metrics.json").exists():
-        scores = run.read_facts("evaluation/metrics.json")
-        if scores.get("weights") == run.weights(config):  # else they are another model's
-            metrics["evaluation"] = scores
     signatures = {
         signature: {
             "inputs": _shapes(function.structured_input_signature[1]),
@@ -65,12 +66,8 @@ def metadata(
         "name": name,
         "version": version,
         "format": format,
-        "data": run.data(),
-        "weights": run.weights(config),
-        "metrics": metrics,
-        "versions": run.read_facts("versions.json"),
+        **training_facts(Run(run_dir), config),
         "commit": _commit(),
-        "unfinished": run.unfinished(config),
         "signatures": signatures if format == "savedmodel" else {"decode": signatures["decode"]},
         "inputs": {
             "labels": f"integers in [0, {len(sampler.class_names)}), in the order of the classes",
@@ -124,48 +121,113 @@ def model_card(facts: dict) -> str:
     Args:
         facts: What `metadata` returned.
     """
-    config, data, metrics = facts["config"], facts["data"], facts["metrics"]
-    about = datasets.info(config["dataset"])
-    height, width, channels = data["image_shape"]
+    data = facts["data"]
     commit = f" (commit {facts['commit'][:12]})" if facts["commit"] else ""
-    stages = [(name, line["epoch"], _values(line)) for name, line in metrics["last_epoch"].items()]
     signatures = [
         (f"`{name}`", _listed(s["inputs"]), _listed(s["outputs"]))
         for name, s in facts["signatures"].items()
     ]
+    written_by = f"sgan_tf {facts['versions']['sgan_tf']}{commit}"
     return f"""# {facts["name"]}, version {facts["version"]}
 
+{_about(data["image_shape"], data["class_names"], written_by)}
+
+{_unfinished(facts)}{_picture(facts["format"])}{_data(facts["config"], data)}
+
+{_training(facts["config"], facts["metrics"])}
+## Signatures
+
+{_computed(facts)}{_table(("signature", "inputs", "outputs"), signatures)}
+
+{limits(facts)}
+
+{USE}"""
+
+
+def saved_card(name: str, config: Config, metadata: dict, differences: np.ndarray) -> str:
+    """Returns the model card of a saved stack as Markdown.
+
+    Args:
+        name: Of the stack.
+        config: What it is built by.
+        metadata: What `saved.write` returned.
+        differences: Of samples from the weights as they were from those that were written, in
+            [0, 1].
+    """
+    training, plain = metadata["training"], dataclasses.asdict(config)
+    known = f"\n\n{_training(plain, training['metrics'])}" if "metrics" in training else "\n"
+    written_by = f"sgan_tf {metadata['versions']['sgan_tf']}"
+    return f"""# {name}
+
+{_about(metadata["image_shape"], metadata["class_names"], written_by)}
+
+```python
+import sgan_tf
+
+stack = sgan_tf.load("{name}")  # its name in the package, the path of this folder, or hf://user/name
+images = stack.sample([0, 1], seed=1)
+```
+
+{_unfinished(training)}{_data(plain, training.get("data"))}{known}
+{_commands(name, training)}
+
+## Weights
+
+What sampling, decoding and inferring noise read, without the discriminators' last layers, in
+{metadata["weights"]["dtype"]}: {metadata["weights"]["bytes"]:,} bytes. By the rounding from float32
+the pixels of {len(differences)} samples differ by {255 * differences.mean():.2g} of 255 in the mean
+and by {255 * differences.max():.2g} at the most. Scores were measured before it.
+
+{USE}"""
+
+
+def _commands(name, training):
+    """What makes such a stack from the beginning."""
+    evaluation = training.get("metrics", {}).get("evaluation", {})
+    settings = [f"--{name} {value}" for name, value in evaluation.get("settings", {}).items()]
+    return f"""\
+## Commands
+
+```
+python train.py --config config.json --run_dir runs/{name}
+python evaluate.py {" ".join([f"--run_dir runs/{name}", *settings])}
+```"""
+
+
+def _about(image_shape, class_names, written_by):
+    height, width, channels = image_shape
+    return f"""\
 A label-conditioned sampler of images: a stacked GAN (Huang et al., *Stacked Generative Adversarial
-Networks*, CVPR 2017), written by sgan_tf {facts["versions"]["sgan_tf"]}{commit}. It generates
-{height} x {width} images with {channels} channel(s) in {len(data["class_names"])} classes:
-{", ".join(data["class_names"])}.
+Networks*, CVPR 2017), written by {written_by}. It generates
+{height} x {width} images with {channels} channel(s) in {len(class_names)} classes:
+{", ".join(class_names)}."""
 
-{_unfinished(facts)}{_picture(facts["format"])}## Data
 
-{about.title[0].upper() + about.title[1:]};
-{data["train_images"]:,} images were trained on, {data["test_images"]:,} kept for testing.
-Licence of the data: {about.licence}.
+def _data(config, data):
+    """What the images were; how many, where that is known."""
+    about = datasets.info(config["dataset"])
+    counts = ""
+    if data:
+        trained, tested = f"{data['train_images']:,}", f"{data['test_images']:,}"
+        counts = f";\n{trained} images were trained on, {tested} kept for testing"
+    return f"""\
+## Data
 
+{about.title[0].upper() + about.title[1:]}{counts}.
+Licence of the data: {about.licence}."""
+
+
+def _training(config, metrics):
+    stages = [(name, line["epoch"], _values(line)) for name, line in metrics["last_epoch"].items()]
+    return f"""\
 ## Training
 
-{_computed(facts)}Preset `{config["preset"]}`, seed {config["seed"]}, encoder cut at
+Preset `{config["preset"]}`, seed {config["seed"]}, encoder cut at
 {", ".join(config["cuts"]) or "no layer"}, batches of {config["batch_size"]}.
 The encoder's test accuracy is {metrics["encoder"]["test_accuracy"]}. The last epoch of each stage:
 
 {_table(("stage", "epoch", "means"), stages)}
-{_scores(metrics)}
-## Signatures
-
-{_table(("signature", "inputs", "outputs"), signatures)}
-
-{limits(facts)}
-
-## Intended use and limits
-
-For research, teaching and tests that need synthetic images of these classes. It knows nothing
-outside its data set, repeats that data set's biases, may reproduce details of training images, and
-must not be passed off as real data. Images of a class that is rare in the data are worse.
-"""
+{_scores(metrics)}"""
 
 
 def _unfinished(facts):
@@ -179,7 +241,7 @@ def _computed(facts):
     precision = facts.get("precision")  # which version 0.1.0 did not write
     if not precision:
         return ""
-    return f"Convolutions and large matrices compute in {precision}; weights are float32.\n"
+    return f"Convolutions and large matrices compute in {precision}; weights are float32.\n\n"
 
 
 def _picture(format):

@@ -189,10 +189,10 @@ def export(
 
 
 def _sampler(request):
-    from sgan_tf.loading import load
+    from sgan_tf.loading import load_run
     from sgan_tf.serving.sampler import Sampler
 
-    stack = load(request.run_dir, request.as_is, precision=request.precision)
+    stack = load_run(request.run_dir, request.as_is, precision=request.precision)
     return Sampler(stack, stack.class_names, request.max_batch)
 
 

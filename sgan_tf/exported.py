@@ -1,0 +1,176 @@
+"""`Exported`: an export behind methods of `StackedGAN`, as far as its signatures go."""
+
+import json
+import os
+import pathlib
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+from sgan_tf.errors import UserError, shown
+from sgan_tf.models import arguments
+from sgan_tf.models.stacked_gan import Decomposition
+
+GRAPH = "saved_model.pb"
+SIGNATURES = ("serving_default", "sample_seeded", "decode", "encode", "variations")
+BATCH = 100  # rows of a call, where the export takes as many
+MOST_SEED = 2**31
+
+
+class ExportedError(UserError):
+    """An export that cannot be used; the message names it and says why."""
+
+
+def find(path: str | os.PathLike) -> pathlib.Path | None:
+    """Returns the folder of an export's version: the path, or the highest in it; None without."""
+    path = pathlib.Path(path)
+    if (path / GRAPH).exists():
+        return path
+    versions = [p.parent for p in path.glob(f"*/{GRAPH}") if p.parent.name.isdecimal()]
+    return max(versions, key=lambda version: int(version.name), default=None)
+
+
+class Exported:
+    """An export, with the methods of `StackedGAN` that its signatures answer.
+
+    It samples, decodes and infers; of the features it knows h_1 alone. It cannot be trained, saved
+    or exported, gives no noise of a seed (`StackedGAN.noise`), and its seeds give other images than
+    the stack's. A SavedModel is a program of TensorFlow's operations, which can read and write
+    files: load none that you would not run.
+
+    Args:
+        path: Folder of a version, written by `export.py`.
+
+    Attributes:
+        class_names: K strings.
+        image_shape: `(H, W, C)`.
+        facts: What its `metadata.json` holds.
+
+    Raises:
+        ExportedError: when a file is missing or damaged, or the signatures are not ours.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = pathlib.Path(path)
+        self.facts = self._metadata()
+        try:
+            self._model = tf.saved_model.load(str(self.path))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            reason = str(error).splitlines()[0]
+            raise ExportedError(f"{shown(self.path)} is damaged ({reason})") from error
+        signatures = self._model.signatures
+        lacking = [name for name in SIGNATURES if name not in signatures]
+        if lacking:
+            raise ExportedError(
+                f"{shown(self.path)} is no export of sgan_tf: it has no signature {lacking[0]}"
+            )
+        self._signatures = signatures
+        self.class_names = list(self.facts["data"]["class_names"])
+        self.image_shape = tuple(self.facts["data"]["image_shape"])
+        inputs = signatures["decode"].structured_input_signature[1]
+        self._z_dims = [inputs[f"z{i}"].shape[1] for i in range(len(inputs) - 1)]
+        outputs = signatures["encode"].structured_outputs
+        self._h_1 = tuple(outputs["features"].shape[1:]) if "features" in outputs else None
+
+    def sample(self, labels, seed: int | None = None, first: int = 0):
+        """As `StackedGAN.sample`, of seeds in [0, 2^31); the images of a seed are others."""
+        labels = self._labels(labels)
+        if seed is None:
+            return self._call("serving_default", labels=labels)["images"]
+        return self._call("sample_seeded", labels=labels, seeds=_seeds(seed, first, len(labels)))[
+            "images"
+        ]
+
+    def decode(self, condition, noise, top: int | None = None):
+        """As `StackedGAN.decode`, from the highest level or, of h_1, from level 0."""
+        top = self._top(top)
+        if top == len(self._z_dims) - 1:
+            name, inputs = "decode", {"labels": self._labels(condition)}
+        else:
+            inputs = {"features": arguments.rows("condition", condition, self._h_1)}
+            name = "render"
+        (rows,) = map(len, inputs.values())
+        return self._call(name, **inputs, **self._noise(noise, top, rows))["images"]
+
+    def infer_noise(self, images) -> Decomposition:
+        """As `StackedGAN.infer_noise`; of the features there is h_1 alone."""
+        known = self._call("encode", images=self._images(images))
+        features = [known["features"]] if "features" in known else []
+        noise = [known[f"z{i}"] for i in range(len(self._z_dims))]
+        return Decomposition(features, known["probabilities"], noise)
+
+    def reconstruct(self, images, level: int = 0):
+        """As `StackedGAN.reconstruct`, from the highest level or level 0."""
+        top, known = self._top(level), self.infer_noise(images)
+        labels = np.argmax(known.probabilities, -1)
+        upper = labels if top == len(self._z_dims) - 1 else known.features[0]
+        return self.decode(upper, known.noise, top)
+
+    def variations(self, images, n: int, seed: int | None = None):
+        """As `StackedGAN.variations`."""
+        images, n = self._images(images), arguments.integer("n", n, 0, 2**31)
+        if seed is None:
+            seed = np.random.default_rng().integers(MOST_SEED)
+        repeated = np.repeat(images, n, axis=0)
+        seeds = _seeds(seed, 0, len(repeated))
+        varied = self._call("variations", images=repeated, seeds=seeds)["images"]
+        return varied.reshape(len(images), n, *self.image_shape)
+
+    def digest(self) -> int:
+        """Returns a checksum of the weights."""
+        files = sorted((self.path / "variables").iterdir())
+        return zlib.crc32(b"".join(file.read_bytes() for file in files))
+
+    def _labels(self, labels):
+        return arguments.labels(labels, len(self.class_names)).astype(np.int64)
+
+    def _images(self, images):
+        return arguments.images(images, self.image_shape)
+
+    def _noise(self, noise, top, count):
+        dims = self._z_dims[: top + 1]
+        if len(noise) <= top:
+            raise ValueError(f"noise must hold z_0 to z_{top}; it holds {len(noise)}")
+        checked = [arguments.rows(f"noise[{i}]", noise[i], (dim,)) for i, dim in enumerate(dims)]
+        if any(len(z) != count for z in checked):
+            raise ValueError(f"noise must have {count} rows, as the condition has")
+        return {f"z{i}": z for i, z in enumerate(checked)}
+
+    def _top(self, level):
+        highest = len(self._z_dims) - 1
+        level = highest if level is None else level
+        if level not in (0, highest):
+            raise ValueError(f"level must be 0 or {highest} of an export, not {level!r}")
+        return level
+
+    def _call(self, name, **inputs):
+        """Calls a signature on slices of its inputs and joins what it returns."""
+        count = len(next(iter(inputs.values())))
+        size = min(BATCH, self.facts.get("max_batch", BATCH))
+        parts = [
+            self._signatures[name](
+                **{key: tf.constant(x[start : start + size]) for key, x in inputs.items()}
+            )
+            for start in range(0, max(count, 1), size)
+        ]
+        return {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
+
+    def _metadata(self):
+        path = self.path / "assets" / "metadata.json"
+        try:
+            facts = json.loads(path.read_bytes())
+            len(facts["data"]["class_names"]), tuple(facts["data"]["image_shape"])
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            raise ExportedError(
+                f"{path} cannot be read ({reason}); export the run again"
+            ) from error
+        return facts
+
+
+def _seeds(seed, first, count):
+    """A seed for each row out of (seed, its number): no two of them are the same."""
+    seed = arguments.integer("seed", seed, 0, MOST_SEED)
+    first = arguments.integer("first", first, 0, 2**32 - count)
+    return (np.int64(seed) << 32) + first + np.arange(count, dtype=np.int64)

@@ -1,0 +1,35 @@
+"""The stacks that come with the package: a folder each, as `save` writes it, found by being here.
+
+`make pretrained RUN=runs/digits` adds one.
+"""
+
+import pathlib
+
+from sgan_tf.saved import METADATA, read_metadata
+
+FOLDER = pathlib.Path(__file__).parent
+MOST_BYTES = 12_000_000  # of all weights together
+
+
+def list_pretrained() -> dict[str, dict[str, float]]:
+    """Lists the stacks that come with the package.
+
+    Returns:
+        `{name: scores}`: names for `load`, and what `evaluate.py` measured of each stack's samples,
+        `{score: number}`. The `README.md` of each, beside this module, says more.
+
+    Example:
+
+    >>> "digits" in list_pretrained()
+    True
+    """
+    return {name: _scores(read_metadata(FOLDER / name)) for name in names()}
+
+
+def names() -> list[str]:
+    """Returns the names of the stacks."""
+    return sorted(path.parent.name for path in FOLDER.glob(f"*/{METADATA}"))
+
+
+def _scores(metadata):
+    return metadata["training"].get("metrics", {}).get("evaluation", {}).get("samples", {})

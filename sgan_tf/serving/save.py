@@ -1,0 +1,112 @@
+"""`save`: a trained stack as a folder of data, with a model card, here or on the Hub."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import tempfile
+
+import numpy as np
+
+from sgan_tf import hub, saved
+from sgan_tf.evaluation.metrics import described
+from sgan_tf.files import PARTIAL
+from sgan_tf.models.stacked_gan import StackedGAN
+from sgan_tf.saved import SavedError
+from sgan_tf.serving.card import saved_card
+
+TRIED = 100  # samples that what was written is tried on
+MOST_OFF = 0.05  # mean difference of their pixels, of what is more than rounding
+
+
+def save(stack: StackedGAN, target: str | os.PathLike, dtype: str = "float16") -> None:
+    """Writes a trained stack as data that `load` reads: weights, configuration, facts and a card.
+
+    What is written is all that sampling, decoding and inferring noise need; the module `saved` says
+    what that is. It is read back and tried on 100 samples before it is kept. What `load` found out
+    about the training, as scores, is written too, unless the weights have changed since.
+
+    Args:
+        stack: A `StackedGAN` of networks that `build` made, as `load` gives it.
+        target: A folder, which must not exist, or `hf://user/name`, where a new version is
+            committed (extra: `hub`; the token is that of huggingface_hub).
+        dtype: Of the weights, float16 or float32.
+
+    Raises:
+        SavedError: when the stack cannot be rebuilt, the folder exists or cannot be written.
+        HubError: when the Hub does not take it.
+
+    Example:
+
+    >>> import tempfile
+    >>> from sgan_tf import load, save
+    >>> folder = tempfile.mkdtemp() + "/mine"
+    >>> save(load("digits"), folder)
+    >>> load(folder).class_names[7]
+    '7'
+    """
+    if getattr(stack, "recipe", None) is None:
+        raise SavedError(
+            "`stack`: its networks are not those of a configuration, so they cannot be rebuilt; "
+            'keep them with `stack.save("name.keras")`, Keras\'s own'
+        )
+    if dtype not in saved.DTYPES:
+        raise SavedError(f"`dtype`: {dtype} is not one of {', '.join(saved.DTYPES)}")
+    if str(target).startswith(hub.SCHEME):
+        with tempfile.TemporaryDirectory() as folder:
+            _write(pathlib.Path(folder), stack, str(target).rpartition("/")[2], dtype)
+            hub.upload(folder, str(target))
+    else:
+        target = pathlib.Path(target)
+        with _whole(target) as folder:
+            _write(folder, stack, target.resolve().name, dtype)
+
+
+def _write(folder, stack, name, dtype):
+    metadata = saved.write(folder, stack, _published(saved.remembered(stack)), dtype)
+    off = _differences(stack, saved.read(folder))
+    if not off.mean() <= MOST_OFF:
+        raise SavedError(
+            "`stack`: what its configuration builds gives other images, so it cannot be rebuilt"
+        )
+    card = saved_card(name, stack.recipe, metadata, off)
+    (folder / saved.CARD).write_text(card)
+
+
+def _differences(stack, other):
+    """What the two differ by in their samples of the same noise, `[TRIED, H, W, C]` in [0, 1]."""
+    labels = np.arange(TRIED) % len(stack.class_names)
+    noise = stack.noise(TRIED, seed=0)
+    return np.abs(stack.decode(labels, noise) - other.decode(labels, noise))
+
+
+def _published(training):
+    """What others are told of a training: no paths, and no scores of single classes."""
+    metrics = dict(training.get("metrics", {}))
+    if evaluation := metrics.pop("evaluation", None):
+        kept = ("settings", "judge", "class_counts")
+        told = {name: evaluation[name] for name in kept if name in evaluation}
+        for which in ("samples", "real"):
+            scores = evaluation[which].items()
+            told[which] = {n: value for n, value in scores if described(n).of_class is None}
+        metrics["evaluation"] = told
+    return {**training, **({"metrics": metrics} if metrics else {})}
+
+
+@contextlib.contextmanager
+def _whole(target):
+    """A folder that takes the name of `target` when the block has gone well."""
+    if target.exists():
+        raise SavedError(f"`target`: {target} exists already; choose another folder")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = pathlib.Path(tempfile.mkdtemp(prefix=PARTIAL, dir=target.parent))
+        try:
+            partial.chmod(0o755)
+            yield partial
+            os.rename(partial, target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise SavedError(f"`target`: cannot write to {target}: {reason}") from error

@@ -1,0 +1,46 @@
+"""The stacks that come with the package."""
+
+import numpy as np
+import pytest
+
+import sgan_tf
+from sgan_tf import pretrained, saved
+from sgan_tf.loading import SourceError
+
+NAMES = pretrained.names()
+
+
+def test_digits_is_among_them_and_they_have_scores():
+    listed = sgan_tf.list_pretrained()
+    assert "digits" in listed and list(listed) == NAMES
+    assert all(scores["sample_accuracy"] > 0.5 for scores in listed.values())
+
+
+def test_together_they_are_small():
+    sizes = [(pretrained.FOLDER / name / saved.WEIGHTS).stat().st_size for name in NAMES]
+    assert sum(sizes) <= pretrained.MOST_BYTES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_loads_and_its_encoder_knows_what_its_samples_are(name):
+    stack = sgan_tf.load(name)
+    labels = np.arange(100) % len(stack.class_names)
+    images = stack.sample(labels, seed=0)
+    assert images.shape == (100, *stack.encoder.image_shape)
+    guessed = np.argmax(stack.infer_noise(images).probabilities, -1)
+    assert (guessed == labels).mean() > 0.8
+    card = (pretrained.FOLDER / name / saved.CARD).read_text()
+    for part in ("Licence of the data", "train.py", "evaluate.py", "fcd50k_test", "limits"):
+        assert part in card
+
+
+def test_a_name_that_is_none_lists_those_that_are(tmp_path, monkeypatch):
+    with pytest.raises(SourceError, match="minst is neither .*digits"):
+        sgan_tf.load("minst")
+    with pytest.raises(SourceError, match="`build`: is for run folders"):
+        sgan_tf.load("digits", build=lambda: None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    assert sgan_tf.load("digits").class_names[7] == "7"
+    with pytest.raises(sgan_tf.RunError, match="it has no config.json"):
+        sgan_tf.load("./digits")
