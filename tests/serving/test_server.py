@@ -130,7 +130,7 @@ def test_signatures_of_equal_inputs_do_not_share_runs():
     """TensorFlow names queues after scopes; of two functions in one, each would run the other's."""
 
     def times(factor):
-        function = tf.function(lambda x: {"y": factor * x})
+        function = tf.function(lambda *, x: {"y": factor * x})
         return function.get_concrete_function(x=tf.TensorSpec([None], tf.float32, "x"))
 
     functions = {"times2": times(2.0), "times3": times(3.0)}
@@ -267,7 +267,7 @@ def test_grpc_refuses_what_cannot_be(server):
         (b'{"inputs": [Infinity]}', "JSON Parse error"),
         (b'{"inputs": [1e999]}', "JSON Parse error"),
         (b"[" * 100_000, "JSON Parse error"),
-        (b'{"inputs": ' + b"[" * 500 + b"]" * 500 + b"}", "labels"),
+        (b'{"inputs": ' + b"[" * 500 + b"]" * 500 + b"}", "labels: lists are nested too deeply"),
         (b"[]", "no JSON object"),
         (b"{}", "one of 'instances' and 'inputs'"),
         (b'{"inputs": [1], "instances": [1]}', "one of 'instances' and 'inputs'"),

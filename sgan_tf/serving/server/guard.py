@@ -87,11 +87,11 @@ class Guard:
 
     def _admit(self, request):
         host = request.headers.get("host", "")
-        if self.local and not is_loopback(_hostname(host)):
+        if self.local and host and not is_loopback(_hostname(host)):
             raise Refused("INVALID_ARGUMENT", "this server answers for localhost alone", 421)
         origin = request.headers.get("origin")
-        own = origin is None or urllib.parse.urlsplit(origin).netloc == host
-        if not (own or origin in self.origins or "*" in self.origins):
+        own = (None, f"http://{host}", f"https://{host}")
+        if origin not in (*own, *self.origins) and "*" not in self.origins:
             raise Refused("INVALID_ARGUMENT", "pages of other origins may not ask", 403)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import logging
+import re
 import threading
 from collections.abc import Iterator
 
@@ -119,10 +120,15 @@ class Model:
     Attributes:
         current: The version that is served, a `Loaded`; None before the first.
         failed: `{version: (stamp, message)}` of those that could not be loaded.
+
+    Raises:
+        SourceError: when the name could not stand in a path.
     """
 
     def __init__(self, source: Source, name: str | None = None, rows: int = 4096):
         self.name, self.rows = name or source.name, Rows(rows)
+        if not re.fullmatch(r"[^/:]+", self.name):
+            raise SourceError(f"`name`: '{self.name}' has a '/' or ':', which paths give a meaning")
         self.failed: dict[int, tuple] = {}
         self.current: Loaded | None = None
         self._source, self._lock = source, threading.Lock()

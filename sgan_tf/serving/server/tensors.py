@@ -15,6 +15,7 @@ import tensorflow as tf
 from sgan_tf.serving.server.refusal import Refused, invalid
 from sgan_tf.serving.server.signature import Signature
 
+DEEPEST = 32  # dimensions that NumPy goes through
 JSON_NAMES = {
     int: "a number",
     float: "a number with a fraction",
@@ -98,6 +99,8 @@ def _columns(rows, signature):
 
 def _array(name, spec, value):
     array = np.array(value, dtype=object)
+    if array.ndim > DEEPEST:
+        raise invalid(f"{name}: lists are nested too deeply")
     kinds = set(map(type, array.flat))
     if list in kinds:
         raise invalid(f"{name}: lists beside each other must have the same lengths")
@@ -160,9 +163,10 @@ def answer(outputs: Mapping[str, np.ndarray], by_rows: bool) -> bytes:
         Refused: when the outputs have no rows, or text is not UTF-8.
     """
     plain = {name: _plain(name, array) for name, array in outputs.items()}
+    counts = {array.shape[:1] for array in outputs.values()}
     if not by_rows:
         body = {"outputs": next(iter(plain.values())) if len(plain) == 1 else plain}
-    elif len({array.shape[:1] for array in outputs.values()} - {()}) != 1:
+    elif len(counts) != 1 or () in counts:
         raise invalid("the outputs differ in their number of rows; ask by 'inputs'")
     elif len(plain) == 1:
         body = {"predictions": next(iter(plain.values()))}
