@@ -15,52 +15,55 @@ DEFAULT = "serving_default"
 log = logging.getLogger(__name__)
 
 
-class Rows:
-    """The rows that are under way, of which there may be so many.
-
-    A request counts as one row until it is known how many it has.
+class Bound:
+    """Things under way, of which there may be so many.
 
     Args:
         most: Their bound.
+        what: What they are.
     """
 
-    def __init__(self, most: int):
-        self.most, self.count = most, 0
+    def __init__(self, most: int, what: str):
+        self.most, self.what, self.count = most, what, 0
         self._lock = threading.Lock()
 
-    def ticket(self) -> "Ticket":
-        """Lets a request in.
+    def ticket(self, count: int = 0) -> "Ticket":
+        """Lets a request in that has so many.
 
         Raises:
             Refused: when there are too many.
         """
         ticket = Ticket(self)
-        ticket.hold(1)
+        ticket.hold(count)
         return ticket
 
-    def add(self, rows: int) -> None:
+    def add(self, count: int) -> None:
         with self._lock:
-            if rows > 0 and self.count + rows > self.most:
-                raise Refused("RESOURCE_EXHAUSTED", "Server is busy: too many rows are under way")
-            self.count += rows
+            if count > 0 and self.count + count > self.most:
+                raise Refused(
+                    "RESOURCE_EXHAUSTED", f"Server is busy: too many {self.what} are under way"
+                )
+            self.count += count
 
 
 class Ticket:
-    """What one request holds of `Rows`."""
+    """What one request holds of a `Bound`."""
 
-    def __init__(self, of: Rows):
-        self._of, self.rows = of, 0
+    def __init__(self, of: Bound):
+        self._of, self._count = of, 0
 
-    def hold(self, rows: int) -> None:
-        """Holds so many rows in place of what was held.
+    def hold(self, count: int) -> None:
+        """Holds so many in place of what was held.
 
         Raises:
             Refused: when there are too many.
         """
-        if rows > self._of.most:
-            raise invalid(f"a request has at most {self._of.most} rows; this one has {rows}")
-        self._of.add(rows - self.rows)
-        self.rows = rows
+        if count > self._of.most:
+            raise invalid(
+                f"a request has at most {self._of.most} {self._of.what}; this one has {count}"
+            )
+        self._of.add(count - self._count)
+        self._count = count
 
     def release(self) -> None:
         self.hold(0)
@@ -84,7 +87,8 @@ class Loaded:
         }
         for name, inputs in servable.warm_up:
             # A SavedModel's requests may be out of date: what they warm up is no less.
-            with contextlib.suppress(Refused, KeyError):
+            with contextlib.suppress(Refused, KeyError, TypeError, ValueError):
+                self.signatures[name].rows(inputs)
                 self.signatures[name](inputs)
 
     def signature(self, name: str, code: str) -> Signature:
@@ -126,7 +130,7 @@ class Model:
     """
 
     def __init__(self, source: Source, name: str | None = None, rows: int = 4096):
-        self.name, self.rows = name or source.name, Rows(rows)
+        self.name, self.rows = name or source.name, Bound(rows, "rows")
         if not re.fullmatch(r"[^/:]+", self.name):
             raise SourceError(f"`name`: '{self.name}' has a '/' or ':', which paths give a meaning")
         self.failed: dict[int, tuple] = {}

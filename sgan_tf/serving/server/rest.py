@@ -20,12 +20,13 @@ from starlette.routing import Route
 
 from sgan_tf.serving.server import messages, tensors
 from sgan_tf.serving.server.guard import Guard, refusal
-from sgan_tf.serving.server.model import Model
+from sgan_tf.serving.server.model import Bound, Model
 from sgan_tf.serving.server.refusal import Refused, invalid
 from sgan_tf.serving.server.telemetry import Telemetry
 from sgan_tf.serving.server.workers import Workers
 
 PREDICT = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?:(classify|regress|predict)")
+BODIES = 8
 DESCRIBE = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?(/metadata)?")
 
 
@@ -39,11 +40,9 @@ class Rest:
         max_body: Most bytes of a request's body; all bodies under way have `BODIES` times as many.
     """
 
-    BODIES = 8
-
     def __init__(self, model: Model, workers: Workers, telemetry: Telemetry, max_body: int):
         self.model, self.workers, self.telemetry = model, workers, telemetry
-        self.max_body, self.held = max_body, 0
+        self.max_body, self.bytes = max_body, Bound(BODIES * max_body, "bytes")
 
     def routes(self) -> list[Route]:
         """Returns the routes of the application."""
@@ -58,7 +57,7 @@ class Rest:
 
     async def dispatch(self, request: Request) -> Response:
         """Answers all that TF Serving answers."""
-        path = request.url.path
+        path = request.scope["path"]
         if request.method == "POST" and (found := PREDICT.fullmatch(path)):
             return await self.predict(request, found[1], _version(found[2]), found[3])
         if request.method != "POST" and (found := DESCRIBE.fullmatch(path)):
@@ -73,30 +72,38 @@ class Rest:
         with self.model.use(name, version):  # an unknown model is refused before a body is read
             if verb != "predict":
                 raise invalid(f"no signature of {name} has the method {verb}; use predict")
-        size = 0
+        held = self.bytes.ticket()
         try:
-            body = bytearray()
-            async for chunk in _within(self.workers.timeout, request):
-                self.held, size = self.held + len(chunk), size + len(chunk)
-                self._bound(request, size)
-                body += chunk
-            answer, rows = await self.workers.run(
-                lambda ticket: self._computed(name, version, bytes(body), ticket)
-            )
-        finally:
-            self.held -= size
+            body = await self._body(request, held)
+        except BaseException:
+            held.release()
+            raise
+        answer, rows = await self.workers.run(
+            lambda ticket: self._computed(name, version, body, ticket), held
+        )
         request.state.rows = rows
         return Response(answer, media_type="application/json")
 
-    def _bound(self, request, size):
-        declared = request.headers.get("content-length", "")
-        if max(size, int(declared) if declared.isdecimal() else 0) > self.max_body:
-            most = self.max_body / 2**20
-            raise Refused("INVALID_ARGUMENT", f"a body has at most {most:g} MiB", 413)
-        if self.held > self.BODIES * self.max_body:
-            raise Refused("RESOURCE_EXHAUSTED", "Server is busy: too many bytes are under way")
+    async def _body(self, request, held):
+        """Reads a body, whose bytes are held, within the time of a request."""
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Refused("INVALID_ARGUMENT", "bodies must not be compressed", 415)
+        declared, body = request.headers.get("content-length", ""), bytearray()
+        size = int(declared) if declared.isdecimal() else 0
+        try:
+            async with asyncio.timeout(self.workers.timeout):
+                async for chunk in request.stream():
+                    body += chunk
+                    if max(size, len(body)) > self.max_body:
+                        most = self.max_body / 2**20
+                        raise Refused("INVALID_ARGUMENT", f"a body has at most {most:g} MiB", 413)
+                    held.hold(len(body))
+        except TimeoutError as error:
+            reason = f"the body did not come within {self.workers.timeout:g} s"
+            raise Refused("DEADLINE_EXCEEDED", reason, 408) from error
+        except ClientDisconnect as error:
+            raise invalid("the client has gone") from error
+        return body
 
     def _computed(self, name, version, body, ticket):
         with self.model.use(name, version) as loaded:
@@ -148,20 +155,6 @@ def application(rest: Rest, local: bool, origins: Sequence[str]) -> Starlette:
     )
     app.router.redirect_slashes = False
     return app
-
-
-async def _within(seconds, request):
-    """The chunks of a body, all of which have to come within a time."""
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                yield chunk
-    except TimeoutError as error:
-        raise Refused(
-            "DEADLINE_EXCEEDED", f"the body did not come in {seconds:g} s", 408
-        ) from error
-    except ClientDisconnect as error:
-        raise invalid("the client has gone") from error
 
 
 def _version(text):

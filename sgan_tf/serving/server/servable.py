@@ -125,7 +125,11 @@ def _run(path):
         from sgan_tf.serving.sampler import Sampler
         from sgan_tf.serving.warmup import warmup_inputs
 
-        stack = load(path)
+        try:
+            stack = load(path)
+        except UserError as error:
+            reason = str(error).removeprefix("`run_dir`: ")
+            raise SourceError(f"`model`: {reason}") from error
         sampler = Sampler(stack, stack.class_names, MAX_BATCH)
         warm_up = warmup_inputs(sampler).items()
         return Servable(sampler.functions, True, MAX_BATCH, warm_up, owner=(stack, sampler))
@@ -155,13 +159,13 @@ def _loaded(path):
     try:
         loaded = tf.saved_model.load(str(path))
         functions = dict(loaded.signatures)
+        warm_up = read_warmup(path / "assets.extra" / WARM_UP_FILE)
     except (tf.errors.OpError, OSError, ValueError, KeyError, AttributeError) as error:
         raise SourceError(f"{shown(path)} cannot be loaded ({_line(error)})") from error
     facts = _facts(path)
     # What export.py wrote says so, and its signatures are the Sampler's.
     ours = facts.get("format") == "savedmodel" and set(facts["signatures"]) == set(functions)
     most = facts.get("max_batch", MAX_BATCH) if ours else MAX_BATCH
-    warm_up = read_warmup(path / "assets.extra" / WARM_UP_FILE)
     return Servable(functions, ours, most, warm_up, owner=loaded)
 
 
