@@ -11,6 +11,8 @@ import tensorflow as tf
 from sgan_tf.serving.server.refusal import HTTP, Refused, invalid
 
 PART = 256  # rows of a run; larger requests are split
+LONGEST = 2**20  # rows in a queue
+BATCH_THREADS = 2  # runs at a time
 _numbers = itertools.count()
 log = logging.getLogger(__name__)
 
@@ -35,9 +37,7 @@ class Signature:
         self.name, self.max_batch, self._alone = name, max_batch, function
         self.inputs = dict(sorted(function.structured_input_signature[1].items()))
         self.outputs = dict(sorted(function.structured_outputs.items()))
-        self._together = (
-            _batched(function, self.inputs, self.outputs, max_batch) if rows_apart else None
-        )
+        self._together = _batched(function, self.inputs, self.outputs) if rows_apart else None
 
     def rows(self, inputs: Mapping[str, np.ndarray | tf.TensorShape]) -> int:
         """Returns the rows of a request, whose names and shapes are checked.
@@ -82,33 +82,43 @@ class Signature:
             raise _refused(error) from error
 
 
-def _batched(function, inputs, outputs, max_batch):
+def _batched(function, inputs, outputs):
     """Returns `{name: tensor} -> {name: tensor}`, of which calls share runs of the function."""
 
-    @tf.nondifferentiable_batch_function(
-        num_batch_threads=1,
-        max_batch_size=max_batch,
-        batch_timeout_micros=0,  # no waiting: requests gather while the one before runs
-        allowed_batch_sizes=list(range(1, min(PART, max_batch) + 1)),  # any: nothing is padded
-        max_enqueued_batches=2**20,  # the rows in flight are bounded before
-        autograph=False,
-    )
-    def together(*tensors):
+    @tf.function(autograph=False, input_signature=_specs(inputs))
+    def run(*tensors):
         results = function(**dict(zip(inputs, tensors)))
         return [results[name] for name in outputs]
 
-    @tf.function(
-        autograph=False,
-        input_signature=[tf.TensorSpec(spec.shape, spec.dtype) for spec in inputs.values()],
-    )
+    whole = run.get_concrete_function()
+
+    @tf.function(autograph=False, input_signature=_specs(inputs))
     def call(*tensors):
-        # TensorFlow names the queue after the scope: two functions of one name would share it, and
-        # run each other's requests.
-        with tf.name_scope(f"queue{next(_numbers)}"):
-            return dict(zip(outputs, together(*tensors)))
+        # What tf.nondifferentiable_batch_function makes, but for two names. It has threads of its
+        # own for each function, which outlive it, and functions traced in scopes of one name get
+        # one queue and run each other's requests. Here all share threads, each has its queue.
+        results = tf.raw_ops.BatchFunction(
+            f=whole,
+            in_tensors=list(tensors),
+            captured_tensors=whole.captured_inputs,
+            Tout=[spec.dtype for spec in outputs.values()],
+            shared_name="sgan_tf.serving",
+            batching_queue=str(next(_numbers)),
+            num_batch_threads=BATCH_THREADS,
+            batch_timeout_micros=0,  # no waiting: requests gather while the one before runs
+            max_batch_size=LONGEST,
+            allowed_batch_sizes=list(range(1, PART + 1)),  # any, so that nothing is padded
+            enable_large_batch_splitting=True,
+            max_enqueued_batches=LONGEST,  # the rows under way are bounded before
+        )
+        return dict(zip(outputs, results))
 
     concrete = call.get_concrete_function()
     return lambda tensors: concrete(*(tensors[name] for name in inputs))
+
+
+def _specs(inputs):
+    return [tf.TensorSpec(spec.shape, spec.dtype) for spec in inputs.values()]
 
 
 def _arrays(tensors):
