@@ -108,22 +108,28 @@ def test_no_rows_are_no_error(server):
 
 def test_a_bad_request_does_not_fail_those_beside_it(server, signatures):
     """Requests that run together: the bad one is told why, each good one gets its own images."""
-    answers = {}
+    labels = tf.range(10, dtype=tf.int64)
+    images = signatures["sample_seeded"](labels=labels, seeds=labels)["images"].numpy()
+    faults = []
 
     def ask(label):
         body = {"signature_name": "sample_seeded", "inputs": {"labels": [label], "seeds": [label]}}
-        answers[label] = post(server, body)
+        for _ in range(20):
+            answer = post(server, body)
+            if label == 10:
+                good = "[labels must lie in [0, 10); got] [10]" in error(answer, 400)
+            else:
+                image = answer.json().get("outputs")
+                good = image and np.abs(image - images[label]).max() < 1e-6
+            if not good:
+                faults.append((label, answer.text[:200]))
 
     threads = [threading.Thread(target=ask, args=[label]) for label in range(11)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert error(answers.pop(10), 400) == "assertion failed: [labels must lie in [0, 10); got] [10]"
-    labels = tf.range(10, dtype=tf.int64)
-    images = signatures["sample_seeded"](labels=labels, seeds=labels)["images"]
-    for label, answer in answers.items():
-        np.testing.assert_allclose(answer.json()["outputs"], images[label : label + 1], atol=1e-6)
+    assert not faults
 
 
 def test_signatures_of_equal_inputs_do_not_share_runs():
