@@ -6,7 +6,7 @@ import tensorflow as tf
 from processes import ROOT
 from session import Model
 
-from sgan_tf.serving.server import model as server
+from sgan_tf.serving.server import model as serving
 from sgan_tf.serving.server.servable import open_source
 
 
@@ -18,7 +18,7 @@ def model(exported):
 @pytest.fixture(scope="session")
 def old():
     """A served model that needs no run: the export of version 0.1.0, as `sgan`."""
-    served = server.Model(open_source(ROOT / "tests" / "data" / "v0.1.0" / "export"), "sgan")
+    served = serving.Model(open_source(ROOT / "tests" / "data" / "v0.1.0" / "export"), "sgan")
     served.load()
     return served
 

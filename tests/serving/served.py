@@ -5,6 +5,9 @@ import contextlib
 import io
 import json
 import threading
+import time
+
+import requests
 
 from sgan_tf.serving.server.run import Options, Server
 
@@ -76,3 +79,25 @@ class Before:
         head = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 503, "headers": head})
         await send({"type": "http.response.body", "body": b'{"error": "Server is busy"}'})
+
+
+def post(server, body, path="/v1/models/sgan:predict", **headers):
+    """Sends bytes, or an object as JSON, to a `Server`; returns the answer of `requests`."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return requests.post(server.url + path, data, headers=headers, timeout=60)
+
+
+def error(answer, status):
+    """The reason that a refused request is given, which is all that it is given."""
+    assert answer.status_code == status, answer.text
+    body = answer.json()
+    assert list(body) == ["error"] and "Traceback" not in body["error"]
+    return body["error"]
+
+
+def until(true, seconds=60):
+    """Waits until `true()` is."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,6 +1,6 @@
 """Whatever a client sends, a server answers: never 500, never a traceback, and it lives.
 
-SGAN_FUZZ=10000 pytest tests/serving/test_fuzz.py
+SGAN_FUZZ=10000 pytest tests/serving/server/test_fuzz.py
 """
 
 import http.client
