@@ -1,11 +1,13 @@
 """TF Serving's gRPC interface: `Predict`, `GetModelMetadata` and `GetModelStatus`."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 import grpc
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -19,6 +21,7 @@ from sgan_tf.serving.server.telemetry import Telemetry
 from sgan_tf.serving.server.workers import Workers
 
 CALLS = 512  # most calls at a time
+log = logging.getLogger(__name__)
 
 
 class Rpc:
@@ -56,22 +59,34 @@ class Rpc:
             path = f"tensorflow.serving.{service}"
             handlers = {
                 name: grpc.unary_unary_rpc_method_handler(
-                    self._answering(answer, f"/{path}/{name}"),
-                    kind.FromString,
-                    lambda message: message.SerializeToString(),
+                    self._answering(answer, kind, f"/{path}/{name}")
                 )
                 for name, (answer, kind) in table.items()
             }
             server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(path, handlers)])
         return server
 
-    def _answering(self, answer: Callable, path: str) -> Callable:
-        """Returns a handler that computes, logs, and turns refusals into gRPC's codes."""
+    def _answering(self, answer: Callable, kind: type, path: str) -> Callable:
+        """Returns a handler of bytes that logs, and turns refusals into gRPC's codes."""
 
-        async def handle(request, context):
+        def compute(content, ticket):
+            try:
+                request = kind.FromString(content)
+            except DecodeError as error:
+                raise invalid(f"the request is no {kind.__name__}") from error
+            message, rows = answer(request, ticket)
+            return message.SerializeToString(), rows
+
+        async def handle(content, context):
             started, code, rows = time.perf_counter(), "CANCELLED", 0
             try:
-                message, rows = await self.workers.run(lambda ticket: answer(request, ticket))
+                try:
+                    message, rows = await self.workers.run(lambda rows: compute(content, rows))
+                except Refused:
+                    raise
+                except Exception as error:
+                    log.exception("a call failed")
+                    raise Refused("INTERNAL", "internal error") from error
                 code = "OK"
                 return message
             except Refused as refused:

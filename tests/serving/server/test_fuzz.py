@@ -8,11 +8,14 @@ import json
 import os
 import urllib.parse
 
+import grpc
 import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from served import served
+from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2
+from tensorflow_serving.apis import predict_pb2
 
 COUNT = int(os.environ.get("SGAN_FUZZ", 300))
 ANSWERS = {200, 307, 400, 403, 404, 405, 413, 415, 421, 503}
@@ -92,23 +95,27 @@ headers = st.fixed_dictionaries(
 
 
 @pytest.fixture(scope="module")
-def host(old):
-    with served(old, max_body=4096, grpc_port=None) as server:
-        yield server.url.removeprefix("http://")
+def server(old):
+    with served(old, max_body=4096) as server:
+        yield server
         assert requests.get(f"{server.url}/readyz", timeout=60).ok
         assert old.rows.count == 0
 
 
-@settings(
-    max_examples=COUNT,
-    deadline=None,
-    derandomize="SGAN_FUZZ" not in os.environ,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+def fuzzed(count):
+    return settings(
+        max_examples=count,
+        deadline=None,
+        derandomize="SGAN_FUZZ" not in os.environ,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@fuzzed(COUNT)
 @given(methods, paths, bodies, headers)
-def test_every_request_is_answered(host, method, path, body, headers):
-    connection = http.client.HTTPConnection(host, timeout=60)
+def test_every_request_is_answered(server, method, path, body, headers):
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=60)
     connection.request(method, path, body, headers)
     answer = connection.getresponse()
     content = answer.read()
@@ -117,3 +124,44 @@ def test_every_request_is_answered(host, method, path, body, headers):
     assert b"Traceback" not in content and b'File "' not in content
     if answer.status >= 400 and method != "HEAD":
         assert list(json.loads(content)) == ["error"], content
+
+
+tensors = st.builds(
+    tensor_pb2.TensorProto,
+    dtype=st.sampled_from([1, 7, 9, 9, 9, 20, 21, 101]),
+    tensor_shape=st.builds(
+        lambda sides, unknown: tensor_shape_pb2.TensorShapeProto(
+            dim=[{"size": side} for side in sides], unknown_rank=unknown
+        ),
+        st.lists(st.integers(0, 3) | st.integers(-(2**63), 2**63 - 1), max_size=4),
+        st.sampled_from([False] * 9 + [True]),
+    ),
+    tensor_content=st.just(b"") | st.binary(max_size=40),
+    int64_val=st.lists(st.integers(-1, 10), max_size=3),
+    float_val=st.lists(st.floats(width=32), max_size=3),
+    string_val=st.lists(st.binary(max_size=5), max_size=3),
+)
+calls = st.builds(
+    lambda signature, inputs, outputs: predict_pb2.PredictRequest(
+        model_spec={"name": "sgan", "signature_name": signature},
+        inputs=inputs,
+        output_filter=outputs,
+    ).SerializeToString(),
+    names | st.just(""),
+    st.dictionaries(st.sampled_from(["labels", "labels", "seeds", "names"]), tensors, max_size=3),
+    st.lists(st.sampled_from(["images", "labels", "x"]), max_size=2),
+)
+
+
+@fuzzed(COUNT // 3)
+@given(st.sampled_from(["Predict", "Predict", "GetModelMetadata"]), st.binary(max_size=60) | calls)
+def test_every_call_is_answered(server, method, content):
+    code = grpc.StatusCode
+    with grpc.insecure_channel(server.grpc_address) as channel:
+        call = channel.unary_unary(f"/tensorflow.serving.PredictionService/{method}")
+        try:
+            call(content, timeout=60)
+        except grpc.RpcError as error:
+            good = (code.INVALID_ARGUMENT, code.NOT_FOUND, code.FAILED_PRECONDITION)
+            assert error.code() in good, (error.code(), error.details())
+            assert "Traceback" not in error.details()
