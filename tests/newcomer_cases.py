@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 from typing import NamedTuple
 
 import numpy as np
@@ -351,5 +352,39 @@ def wrong_uses(place):
     }
     for title, (program, arguments, names) in rows.items():
         yield Case(title, program, arguments, names, (run,))
+    yield from wrong_servers(place, run)
     broken = {"TF_CONFIG": "{"}
     yield Case("TF_CONFIG of half", "train", ["--run_dir", place / "w"], "TF_CONFIG", (), 2, broken)
+
+
+taken = None  # the socket of a port that is in use
+
+
+def wrong_servers(place, run):
+    """Models that cannot be served, and places where nothing can be."""
+    global taken
+    taken = taken or socket.create_server(("127.0.0.1", 0))
+    port = taken.getsockname()[1]
+    half = place / "half" / "1"
+    half.mkdir(parents=True)
+    (half / "saved_model.pb").write_bytes(b"half")
+    rows = {
+        "no model": ([], "model"),
+        "a model that is not there": (["--model", place / "nowhere"], "--model.*nowhere"),
+        "an empty folder as a model": (["--model", place / "nothing"], "--model.*nothing"),
+        "half an export": (["--model", half.parent, "--port", "0"], "half"),
+        "an unfinished run as a model": (
+            ["--model", place / "unfinished", "--port", "0"],
+            "unfinished.*not finished",
+        ),
+        "a port in use": (["--model", run, "--port", port], f"--port.*{port}"),
+        "a port in use for gRPC": (
+            ["--model", run, "--port", "0", "--grpc_port", port],
+            f"--grpc_port.*{port}",
+        ),
+        "a port that is none": (["--model", run, "--port", "70000"], "port"),
+        "a name with a slash, to serve": (["--model", run, "--name", "a/b"], "--name.*a/b"),
+        "no rows at a time": (["--model", run, "--max_rows", "0"], "max_rows"),
+    }
+    for title, (arguments, names) in rows.items():
+        yield Case(title, "serve", arguments, names, (run,))

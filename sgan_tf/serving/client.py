@@ -6,12 +6,12 @@ pngs = sample(client, labels, seeds=[1, 2])
 """
 
 import base64
-import ipaddress
 import json
 import urllib.parse
 from collections.abc import Mapping, Sequence
 
 from sgan_tf.errors import UserError
+from sgan_tf.serving.address import is_loopback
 
 BATCH = 256  # rows of a request
 ATTEMPTS = 5
@@ -53,7 +53,9 @@ class RestClient:
             raise_on_status=False,
         )
         self.session = requests.Session()
-        self.session.trust_env = not _is_here(host)  # else a proxy would be asked for this machine
+        self.session.trust_env = not is_loopback(
+            host
+        )  # else a proxy would be asked for this machine
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
 
@@ -132,7 +134,7 @@ class GrpcClient:
             "initialBackoff": f"{BACKOFF}s",
             "maxBackoff": "8s",
             "backoffMultiplier": 2,
-            "retryableStatusCodes": ["UNAVAILABLE"],
+            "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
         }
         options = [
             (
@@ -140,7 +142,7 @@ class GrpcClient:
                 json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": policy}]}),
             ),
             ("grpc.max_receive_message_length", -1),
-            ("grpc.enable_http_proxy", int(not _is_here(address.rpartition(":")[0]))),
+            ("grpc.enable_http_proxy", int(not is_loopback(address.rpartition(":")[0]))),
         ]
         self.address, self.model, self.timeout = address, model, timeout
         self.stub = prediction_service_pb2_grpc.PredictionServiceStub(
@@ -233,15 +235,6 @@ def _address(url):
     if not good:
         raise ClientError(f"`url`: '{url}' is not a server's URL, as http://localhost:8501")
     return whole.rstrip("/"), parts.hostname
-
-
-def _is_here(host):
-    """Tells whether a host is this machine by its loopback name or address."""
-    host = host.strip("[]")
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _reason(text):

@@ -41,3 +41,23 @@ def write_warmup(sampler, model_name, path):
                 predict_log=prediction_log_pb2.PredictLog(request=request)
             )
             writer.write(log.SerializeToString())
+
+
+def read_warmup(path):
+    """Returns pairs of a signature's name and `{input: tensor}` from what `write_warmup` wrote.
+
+    Args:
+        path: `pathlib.Path` of the file; where there is none, no request is.
+    """
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    records = tf.data.TFRecordDataset(str(path)).as_numpy_iterator() if path.is_file() else ()
+    logs = map(prediction_log_pb2.PredictionLog.FromString, records)
+    requests = [log.predict_log.request for log in logs]
+    return [
+        (
+            request.model_spec.signature_name,
+            {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()},
+        )
+        for request in requests
+    ]

@@ -3,12 +3,24 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from serving_double import Model
+from processes import ROOT
+from session import Model
+
+from sgan_tf.serving.server import model as serving
+from sgan_tf.serving.server.servable import open_source
 
 
 @pytest.fixture(scope="session")
 def model(exported):
     return Model(exported[0])
+
+
+@pytest.fixture(scope="session")
+def old():
+    """A served model that needs no run: the export of version 0.1.0, as `sgan`."""
+    served = serving.Model(open_source(ROOT / "tests" / "data" / "v0.1.0" / "export"), "sgan")
+    served.load()
+    return served
 
 
 @pytest.fixture(scope="session")

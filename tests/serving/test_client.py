@@ -1,4 +1,4 @@
-"""The clients, against a double of TF Serving that runs the export itself."""
+"""The clients, against the embedded server."""
 
 import io
 import threading
@@ -7,80 +7,95 @@ import numpy as np
 import pytest
 from PIL import Image
 from processes import ROOT, module, refused, run
-from serving_double import Model, grpc_server, rest
+from served import Before, served
+from session import Model as Session
 
 from sgan_tf.serving import client as clients
 
-pytestmark = pytest.mark.slow
+EXPORT = ROOT / "tests" / "data" / "v0.1.0" / "export"
 
 
-def test_rest_and_grpc_sample_the_same_images_as_the_model(model):
+def test_rest_and_grpc_sample_the_same_images_as_the_model(old):
     labels, seeds = [7, 7, 2], [1, 2, 1]
     inputs = {"labels": np.array(labels), "seeds": np.array(seeds)}
-    expected = np.round(model.predict("sample_seeded", inputs)["images"][..., 0] * 255)
-    with rest(model) as (url, _), grpc_server(model) as address:
-        for client in (clients.RestClient(url), clients.GrpcClient(address)):
+    expected = np.round(Session(EXPORT).predict("sample_seeded", inputs)["images"][..., 0] * 255)
+    with served(old) as server:
+        for client in both(server):
             assert clients.look_up(client, ["7", "0"]) == [7, 0]
             pngs = clients.sample(client, labels, seeds)
             images = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in pngs])
             assert np.abs(images - expected).max() <= 1
 
 
-def test_many_images_come_in_several_requests(model):
-    with rest(model) as (url, seen):
-        assert len(clients.sample(clients.RestClient(url), [1] * 600, list(range(600)))) == 600
-        assert [len(body["inputs"]["labels"]) for body in seen] == [256, 256, 88]
+def both(server, *arguments):
+    """Clients of both interfaces."""
+    return (
+        clients.RestClient(server.url, *arguments),
+        clients.GrpcClient(server.grpc_address, *arguments),
+    )
 
 
-def test_a_busy_server_is_asked_again(model, monkeypatch):
+def test_many_images_come_in_several_requests(old):
+    before = Before()
+    with served(old, before) as server:
+        client = clients.RestClient(server.url)
+        assert len(clients.sample(client, [1] * 600, list(range(600)))) == 600
+        assert [len(body["inputs"]["labels"]) for body in before.seen] == [256, 256, 88]
+
+
+def test_a_busy_server_is_asked_again(old, monkeypatch):
     monkeypatch.setattr(clients, "BACKOFF", 0.01)
-    with rest(model, refusals=3) as (url, seen):
-        assert clients.look_up(clients.RestClient(url), ["3"]) == [3]
-        assert len(seen) == 4
-    with rest(model, refusals=99) as (url, seen):
+    before = Before(refusals=3)
+    with served(old, before) as server:
+        assert clients.look_up(clients.RestClient(server.url), ["3"]) == [3]
+        assert len(before.seen) == 4
+    before = Before(refusals=99)
+    with served(old, before) as server:
         with pytest.raises(clients.ClientError, match="answered 503: Server is busy"):
-            clients.look_up(clients.RestClient(url), ["3"])
-        assert len(seen) == clients.ATTEMPTS
+            clients.look_up(clients.RestClient(server.url), ["3"])
+        assert len(before.seen) == clients.ATTEMPTS
 
 
-def test_errors_say_what_the_server_said(model, monkeypatch):
+def test_errors_say_what_the_server_said(old, monkeypatch):
     monkeypatch.setattr(clients, "BACKOFF", 0.01)
-    with rest(model) as (url, _), grpc_server(model) as address:
-        for client in (clients.RestClient(url), clients.GrpcClient(address)):
+    with served(old) as server:
+        for client in both(server):
             with pytest.raises(clients.ClientError, match=r"\[unknown class\] \[dog\]"):
                 clients.look_up(client, ["dog"])
             with pytest.raises(clients.ClientError, match=r"labels must lie in \[0, 10\)"):
                 clients.sample(client, [10], [0])
-        for client in (clients.RestClient(url, "other"), clients.GrpcClient(address, "other")):
+        for client in both(server, "other"):
             with pytest.raises(clients.ClientError, match="`model`"):
                 clients.look_up(client, ["1"])
     # Nothing is there any more.
-    for client in (clients.RestClient(url), clients.GrpcClient("localhost:1")):
+    for client in (clients.RestClient(server.url), clients.GrpcClient("localhost:1")):
         with pytest.raises(clients.ClientError, match="is the server running there"):
             clients.look_up(client, ["1"])
 
 
-def test_a_silent_server_times_out(model):
+def test_a_silent_server_times_out(old):
     release = threading.Event()
-    with rest(model, delay=release) as (url, _):
+    with served(old, Before(delay=release)) as server:
         with pytest.raises(
             clients.ClientError, match=r"`timeout`: .* did not answer within 0\.2 s"
         ):
-            clients.look_up(clients.RestClient(url, timeout=0.2), ["1"])
+            clients.look_up(clients.RestClient(server.url, timeout=0.2), ["1"])
         release.set()
 
 
-def test_the_program_writes_a_grid(model, tmp_path):
+@pytest.mark.slow
+def test_the_program_writes_a_grid(old, tmp_path):
     program = module("client")
     asked = ["--label", "7", "--count", "16", "--seed", "1", "--out"]
-    with rest(model) as (url, _), grpc_server(model) as address:
+    with served(old) as server:
+        url = server.url
         out, _ = run(program, ["--url", url, *asked, tmp_path / "rest.png"])
         assert "16 images of 7" in out
-        run(program, ["--grpc", address, *asked, tmp_path / "grpc.png"])
+        run(program, ["--grpc", server.grpc_address, *asked, tmp_path / "grpc.png"])
         pictures = [
             np.asarray(Image.open(tmp_path / name)).astype(int) for name in ("rest.png", "grpc.png")
         ]
-        assert pictures[0].shape[1] > 16 * 32 and np.abs(pictures[0] - pictures[1]).max() <= 1
+        assert pictures[0].shape[1] > 16 * 8 and np.abs(pictures[0] - pictures[1]).max() <= 1
         assert "unknown class" in refused(
             program, ["--url", url, "--label", "zebra", "--out", tmp_path / "none.png"]
         )
@@ -93,31 +108,25 @@ def test_the_program_writes_a_grid(model, tmp_path):
         )
 
 
-@pytest.fixture(scope="module")
-def old():
-    """A model that needs no run: the export of version 0.1.0."""
-    return Model(ROOT / "tests" / "data" / "v0.1.0" / "export")
-
-
 def test_a_proxy_is_not_asked_for_this_machine(old, monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"):
         monkeypatch.setenv(name, "http://localhost:1")
         monkeypatch.delenv(name.upper(), raising=False)
     for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
         monkeypatch.delenv(name, raising=False)
-    with rest(old) as (url, _), grpc_server(old) as address:
-        here = [url, url.replace("localhost", "127.0.0.1")]
-        for client in (*map(clients.RestClient, here), clients.GrpcClient(address)):
+    with served(old) as server:
+        here = [server.url, server.url.replace("127.0.0.1", "localhost")]
+        for client in (*map(clients.RestClient, here), clients.GrpcClient(server.grpc_address)):
             assert clients.look_up(client, ["3"]) == [3]
-        monkeypatch.setenv("http_proxy", url)
-        with pytest.raises(clients.ClientError, match="`model`: nothing is served"):
-            clients.look_up(clients.RestClient("http://sgan.invalid"), ["3"])  # it answers 404
+        monkeypatch.setenv("http_proxy", server.url)
+        with pytest.raises(clients.ClientError, match="answered 421: this server answers for"):
+            clients.look_up(clients.RestClient("http://sgan.invalid"), ["3"])  # by the proxy
 
 
 def test_a_url_may_lack_its_scheme(old):
-    with rest(old) as (url, _):
-        client = clients.RestClient(url.removeprefix("http://"))
-        assert client.url == f"{url}/v1/models/sgan:predict"
+    with served(old) as server:
+        client = clients.RestClient(server.url.removeprefix("http://"))
+        assert client.url == f"{server.url}/v1/models/sgan:predict"
         assert clients.look_up(client, ["3"]) == [3]
     for url in (
         "",
@@ -136,29 +145,31 @@ def test_a_url_may_lack_its_scheme(old):
 
 
 def test_seeds_are_int64(old):
-    with rest(old) as (url, seen):
-        client = clients.RestClient(url)
+    before = Before()
+    with served(old, before) as server:
+        client = clients.RestClient(server.url)
         assert len(clients.sample(client, [1, 1], [-(2**63), 2**63 - 1])) == 2
         for seed in (2**63, -(2**63) - 1):
             with pytest.raises(clients.ClientError, match=rf"`seed`: {seed} is out of range"):
                 clients.sample(client, [1], [seed])
-        assert len(seen) == 1
+        assert len(before.seen) == 1
 
 
 def test_an_answer_that_is_no_model_servers_is_an_error(old, monkeypatch):
-    for body in ([1, 2], "text", {"other": 1}):
-        monkeypatch.setattr(old, "predict", lambda *_: {"labels": np.zeros(0)})
-        with rest(old) as (url, _):
-            client = clients.RestClient(url)
+    with served(old) as server:
+        client = clients.RestClient(server.url)
+        for body in ([1, 2], "text", {"other": 1}):
             monkeypatch.setattr("requests.Response.json", lambda *_, body=body: body)
             with pytest.raises(clients.ClientError, match="answered 200: OK"):
                 clients.look_up(client, ["3"])
 
 
+@pytest.mark.slow
 def test_the_program_writes_what_the_files_name_says(old, tmp_path):
-    program = module("client")
-    with rest(old) as (url, seen):
-        asked = ["--url", url.removeprefix("http://"), "--label", "7", "--count", "2", "--out"]
+    program, before = module("client"), Before()
+    with served(old, before) as server:
+        url, seen = server.url.removeprefix("http://"), before.seen
+        asked = ["--url", url, "--label", "7", "--count", "2", "--out"]
         for name, kind in (("x.jpg", "JPEG"), ("x.JPEG", "JPEG"), ("x.webp", "WEBP")):
             run(program, [*asked, tmp_path / name])
             assert Image.open(tmp_path / name).format == kind

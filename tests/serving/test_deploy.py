@@ -10,10 +10,12 @@ import yaml
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 from google.protobuf import wrappers_pb2 as wrappers
 from processes import ROOT
-from serving_double import rest
+from served import served
 from tensorflow_serving.config import model_server_config_pb2
 
 from sgan_tf.serving.export import export
+from sgan_tf.serving.server.model import Model
+from sgan_tf.serving.server.servable import Source
 
 DEPLOY = ROOT / "deploy"
 # TF Serving's session_bundle_config.proto and monitoring_config.proto, which its package for Python
@@ -157,17 +159,20 @@ def test_all_that_the_pods_mount_is_there(manifest):
     assert read["readOnly"] and not written.get("readOnly")
 
 
-def test_ready_is_a_server_whose_version_is_loaded(manifest):
+def test_ready_is_a_server_whose_version_is_loaded(manifest, old):
     serving = _pods(manifest)[1]["containers"][0]
     ports = {port["name"]: port["containerPort"] for port in serving["ports"]}
     (compose,) = parsed(DEPLOY / "docker-compose.yml")
     command, *arguments = compose["services"]["cpu"]["healthcheck"]["test"]
     assert command == "CMD"
-    for state, ready in (("AVAILABLE", True), ("LOADING", False), ("END", False)):
-        with rest(None, state=state) as (url, _):
+    empty = Model(Source("sgan", dict))  # as a server before the first version has come
+    for model, ready in ((old, True), (empty, False)):
+        with served(model, grpc_port=None) as server:
+            url = server.url.replace("127.0.0.1", "localhost")
             for probe in ("readinessProbe", "startupProbe"):
                 get = serving[probe]["httpGet"]
                 assert ports[get["port"]] == 8501
-                assert requests.get(url + get["path"], timeout=5).ok == ready
+                assert requests.get(url + get["path"], timeout=60).ok == ready
+            assert requests.get(f"{url}/readyz", timeout=60).ok == ready
             healthy = [part.replace("8501", url.rpartition(":")[2]) for part in arguments]
-            assert (subprocess.run(healthy, timeout=20).returncode == 0) == ready
+            assert (subprocess.run(healthy, timeout=60).returncode == 0) == ready

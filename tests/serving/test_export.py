@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 from processes import EXPORT, on_two_devices, refused, run, start
-from serving_double import Model
+from session import Model
 
 import sgan_tf
 from sgan_tf.files import sole_writer

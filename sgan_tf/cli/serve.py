@@ -1,0 +1,76 @@
+"""Serve a model over TF Serving's REST and gRPC interface, without Docker (extra: serve).
+
+sgan-serve --model exports/mnist                      # new versions are picked up
+sgan-serve --model runs/mnist --name sgan --grpc_port 8500
+
+A SavedModel is a program: serve only exports that you trust.
+"""
+
+import sys
+
+from absl import flags
+
+from sgan_tf.cli import app
+
+FLAGS = flags.FLAGS
+
+
+def define_flags():
+    flags.DEFINE_string("model", None, "an export's folder, or a run folder", required=True)
+    flags.DEFINE_string("name", None, "to serve it under; by default the folder's name")
+    flags.DEFINE_string("host", "127.0.0.1", "name or address to listen on; 0.0.0.0 for all")
+    flags.DEFINE_integer("port", 8501, "of REST; 0 for any", lower_bound=0, upper_bound=65_535)
+    flags.DEFINE_integer(
+        "grpc_port", None, "of gRPC; without it there is none", lower_bound=0, upper_bound=65_535
+    )
+    flags.DEFINE_integer(
+        "max_rows", 4096, "most rows under way; beyond it requests get 503", lower_bound=1
+    )
+    flags.DEFINE_float("max_body", 16, "most MiB of a request", lower_bound=0.01, upper_bound=1024)
+    flags.DEFINE_float(
+        "timeout", 30, "seconds for one request", lower_bound=0.001, upper_bound=86_400
+    )
+    flags.DEFINE_float(
+        "poll", 1, "seconds between two looks for a newer version", lower_bound=0.1, upper_bound=1e6
+    )
+    flags.DEFINE_multi_string(
+        "cors", [], "origin of pages elsewhere that may ask, as https://example.org; repeatable"
+    )
+
+
+def serve():
+    from sgan_tf.serving.server.servable import open_source
+
+    source = open_source(FLAGS.model)  # a mistake shows before TensorFlow is imported
+    app.import_tensorflow()
+    try:
+        from sgan_tf.serving.server.model import Model
+        from sgan_tf.serving.server.run import Options, Server
+    except ModuleNotFoundError as error:
+        raise app.UsageError(
+            f"sgan-serve needs {error.name}; pip install sgan-tf[serve]"
+        ) from error
+
+    options = Options(
+        FLAGS.host,
+        FLAGS.port,
+        FLAGS.grpc_port,
+        FLAGS.timeout,
+        int(FLAGS.max_body * 2**20),
+        FLAGS.poll,
+        tuple(FLAGS.cors),
+    )
+    model = Model(source, FLAGS.name, FLAGS.max_rows)
+    server = Server(model, options, sys.stdout)  # a port in use shows here
+    model.load()
+    app.stop_signals()  # uvicorn takes them while it serves, and hands them on at the end
+    server.run()
+
+
+def main():
+    define_flags()
+    app.run(serve)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What stands before every REST request: who may ask, headers, a log line, no traceback."""
+
+import logging
+import time
+import urllib.parse
+from collections.abc import Sequence
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sgan_tf.serving.address import is_loopback
+from sgan_tf.serving.server.refusal import Refused
+from sgan_tf.serving.server.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+RETRY_AFTER = "1"  # seconds
+
+
+def refusal(refused: Refused) -> Response:
+    """Returns a refusal as TF Serving's error body."""
+    more = {"Retry-After": RETRY_AFTER} if refused.status == 503 else {}
+    # What is left of a body that was not read would be taken for the next request.
+    more |= {"Connection": "close"} if refused.status in (408, 413) else {}
+    body = orjson.dumps({"error": refused.message})
+    return Response(body, refused.status, more, "application/json")
+
+
+class Guard:
+    """ASGI middleware.
+
+    A server that listens on this machine alone answers for no other name, so that a page whose name
+    is made to point here learns nothing; pages of other origins are refused unless they are named.
+
+    Args:
+        app: What answers.
+        telemetry: Where requests are logged.
+        local: Whether the server listens on a loopback address.
+        origins: Of other pages that may ask, as `https://example.org`; `*` for any.
+    """
+
+    def __init__(self, app, telemetry: Telemetry, local: bool, origins: Sequence[str]):
+        self.app, self.telemetry, self.local, self.origins = app, telemetry, local, origins
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        request, started = Request(scope), time.perf_counter()
+        state = scope.setdefault("state", {})
+        status = 499  # the client has gone
+
+        async def headed(message):
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                names = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(
+                        (name.encode(), value.encode())
+                        for name, value in HEADERS.items()
+                        if name.lower().encode() not in names
+                    ),
+                ]
+            await send(message)
+
+        try:
+            self._admit(request)
+            await self.app(scope, receive, headed)
+        except Refused as refused:
+            await refusal(refused)(scope, receive, headed)
+        except Exception:
+            log.exception("a request failed")
+            if status == 499:
+                await refusal(Refused("INTERNAL", "internal error"))(scope, receive, headed)
+        finally:
+            seconds = time.perf_counter() - started
+            self.telemetry.request(
+                "rest", request.method, scope["path"], status, state.get("rows", 0), seconds
+            )
+
+    def _admit(self, request):
+        host = request.headers.get("host", "")
+        if self.local and host and not is_loopback(_hostname(host)):
+            raise Refused("INVALID_ARGUMENT", "this server answers for localhost alone", 421)
+        origin = request.headers.get("origin")
+        own = (None, f"http://{host}", f"https://{host}")
+        if origin not in (*own, *self.origins) and "*" not in self.origins:
+            raise Refused("INVALID_ARGUMENT", "pages of other origins may not ask", 403)
+
+
+def _hostname(host):
+    try:
+        return urllib.parse.urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,217 @@
+"""The model that is served: its newest version, and a bound on what is under way."""
+
+import contextlib
+import gc
+import logging
+import re
+import threading
+from collections.abc import Iterator
+
+from sgan_tf.serving.server.refusal import Refused, invalid
+from sgan_tf.serving.server.servable import Source, SourceError
+from sgan_tf.serving.server.signature import Signature
+
+DEFAULT = "serving_default"
+log = logging.getLogger(__name__)
+
+
+class Bound:
+    """Things under way, of which there may be so many.
+
+    Args:
+        most: Their bound.
+        what: What they are.
+    """
+
+    def __init__(self, most: int, what: str):
+        self.most, self.what, self.count = most, what, 0
+        self._lock = threading.Lock()
+
+    def ticket(self, count: int = 0) -> "Ticket":
+        """Lets a request in that has so many.
+
+        Raises:
+            Refused: when there are too many.
+        """
+        ticket = Ticket(self)
+        ticket.hold(count)
+        return ticket
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            if count > 0 and self.count + count > self.most:
+                raise Refused(
+                    "RESOURCE_EXHAUSTED", f"Server is busy: too many {self.what} are under way"
+                )
+            self.count += count
+
+
+class Ticket:
+    """What one request holds of a `Bound`."""
+
+    def __init__(self, of: Bound):
+        self._of, self._count = of, 0
+
+    def hold(self, count: int) -> None:
+        """Holds so many in place of what was held.
+
+        Raises:
+            Refused: when there are too many.
+        """
+        if count > self._of.most:
+            raise invalid(
+                f"a request has at most {self._of.most} {self._of.what}; this one has {count}"
+            )
+        self._of.add(count - self._count)
+        self._count = count
+
+    def release(self) -> None:
+        self.hold(0)
+
+
+class Loaded:
+    """A version in memory.
+
+    Attributes:
+        number: Of the version.
+        signatures: `{name: Signature}`.
+        users: Requests that run on it.
+    """
+
+    def __init__(self, number: int, stamp, servable):
+        self.number, self.stamp, self.users = number, stamp, 0
+        self._servable = servable
+        self.signatures = {
+            name: Signature(name, function, servable.rows_apart, servable.max_batch)
+            for name, function in sorted(servable.functions.items())
+        }
+        for name, inputs in servable.warm_up:
+            # A SavedModel's requests may be out of date: what they warm up is no less.
+            with contextlib.suppress(Refused, KeyError, TypeError, ValueError):
+                self.signatures[name].rows(inputs)
+                self.signatures[name](inputs)
+
+    def signature(self, name: str, code: str) -> Signature:
+        """Returns a signature by its name.
+
+        Args:
+            name: Of the signature; empty for the default.
+            code: What an unknown name is refused with: TF Serving's interfaces differ in it.
+        """
+        if (name or DEFAULT) not in self.signatures:
+            raise Refused(
+                code, f'Serving signature name: "{name or DEFAULT}" not found in signature def'
+            )
+        return self.signatures[name or DEFAULT]
+
+    def close(self) -> None:
+        """Lets go of functions and weights; TensorFlow's objects hold each other in circles."""
+        self.signatures, self._servable = {}, None
+        gc.collect()
+
+
+class Model:
+    """A model under its name, of which the newest version is served.
+
+    `refresh` loads a version that is newer (or the newest that is left), and then lets the old one
+    go, as soon as no request runs on it.
+
+    Args:
+        source: Where versions come from.
+        name: What it is served as; by default the source's name.
+        rows: The bound of rows under way.
+
+    Attributes:
+        current: The version that is served, a `Loaded`; None before the first.
+        failed: `{version: (stamp, message)}` of those that could not be loaded.
+
+    Raises:
+        SourceError: when the name could not stand in a path.
+    """
+
+    def __init__(self, source: Source, name: str | None = None, rows: int = 4096):
+        self.name, self.rows = name or source.name, Bound(rows, "rows")
+        if not re.fullmatch(r"[^/:]+", self.name):
+            raise SourceError(f"`name`: '{self.name}' has a '/' or ':', which paths give a meaning")
+        self.failed: dict[int, tuple] = {}
+        self.current: Loaded | None = None
+        self._source, self._lock = source, threading.Lock()
+
+    def refresh(self) -> bool:
+        """Looks for a newer version and loads it; one call at a time. Returns whether it did.
+
+        A version that fails is tried again when its files change; what is served goes on.
+        """
+        versions = self._source.versions()
+        number = max(versions, default=None)
+        if number is None or (self.current and self.current.number == number):
+            return False
+        version = versions[number]
+        if self.failed.get(number, (None,))[0] == version.stamp and number in self.failed:
+            return False
+        try:
+            loaded = Loaded(number, version.stamp, version.load())
+        except SourceError as error:
+            self.failed[number] = version.stamp, str(error)
+            log.error("version %d: %s", number, error)
+            return False
+        self.failed.pop(number, None)
+        with self._lock:
+            old, self.current = self.current, loaded
+            idle = old and not old.users
+        if idle:
+            old.close()
+        return True
+
+    def load(self) -> None:
+        """Loads the first version.
+
+        Raises:
+            SourceError: when it cannot be loaded.
+        """
+        if not self.refresh():
+            raise SourceError("; ".join(message for _, message in self.failed.values()))
+
+    @contextlib.contextmanager
+    def use(self, name: str, version: int | None = None) -> Iterator[Loaded]:
+        """Gives the version that a request names, which stays while it is used.
+
+        Raises:
+            Refused: when it is not served.
+        """
+        with self._lock:
+            loaded = self._found(name, version)
+            loaded.users += 1
+        try:
+            yield loaded
+        finally:
+            with self._lock:
+                loaded.users -= 1
+                idle = not loaded.users and loaded is not self.current
+            if idle:
+                loaded.close()
+
+    def _found(self, name, version):
+        current = self.current
+        other = current is None or version not in (None, current.number)
+        if name != self.name or other:
+            asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+            raise Refused("NOT_FOUND", f"Servable not found for request: {asked}")
+        return current
+
+    def states(self, name: str, version: int | None = None) -> list[tuple[int, str, str]]:
+        """Returns `(version, state, error)` of what is served and of what failed.
+
+        Raises:
+            Refused: when the model, or that version of it, is unknown.
+        """
+        known = [(n, "END", message) for n, (_, message) in self.failed.items()]
+        if self.current:
+            known.append((self.current.number, "AVAILABLE", ""))
+        if name != self.name:
+            known = []
+        known = [state for state in sorted(known) if version in (None, state[0])]
+        if not known:
+            what = "any versions" if version is None else f"version {version}"
+            raise Refused("NOT_FOUND", f"Could not find {what} of model {name}")
+        return known

@@ -1,0 +1,168 @@
+"""TF Serving's gRPC interface: `Predict`, `GetModelMetadata` and `GetModelStatus`."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import grpc
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    predict_pb2,
+)
+
+from sgan_tf.serving.server import messages
+from sgan_tf.serving.server.model import Model
+from sgan_tf.serving.server.refusal import Refused, invalid
+from sgan_tf.serving.server.telemetry import Telemetry
+from sgan_tf.serving.server.workers import Workers
+
+CALLS = 512  # most calls at a time
+log = logging.getLogger(__name__)
+
+
+class Rpc:
+    """The interface's handlers.
+
+    Args:
+        model: What is served.
+        workers: Where predictions are computed.
+        telemetry: Where calls are logged.
+        max_body: Most bytes of a request, and elements of a tensor that one declares.
+    """
+
+    def __init__(self, model: Model, workers: Workers, telemetry: Telemetry, max_body: int):
+        self.model, self.workers, self.telemetry = model, workers, telemetry
+        self.max_body = max_body
+
+    def server(self) -> grpc.aio.Server:
+        """Returns a server that has no port yet; call it where the event loop runs."""
+        options = [
+            ("grpc.max_receive_message_length", self.max_body),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.so_reuseport", 0),  # else a second server would share the port
+        ]
+        server = grpc.aio.server(options=options, maximum_concurrent_rpcs=CALLS)
+        tables = {
+            "PredictionService": {
+                "Predict": (self.predict, predict_pb2.PredictRequest),
+                "GetModelMetadata": (self.metadata, get_model_metadata_pb2.GetModelMetadataRequest),
+            },
+            "ModelService": {
+                "GetModelStatus": (self.status, get_model_status_pb2.GetModelStatusRequest)
+            },
+        }
+        for service, table in tables.items():
+            path = f"tensorflow.serving.{service}"
+            handlers = {
+                name: grpc.unary_unary_rpc_method_handler(
+                    self._answering(answer, kind, f"/{path}/{name}")
+                )
+                for name, (answer, kind) in table.items()
+            }
+            server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(path, handlers)])
+        return server
+
+    def _answering(self, answer: Callable, kind: type, path: str) -> Callable:
+        """Returns a handler of bytes that logs, and turns refusals into gRPC's codes."""
+
+        def compute(content, ticket):
+            try:
+                request = kind.FromString(content)
+            except DecodeError as error:
+                raise invalid(f"the request is no {kind.__name__}") from error
+            message, rows = answer(request, ticket)
+            return message.SerializeToString(), rows
+
+        async def handle(content, context):
+            started, code, rows = time.perf_counter(), "CANCELLED", 0
+            try:
+                try:
+                    message, rows = await self.workers.run(lambda rows: compute(content, rows))
+                except Refused:
+                    raise
+                except Exception as error:
+                    log.exception("a call failed")
+                    raise Refused("INTERNAL", "internal error") from error
+                code = "OK"
+                return message
+            except Refused as refused:
+                code = refused.code
+                return await context.abort(grpc.StatusCode[code], refused.message)
+            finally:
+                seconds = time.perf_counter() - started
+                self.telemetry.request("grpc", "CALL", path, code, rows, seconds)
+
+        return handle
+
+    def predict(self, request, ticket):
+        """Returns `(PredictResponse, rows)`."""
+        name, version = _model(request.model_spec)
+        answer = predict_pb2.PredictResponse()
+        with self.model.use(name, version) as loaded:
+            signature = loaded.signature(request.model_spec.signature_name, "FAILED_PRECONDITION")
+            wanted = list(request.output_filter) or list(signature.outputs)
+            if len(set(wanted)) < len(wanted) or not set(wanted) <= set(signature.outputs):
+                raise invalid(
+                    f"output_filter must name outputs once; they are {', '.join(signature.outputs)}"
+                )
+            declared = {n: self._declared(n, proto) for n, proto in request.inputs.items()}
+            rows = signature.rows(declared)
+            ticket.hold(max(1, rows))
+            inputs = {
+                n: _array(n, proto, signature.inputs[n].dtype)
+                for n, proto in request.inputs.items()
+            }
+            outputs = signature(inputs)
+            answer.model_spec.name, answer.model_spec.version.value = name, loaded.number
+            answer.model_spec.signature_name = signature.name
+        for output in wanted:
+            dtype = signature.outputs[output].dtype
+            answer.outputs[output].CopyFrom(
+                tf.make_tensor_proto(outputs[output], dtype, outputs[output].shape)
+            )
+        return answer, rows
+
+    def metadata(self, request, ticket):
+        """Returns `(GetModelMetadataResponse, 0)`."""
+        if list(request.metadata_field) != ["signature_def"]:
+            raise invalid("metadata_field must be signature_def")
+        return messages.metadata(self.model, *_model(request.model_spec)), 0
+
+    def status(self, request, ticket):
+        """Returns `(GetModelStatusResponse, 0)`."""
+        return messages.status(self.model, *_model(request.model_spec)), 0
+
+    def _declared(self, name, proto):
+        """The shape that a tensor is said to have: a few bytes may stand for a huge one."""
+        sides = [side.size for side in proto.tensor_shape.dim]
+        if proto.tensor_shape.unknown_rank or any(side < 0 for side in sides):
+            raise invalid(f"{name} has no whole shape")
+        elements = 1
+        for side in sides:
+            elements *= side
+        if elements > self.max_body:
+            raise invalid(f"{name} has more than {self.max_body} elements")
+        return _Declared(tuple(sides))
+
+
+class _Declared(NamedTuple):
+    shape: tuple
+
+
+def _model(spec):
+    if spec.WhichOneof("version_choice") == "version_label":
+        raise invalid(f"Unrecognized servable version label: {spec.version_label}")
+    return spec.name, spec.version.value if spec.HasField("version") else None
+
+
+def _array(name, proto, dtype):
+    if proto.dtype != dtype.as_datatype_enum:
+        raise invalid(f"{name} must be of type {dtype.name}")
+    try:
+        return tf.make_ndarray(proto)
+    except (TypeError, ValueError) as error:
+        raise invalid(f"{name} does not hold as many values as its shape says") from error

@@ -1,0 +1,162 @@
+"""A server on its sockets, from its start to a graceful stop."""
+
+import asyncio
+import logging
+import socket
+import threading
+from dataclasses import dataclass
+from typing import TextIO
+
+import uvicorn
+
+from sgan_tf.errors import UserError
+from sgan_tf.serving.address import is_loopback
+from sgan_tf.serving.server.model import Model
+from sgan_tf.serving.server.rest import Rest, application
+from sgan_tf.serving.server.rpc import Rpc
+from sgan_tf.serving.server.telemetry import Telemetry
+from sgan_tf.serving.server.workers import Workers
+
+CONNECTIONS = 1024  # most of the REST interface
+log = logging.getLogger(__name__)
+
+
+class ServeError(UserError):
+    """A server that cannot be started; the message says why."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a model is served.
+
+    Attributes:
+        host: Name or address to listen on.
+        port: Of the REST interface; 0 for any that is free.
+        grpc_port: Of the gRPC interface, likewise; None for none.
+        timeout: Seconds from a request's arrival until it is refused.
+        max_body: Most bytes of a request.
+        poll: Seconds between two looks for a newer version.
+        origins: Of pages elsewhere that may ask.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8501
+    grpc_port: int | None = None
+    timeout: float = 30.0
+    max_body: int = 16 * 2**20
+    poll: float = 1.0
+    origins: tuple[str, ...] = ()
+
+
+class Server:
+    """Serves a `Model`, which is ready once its first version is loaded.
+
+    Args:
+        model: The model.
+        options: How it is served.
+        stream: Where log lines go; None for nowhere.
+
+    Attributes:
+        url: Of the REST interface.
+        grpc_address: `host:port` of the gRPC interface, known once it has started.
+        app: The ASGI application.
+        started: An event, set once both interfaces answer.
+
+    Raises:
+        ServeError: when the port cannot be listened on.
+    """
+
+    def __init__(self, model: Model, options: Options, stream: TextIO | None = None):
+        self.model, self.options = model, options
+        self.telemetry = Telemetry(model, stream)
+        self.workers = Workers(model, options.timeout)
+        interface = model, self.workers, self.telemetry, options.max_body
+        self.app = application(Rest(*interface), is_loopback(options.host), options.origins)
+        self.grpc_address, self.started = None, threading.Event()
+        self._rpc = Rpc(*interface)
+        self._socket = _listen(options.host, options.port)
+        self.url = f"http://{_joined(options.host, self._socket.getsockname()[1])}"
+        self._uvicorn = None
+
+    def run(self) -> None:
+        """Serves until SIGINT, SIGTERM or `stop`; requests that are under way are answered.
+
+        Raises:
+            ServeError: when the port of gRPC cannot be listened on.
+        """
+        try:
+            asyncio.run(self._run())
+        finally:
+            self._socket.close()
+            self.workers.close()
+
+    def stop(self) -> None:
+        """Makes `run` return, from any thread."""
+        if self._uvicorn:
+            self._uvicorn.should_exit = True
+
+    async def _run(self):
+        rpc = await self._start_grpc()
+        config = uvicorn.Config(
+            self.app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            ws="none",
+            proxy_headers=False,
+            limit_concurrency=CONNECTIONS,
+        )
+        self._uvicorn = uvicorn.Server(config)
+        watch = asyncio.create_task(self._watch())
+        self._announce()
+        try:
+            await self._uvicorn.serve([self._socket])
+        finally:
+            watch.cancel()
+            if rpc:
+                await rpc.stop(self.options.timeout)
+            self.telemetry.event("stopped")
+
+    async def _start_grpc(self):
+        if self.options.grpc_port is None:
+            return None
+        server, wanted = self._rpc.server(), self.options.grpc_port
+        try:
+            port = server.add_insecure_port(_joined(self.options.host, wanted))
+        except RuntimeError as error:
+            raise ServeError(
+                f"`grpc_port`: cannot listen on {self.options.host}:{wanted}; is it in use?"
+            ) from error
+        await server.start()
+        self.grpc_address = _joined(self.options.host, port)
+        return server
+
+    async def _watch(self):
+        """Moves to newer versions."""
+        while True:
+            await asyncio.sleep(self.options.poll)
+            try:
+                if await asyncio.to_thread(self.model.refresh):
+                    self.telemetry.event("version", version=self.model.current.number)
+            except Exception:  # a folder that is gone for a moment; what is served goes on
+                log.exception("looking for versions failed")
+
+    def _announce(self):
+        where = {"rest": self.url, "grpc": self.grpc_address}
+        version = self.model.current and self.model.current.number
+        self.telemetry.event("serving", model=self.model.name, version=version, **where)
+        self.started.set()
+
+
+def _listen(host, port):
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ServeError(f"`port`: cannot listen on {host}:{port} ({reason})") from error
+
+
+def _joined(host, port):
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
