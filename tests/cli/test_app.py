@@ -12,7 +12,7 @@ from processes import EXPORT, TRAIN, finish, module, run, start
 from sgan_tf.datasets import DATASETS
 from sgan_tf.presets import PRESETS
 
-PROGRAMS = ("train", "evaluate", "export", "figures", "ablations", "client")
+PROGRAMS = ("train", "evaluate", "export", "figures", "ablations", "client", "inspection")
 NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None\n"
 LOGGED = (
     b"E0000 00:00:1795543338.524854   29825 meta_optimizer.cc:967] remapper failed: INVALID\n"
