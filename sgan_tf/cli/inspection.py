@@ -18,6 +18,7 @@ from sgan_tf.decoding import RESIZES
 from sgan_tf.errors import DataError, shown
 
 FLAGS = flags.FLAGS
+SETTINGS = ("images", "resize", "draws", "count", "seed")  # flags that inspect.json records
 HELD_OUT_DRAWS = 2  # of each test image: the least that have a variance
 
 
@@ -70,7 +71,7 @@ def inspect() -> None:
     facts = {
         "run": str(run.path),
         "weights": run.weights(config),
-        "settings": {name: FLAGS[name].value for name in ("images", "draws", "count", "seed")},
+        "settings": {name: FLAGS[name].value for name in SETTINGS},
         "measured_on": measured_on,
         "captions": captions,
         "layers": [dataclasses.asdict(score) for score in scores],
@@ -132,8 +133,9 @@ def _scores(stack, test_images, layers, cuts):
     else:
         progress = app.progress("test images")
         scores = score_layers(stack, test_images, HELD_OUT_DRAWS, FLAGS.seed, progress)
-    names = [*(f"{score.name} ({cut})" for score, cut in zip(scores, cuts)), scores[-1].name]
-    return [dataclasses.replace(score, name=name) for score, name in zip(scores, names)]
+    *features, label = scores
+    pairs = zip(features, cuts, strict=True)
+    return [*(dataclasses.replace(s, name=f"{s.name} ({cut})") for s, cut in pairs), label]
 
 
 def main() -> None:

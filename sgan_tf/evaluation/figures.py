@@ -112,7 +112,7 @@ def layers(
 ) -> Image.Image:
     """What layers keep and what they ignore: of each image a row a layer, the lowest layer first.
 
-    A row has the mean of the draws, the variance of each pixel among them (of its channels' mean),
+    A row has the mean of the draws, the variance of each pixel among them (the mean over channels),
     and the draws. Variances have one scale in the whole picture.
 
     Args:

@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 from PIL import Image
-from processes import module, refused, run
+from processes import ROOT, module, refused, run
 
 from sgan_tf.evaluation.figures import MOST, layers
 from sgan_tf.evaluation.inspection import BATCH, inspect_layers, score_layers
@@ -18,6 +18,7 @@ from sgan_tf.images import png
 SIDE = 4
 CLASSES = 3
 PROGRAM = module("inspection")
+OLD_RUN = ROOT / "tests" / "data" / "v0.1.0" / "run"  # finished
 
 
 class Halves:
@@ -229,12 +230,6 @@ def test_the_report_shows_an_inspection_of_its_own_weights_alone(tmp_path):
 
 
 @pytest.fixture
-def finished_copy(finished, tmp_path):
-    shutil.copytree(finished[0], tmp_path / "run")
-    return tmp_path / "run"
-
-
-@pytest.fixture
 def files(digits, tmp_path):
     """A digit as it is, and another one large, in colour and not square."""
     Image.fromarray(digits.test_images[0, ..., 0]).save(tmp_path / "a.png")
@@ -244,8 +239,9 @@ def files(digits, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_program_draws_and_measures(finished_copy, files, tmp_path):
-    run_dir = finished_copy
+def test_the_program_draws_and_measures(finished, files, tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(finished[0], run_dir)
     out, err = run(PROGRAM, ["--run_dir", run_dir, "--images", *files, "--count", "50"])
     assert "50 test images of digits" in out and err == ""
     table = [line for line in out.splitlines() if line.startswith("| ")]
@@ -272,11 +268,11 @@ def test_the_program_draws_and_measures(finished_copy, files, tmp_path):
     )
 
 
-def test_wrong_images_are_one_line(finished, files, tmp_path):
+def test_wrong_images_are_one_line(files, tmp_path):
     (tmp_path / "text.png").write_text("hello")
 
     def line(*arguments):
-        return refused(PROGRAM, ["--run_dir", finished[0], *arguments])
+        return refused(PROGRAM, ["--run_dir", OLD_RUN, *arguments])
 
     said = line("--images", files[0], tmp_path / "text.png", tmp_path / "no.png")
     assert "text.png (in no format that Pillow reads), " in said
@@ -285,12 +281,12 @@ def test_wrong_images_are_one_line(finished, files, tmp_path):
     assert "draws" in line("--images", files[0], "--draws", "1")
     assert "--out" in line("--images", files[0], "--out", tmp_path / "x.doc")
     assert "is not a run" in refused(PROGRAM, ["--run_dir", tmp_path, "--images", files[0]])
-    assert not (finished[0] / PICTURE).exists()
+    assert not (OLD_RUN / PICTURE).exists()
 
 
-@pytest.mark.slow
-def test_an_unfinished_run_is_refused(finished_copy, files):
+def test_an_unfinished_run_is_refused(files, tmp_path):
+    shutil.copytree(OLD_RUN, tmp_path / "run")
     for stage in ("joint", "level0"):
-        (finished_copy / "checkpoints" / f"{stage}.safetensors").unlink()
-    line = refused(PROGRAM, ["--run_dir", finished_copy, *files])
+        (tmp_path / "run" / "checkpoints" / f"{stage}.safetensors").unlink()
+    line = refused(PROGRAM, ["--run_dir", tmp_path / "run", *files])
     assert "level0 is not finished" in line
