@@ -21,6 +21,7 @@ _HOMES = {
     "ImageDataset": "datasets",
     "load_dataset": "datasets",
     "load": "loading",
+    "inspect_layers": "evaluation.inspection",
     "build": "models.build",
     "Discriminator": "models.discriminators",
     "Encoder": "models.encoder",

@@ -87,6 +87,17 @@ def read_images(paths: list, side: int, resize: str = "crop") -> tuple[np.ndarra
     return images[..., :1] if grey else images, faults
 
 
+def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
+    """Returns uint8 images `[N, H, W, 1 or 3]` with 1 channel (luma, ITU-R 601) or 3."""
+    if images.shape[-1] == channels:
+        return images
+    if channels == 3:
+        return images.repeat(3, axis=-1)
+    return np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in images])[
+        ..., None
+    ]
+
+
 @contextlib.contextmanager
 def _pillow_is_quiet():
     """Lifts Pillow's own limit of pixels, for which there is `MAX_PIXELS`, and its warnings."""

@@ -187,11 +187,12 @@ class Run:
         for name in ("evaluation", "tensorboard", "checkpoints", "cache"):
             shutil.rmtree(self.path / name, ignore_errors=True)
         _remove(self.path.glob("fakes_*.png"))
-        names = ("reals", "samples", "variations", "factors", "curves")
+        names = ("reals", "samples", "variations", "factors", "curves", "inspect")
         _remove(self.path / f"{name}.png" for name in names)
         # config.json stays until the new one takes its place: it says whose folder this is.
         names = ("encoder.json", "encoder_from.json", "metrics.jsonl", "log.txt", "versions.json")
-        _remove(self.path / name for name in (*names, "classifier.keras", "data.json"))
+        names += ("inspect.json", "classifier.keras", "data.json")
+        _remove(self.path / name for name in names)
 
     # Files
 

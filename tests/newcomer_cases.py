@@ -289,6 +289,9 @@ def wrong_uses(place):
             )
         yield Case(f"no run: {program}", program, [], "run_dir")
     exports = ["--run_dir", run, "--export_dir", place / "exports"]
+    image = place / "own.png"
+    Image.new("L", (8, 8), 200).save(image)
+    (place / "text.png").write_text("hello")
     rows = {
         "a version of 0": ("export", [*exports, "--version", "0"], "--version.*0"),
         "a name with a slash": ("export", [*exports, "--name", "a/b"], "--name.*a/b"),
@@ -332,6 +335,37 @@ def wrong_uses(place):
             "sample",
             ["--model", "digits", "--format", "npz", "--out", run / "config.json"],
             "--out.*config.json",
+        ),
+        "no image to inspect": ("inspection", ["--run_dir", run], "--images"),
+        "an image that is not there": (
+            "inspection",
+            ["--run_dir", run, "--images", place / "no.png"],
+            "--images.*no.png",
+        ),
+        "images of which one is text": (
+            "inspection",
+            ["--run_dir", run, "--images", image, place / "text.png"],
+            "--images.*text.png",
+        ),
+        "one draw, that varies in nothing": (
+            "inspection",
+            ["--run_dir", run, "--images", image, "--draws", "1"],
+            "draws",
+        ),
+        "a picture over their own image": (
+            "inspection",
+            ["--run_dir", run, "--images", image, "--out", image],
+            "--out.*own.png",
+        ),
+        "a picture that would cost the run its data.json": (
+            "inspection",
+            ["--run_dir", run, "--images", image, "--out", run / "data.png"],
+            "--out.*data.json",
+        ),
+        "an unfinished run: inspection": (
+            "inspection",
+            ["--run_dir", unfinished, "--images", image],
+            "unfinished",
         ),
         "no label": ("client", [], "label"),
         "no server": ("client", ["--label", "1", "--url", "http://localhost:1"], "localhost:1"),

@@ -2,7 +2,11 @@
 
 import doctest
 import inspect
+import pathlib
+import runpy
 
+import keras
+import numpy as np
 import pytest
 
 import sgan_tf
@@ -41,3 +45,15 @@ def test_examples_do_what_they_say(name, capsys):
 
 def test_the_package_lists_its_public_names():
     assert set(PUBLIC) <= set(dir(sgan_tf))
+
+
+def test_the_resnet_of_the_docs_is_cut_where_it_says():
+    path = pathlib.Path(__file__).parents[1] / "docs" / "examples" / "resnet_cifar10.py"
+    model = runpy.run_path(str(path))["resnet"](width=4)
+    images = np.random.default_rng(0).random((2, 32, 32, 3), dtype=np.float32)
+    shapes = {"stage1": (32, 32, 4), "stage2": (16, 16, 8), "stage3": (8, 8, 16), "pool": (16,)}
+    for name, shape in shapes.items():
+        cut = model.get_layer(name).output
+        lower, upper = keras.Model(model.input, cut), keras.Model(cut, model.output)
+        assert cut.shape[1:] == shape
+        np.testing.assert_allclose(upper(lower(images)), model(images), atol=1e-5)

@@ -160,6 +160,14 @@ def wide(path):
     Image.fromarray(np.array([columns] * 2, np.uint8).repeat(8, 0).repeat(8, 1)).save(path)
 
 
+def test_images_get_the_channels_that_networks_take():
+    colour = np.random.default_rng(0).integers(0, 256, (2, 5, 5, 3), np.uint8)
+    grey = decoding.with_channels(colour, 1)
+    np.testing.assert_allclose(grey[..., 0], colour @ [0.299, 0.587, 0.114], atol=1)
+    assert grey.dtype == np.uint8 and decoding.with_channels(grey, 1) is grey
+    np.testing.assert_array_equal(decoding.with_channels(grey, 3), np.repeat(grey, 3, axis=-1))
+
+
 def test_what_is_not_square_is_cropped_padded_or_squashed(tmp_path):
     green, white = (0, 255, 0), (255, 255, 255)
     crop = read_one(tmp_path / "crop", wide, side=16)

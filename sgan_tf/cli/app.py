@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import pathlib
 import shlex
 import signal
 import subprocess
@@ -47,15 +48,22 @@ class UsageError(UserError):
     """A flag that cannot be; the message names it."""
 
 
-def run(main):
-    """Parses the flags, runs `main()` and exits; users' errors are one line and exit code 2."""
+def run(main, words=None):
+    """Parses the flags, runs `main()` and exits; users' errors are one line and exit code 2.
+
+    Args:
+        main: A program; what it returns is the exit code, None being 0.
+        words: Name of the repeatable flag whose values may also stand as words without a flag.
+    """
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS reports every file it opens
     _define_help(sys.modules[main.__module__])
 
     def parse(argv):
         try:
             rest = flags.FLAGS(argv)
-            if len(rest) > 1:
+            if words:
+                flags.FLAGS[words].value = [*flags.FLAGS[words].value, *rest[1:]]
+            elif len(rest) > 1:
                 raise flags.Error(f"unexpected argument '{rest[1]}'")
         except flags.Error as error:
             _die(str(error).splitlines()[0] + "; --help lists the flags")
@@ -377,6 +385,18 @@ def train_guarded(log, signals, train):
         print(f"error: {error}", file=sys.stderr)
         return 3
     return 0
+
+
+def picture_path(out):
+    """Returns the path of a picture to write; `UsageError` where it cannot be one."""
+    from sgan_tf.images import FORMATS
+
+    path = pathlib.Path(out)
+    if path.suffix.lower() not in FORMATS:
+        raise UsageError(f"--out: '{out}' does not end with one of {', '.join(FORMATS)}")
+    if not path.parent.is_dir():
+        raise UsageError(f"--out: '{path}' cannot be written; there is no folder {path.parent}")
+    return path
 
 
 def progress(what):

@@ -6,7 +6,6 @@ sgan-client --grpc localhost:8500 --label cat --label dog
 
 import io
 import math
-import pathlib
 
 from absl import flags
 
@@ -35,7 +34,7 @@ def client():
     from sgan_tf.serving.client import GrpcClient, RestClient, check_seeds, look_up, sample
 
     # What can be refused is refused before anything is asked for.
-    out, seeds = _out(), range(FLAGS.seed, FLAGS.seed + FLAGS.count)
+    out, seeds = app.picture_path(FLAGS.out), range(FLAGS.seed, FLAGS.seed + FLAGS.count)
     check_seeds((seeds[0], seeds[-1]))
     if math.isnan(FLAGS.timeout):
         raise app.UsageError("--timeout: nan is not a number of seconds")
@@ -54,17 +53,6 @@ def client():
     )
     write_whole(out, _grid(pngs, out.suffix.lower()))
     print(f"{out}: {len(pngs)} images of {', '.join(FLAGS.label)}")
-
-
-def _out():
-    from sgan_tf.images import FORMATS
-
-    out = pathlib.Path(FLAGS.out)
-    if out.suffix.lower() not in FORMATS:
-        raise app.UsageError(f"--out: '{FLAGS.out}' does not end with one of {', '.join(FORMATS)}")
-    if not out.parent.is_dir():
-        raise app.UsageError(f"--out: '{out}' cannot be written; there is no folder {out.parent}")
-    return out
 
 
 def _grid(pngs, suffix):

@@ -138,9 +138,13 @@ def _dataset(config, run, needed):
 
 
 def _figures(facts, stack, other, reference, dataset):
-    """Returns the report's pictures, `{caption: PNG}`; a caption begins with its title."""
+    """Returns the report's pictures, `{caption: PNG}`; a caption begins with its title.
+
+    What sgan-inspect has drawn of the same weights is among them.
+    """
     from sgan_tf.evaluation import figures, report
     from sgan_tf.evaluation.judge import judged
+    from sgan_tf.evaluation.layer_scores import for_report
     from sgan_tf.images import png
 
     seed, classes = FLAGS.seed, report.shown_classes(facts)
@@ -163,7 +167,8 @@ def _figures(facts, stack, other, reference, dataset):
         pictures[caption] = figures.variations(other, seed, classes)
     caption = "What each level holds: in a row varies the class y alone, or one level's noise alone"
     pictures[caption] = figures.factors(stack, seed)
-    return {caption: png(picture) for caption, picture in pictures.items()}
+    drawn = {caption: png(picture) for caption, picture in pictures.items()}
+    return drawn | for_report(pathlib.Path(facts["run"]), facts["weights"])
 
 
 def main() -> None:

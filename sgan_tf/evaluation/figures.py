@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from sgan_tf.evaluation.inspection import LayerInspection
 from sgan_tf.evaluation.metrics.nearest import nearest
-from sgan_tf.images import TEXT, image_grid
+from sgan_tf.images import TEXT, as_float, image_grid
 from sgan_tf.models.stacked_gan import StackedGAN
 
 COLUMNS = 10  # images a row of the figures
 GAP = 12  # pixels between two panels
 SCORES = "fcd|precision|recall"  # how the names begin of what samples scored in training
+MOST = 48  # pixels of a side in the picture of layers, to which larger images are shrunk
 INK = "#010203"  # stands for the colour of the page's text until a drawing is done
 
 
@@ -104,6 +106,63 @@ def factors(stack: StackedGAN, seed: int = 0, bases: int = 3) -> Image.Image:
             names.append(f"{stack.class_names[label]}: {what} varies")
     images = stack.decode(np.concatenate(labels), [np.concatenate(z) for z in noise])
     return image_grid(images, COLUMNS, names, [stack.class_names[c] for c in labels[0]])
+
+
+def layers(
+    images: np.ndarray, inspected: Sequence[LayerInspection], captions: Sequence[str] = ()
+) -> Image.Image:
+    """What layers keep and what they ignore: of each image a row a layer, the lowest layer first.
+
+    A row has the mean of the draws, the variance of each pixel among them (the mean over channels),
+    and the draws. Variances have one scale in the whole picture.
+
+    Args:
+        images: The N real ones, `[N, H, W, C]`.
+        inspected: What `inspect_layers` returned of them.
+        captions: Lines above the picture.
+
+    Returns:
+        A PIL image.
+    """
+    import matplotlib
+
+    variances = [layer.variance.mean(-1) for layer in inspected]
+    highest = max(float(variance.max()) for variance in variances)
+    draws = inspected[0].drawn.shape[1]
+    names = [layer.name for layer in inspected]
+    columns = ["image", "kept", "varies", *map(str, range(1, draws + 1))]
+    blank, grids = np.ones_like(images[0], np.float32), []
+    for k, image in enumerate(as_float(images)):
+        tiles = []
+        for i, (layer, variance) in enumerate(zip(inspected, variances)):
+            heat = matplotlib.colormaps["magma"](variance[k] / (highest or 1.0))[..., :3]
+            tiles += [blank if i else image, layer.mean[k], heat, *layer.drawn[k]]
+        tiles = np.stack([_tile(tile) for tile in tiles])
+        grids.append(image_grid(tiles, len(columns), names, None if k else columns))
+    legend = f"kept: mean of the draws; varies: variance of pixels, black 0, yellow {highest:.2g}"
+    return _below([*captions, legend], grids)
+
+
+def _tile(image):
+    """An image as uint8 `[H, W, 3]`, no side over `MOST`."""
+    pixels = np.round(255 * np.clip(image, 0, 1)).astype(np.uint8)
+    picture = Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+    picture.thumbnail((MOST, MOST), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def _below(lines, pictures):
+    """Puts pictures of one width below each other, and lines of text above them."""
+    measure = ImageDraw.Draw(pictures[0])
+    width = max(pictures[0].width, *(4 + int(measure.textlength(line)) for line in lines))
+    heights = [picture.height + GAP for picture in pictures]
+    sheet = Image.new("RGB", (width, TEXT * len(lines) + sum(heights)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for i, line in enumerate(lines):
+        draw.text((4, TEXT * i + TEXT // 2), line, fill="black", anchor="lm")
+    for i, picture in enumerate(pictures):
+        sheet.paste(picture, (0, TEXT * len(lines) + sum(heights[:i])))
+    return sheet
 
 
 def panels(pictures: dict[str, Image.Image]) -> Image.Image:
