@@ -1,5 +1,6 @@
 """Keras files and names as encoders: what is read, what is refused, what a run keeps."""
 
+import importlib
 import json
 import sys
 import zipfile
@@ -120,7 +121,7 @@ def test_layers_of_ones_own_come_from_modules(tmp_path, monkeypatch):
     paths = list(sys.path)
     with pytest.raises(ConfigError, match="`custom_objects`: own_layers_of_a_user:Doubled cannot"):
         Classifier.of_file("own.keras", "0..1", ["own_layers_of_a_user:Doubled"])
-    from own_layers_of_a_user import Halved
+    Halved = importlib.import_module("own_layers_of_a_user").Halved
 
     inputs = keras.Input((8, 8, 1))
     keras.Model(inputs, layers.Dense(3)(layers.Flatten()(Halved()(inputs)))).save("own.keras")
