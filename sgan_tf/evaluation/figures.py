@@ -15,7 +15,7 @@ from sgan_tf.models.stacked_gan import StackedGAN
 COLUMNS = 10  # images a row of the figures
 GAP = 12  # pixels between two panels
 SCORES = "fcd|precision|recall"  # how the names begin of what samples scored in training
-MOST = 48  # pixels of a side in the picture of layers, to which larger images are shrunk
+MOST = 40  # pixels of a side in the picture of layers, to which larger images are shrunk
 INK = "#010203"  # stands for the colour of the page's text until a drawing is done
 
 
