@@ -145,7 +145,7 @@ class LevelGAN(AdversarialModel):
         """
         if self.average is not None:
             condition = self.condition(upper)
-            u = tf.random.stateless_uniform([len(upper), self.config.z_dim], seed)
+            u = tf.random.stateless_uniform([tf.shape(upper)[0], self.config.z_dim], seed)
             z = self.noise.of_uniform(u)
             with statistics_replaced(self.average):
                 self.average([condition, z], training=True)

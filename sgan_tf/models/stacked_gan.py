@@ -154,7 +154,7 @@ class StackedGAN(AdversarialModel):
         """As in `LevelGAN`, of all levels, on labels `[N]`."""
         for level in reversed(self.levels):
             level.refresh_average(upper, seed)
-            noise = level.draw_noise(seed, len(upper))
+            noise = level.draw_noise(seed, tf.shape(upper)[0])
             upper = level.sampler([level.condition(upper), noise], training=False)
 
     def generator_variables(self):
