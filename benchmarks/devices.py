@@ -26,7 +26,7 @@ def define_flags():
         "precision", "auto", ["auto", *PRECISIONS], "what to compute in, as for train.py"
     )
     flags.DEFINE_integer("alternations", 5, "turns of each setting", lower_bound=1)
-    flags.DEFINE_integer("steps", 2, "steps in a turn", lower_bound=1)
+    flags.DEFINE_integer("steps", 1, "steps in a turn", lower_bound=1)
 
 
 def bench():

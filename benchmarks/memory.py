@@ -30,7 +30,7 @@ _SAMPLE = "import sys, sgan_tf; sgan_tf.load(sys.argv[1]).sample([3] * int(sys.a
 
 def define_flags():
     flags.DEFINE_enum("preset", "svhn", list(PRESETS), "preset that is trained and sampled")
-    flags.DEFINE_integer("samples", 10_000, "samples that are drawn and evaluated", lower_bound=100)
+    flags.DEFINE_integer("samples", 1000, "samples that are drawn and evaluated", lower_bound=100)
     flags.DEFINE_bool("evaluate", True, "measure evaluate.py too, which takes longest")
 
 
