@@ -52,6 +52,8 @@ def bench():
     for call in turns.values():  # traces and warms up
         call()
     seconds = alternate(turns, FLAGS.alternations)
+    for pipe in pipes.values():
+        pipe.send(False)  # the worker ends
     one, two = ([s / FLAGS.steps for s in seconds[count]] for count in DEVICES)
     head = ["level 0", "precision", "one device, a step", "two devices", "throughput, two over one"]
     row = [f"`{FLAGS.preset}`", config.precision, seconds_text(one), seconds_text(two)]
