@@ -26,7 +26,7 @@ def define_flags():
         "precision", "auto", ["auto", *PRECISIONS], "what to compute in, as for train.py"
     )
     flags.DEFINE_integer("alternations", 5, "turns of each setting", lower_bound=1)
-    flags.DEFINE_integer("steps", 2, "steps in a turn", lower_bound=1)
+    flags.DEFINE_integer("steps", 1, "steps in a turn", lower_bound=1)
 
 
 def bench():
@@ -52,6 +52,8 @@ def bench():
     for call in turns.values():  # traces and warms up
         call()
     seconds = alternate(turns, FLAGS.alternations)
+    for pipe in pipes.values():
+        pipe.send(False)  # the worker ends
     one, two = ([s / FLAGS.steps for s in seconds[count]] for count in DEVICES)
     head = ["level 0", "precision", "one device, a step", "two devices", "throughput, two over one"]
     row = [f"`{FLAGS.preset}`", config.precision, seconds_text(one), seconds_text(two)]

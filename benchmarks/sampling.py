@@ -23,7 +23,7 @@ from sgan_tf.cli import app
 from sgan_tf.presets import PRESETS
 
 FLAGS = flags.FLAGS
-LEAST_IMAGES = 200  # of a turn
+LEAST_IMAGES = 100  # of a turn
 
 
 def define_flags():

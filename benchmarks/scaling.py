@@ -25,7 +25,7 @@ def define_flags():
     flags.DEFINE_enum(
         "precision", "auto", ["auto", *PRECISIONS], "what to compute in, as for train.py"
     )
-    flags.DEFINE_integer("steps", 3, "steps to time, after one that is not", lower_bound=1)
+    flags.DEFINE_integer("steps", 2, "steps to time, after one that is not", lower_bound=1)
 
 
 def bench():

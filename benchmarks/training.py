@@ -21,7 +21,7 @@ def define_flags():
         "precisions", ["auto"], "float32, bfloat16, or auto: those that the hardware computes in"
     )
     flags.DEFINE_integer("alternations", 5, "turns of each contestant", lower_bound=1)
-    flags.DEFINE_integer("steps", 2, "steps in a turn", lower_bound=1)
+    flags.DEFINE_integer("steps", 1, "steps in a turn", lower_bound=1)
     flags.DEFINE_bool("compile", True, "try torch.compile too")
 
 

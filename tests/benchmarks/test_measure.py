@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from flops import graph_flop
 from measure import Ratio, alternate, fastest, ratio, seconds_text, table
+from memory import peak
 
 
 def test_contestants_take_turns():
@@ -54,3 +55,8 @@ def test_flop_of_a_dense_layer():
     x, w = tf.ones([4, 7]), tf.Variable(np.ones((7, 3), "float32"))
     graph = tf.function(lambda: x @ w).get_concrete_function().graph
     assert graph_flop(graph) == 4 * 7 * 3 * 2
+
+
+def test_a_peak_is_of_the_process_alone():
+    before, more = (int(peak(["-c", f"x = b'1' * ({mib} * 2**20)"])) for mib in (0, 300))
+    assert before < 100 < 300 < more < before + 320  # this process, with TensorFlow, is larger
