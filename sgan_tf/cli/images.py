@@ -101,7 +101,7 @@ def load(config: Config, cache_dir: str | os.PathLike) -> ImageDataset:
     """
     reading = {"resize": FLAGS.resize, "skip_unreadable": FLAGS.skip_unreadable}
     dataset = _load(config, cache_dir, reading)
-    if config.dataset == "folder":
+    if config.dataset == "folder" and config.encoder.epochs:
         how = "mirrors half of the images (--flip)" if config.encoder.flip else "mirrors no image"
         log.info("the encoder %s", how)
     return dataset

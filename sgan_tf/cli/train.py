@@ -204,7 +204,7 @@ def _config_of_images():
             f"--dataset: unknown data set '{FLAGS.dataset}'; choose from {', '.join(DATASETS)}"
         )
     side = FLAGS.image_size or DATASETS[FLAGS.dataset].side
-    encoder = EncoderConfig(flip=bool(FLAGS.flip))
+    encoder = EncoderConfig(flip=bool(FLAGS.flip), epochs=0)
     return Config(dataset=FLAGS.dataset, image_size=side, encoder=encoder)
 
 

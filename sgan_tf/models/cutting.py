@@ -180,7 +180,8 @@ class ClassifierGraph:
         """Tells whether what a place gives is a vector or a map between input and logits."""
         output = self._points[place].output
         inside = place > 0 and output is not self._points[-1].output
-        return inside and len(output.shape) in (2, 4) and None not in output.shape[1:]
+        shape = getattr(output, "shape", (None, None))  # of several outputs there is none
+        return inside and len(shape) in (2, 4) and None not in shape[1:]
 
     def _place(self, name):
         """Returns the place of a cut; `ConfigError` where there is none."""
@@ -188,17 +189,16 @@ class ClassifierGraph:
             n for n in self._names if n.endswith(f"/{name}")
         ]
         if len(found) != 1:
-            near = difflib.get_close_matches(name, self._names, 3, 0.5)
+            near = found or difflib.get_close_matches(name, self._names, 3, 0.5)
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
             raise ConfigError(f"`cuts`: the classifier has no layer '{name}'{hint}")
         place, usable = self._names[found[0]], [i for i in self._separators if self._usable(i)]
         if place in usable:
             return place
-        shape = tuple(self._points[place].output.shape[1:])
         if place >= max(self._separators):
             reason = "is the classifier's output"
         elif place in self._separators:
-            reason = f"gives {shape}, which is neither a vector nor maps [H, W, C]"
+            reason = "gives neither vectors nor maps [H, W, C]"
         else:
             reason = "does not separate the classifier, as a path passes it by"
         nearest = [i for i in usable if i < place][-1:] + [i for i in usable if i > place][:1]

@@ -36,7 +36,10 @@ class ExpectedImages(layers.Layer):
         if self.shape[2:] == (3,) and images.shape[-1] == 1:
             images = ops.repeat(images, 3, axis=-1)
         if tuple(images.shape[1:3]) != self.shape[:2]:
-            images = ops.image.resize(images, self.shape[:2], "bilinear", antialias=True)
+            # As products, which every device computes, and in the same order each time.
+            vertical, horizontal = map(_resampling, images.shape[1:3], self.shape[:2])
+            images = ops.einsum("yh,nhwc->nywc", vertical, images)
+            images = ops.einsum("xw,nywc->nyxc", horizontal, images)
         if self.input_range == "caffe":
             images = 255 * ops.flip(images, -1) - np.array(CAFFE_MEANS, np.float32)
         elif self.input_range == "imagenet":
@@ -53,6 +56,15 @@ class ExpectedImages(layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "shape": self.shape, "input_range": self.input_range}
+
+
+def _resampling(size, wanted):
+    """Returns weights `[wanted, size]` of a bilinear, antialiased resizing along one axis."""
+    step = size / wanted
+    centres = (np.arange(wanted) + 0.5) * step - 0.5
+    distances = np.abs(np.arange(size) - centres[:, None]) / max(step, 1)
+    weights = np.maximum(1 - distances, 0)
+    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
 @keras.saving.register_keras_serializable("sgan_tf")

@@ -74,6 +74,25 @@ def test_cuts_separate_the_graph():
     assert names(keras.Model(inputs, layers.Dense(3)(x)))[-2:] == ["twice", "twice#2"]
 
 
+def test_what_is_no_vector_and_no_map_is_no_cut():
+    inputs = keras.Input((8, 8, 1))
+    tokens = layers.Reshape((16, 4), name="tokens")(inputs)
+    halves = layers.Identity(name="pair")(ops.split(tokens, 2, axis=1))
+    x = layers.Dense(6, name="hidden")(layers.Flatten(name="flat")(ops.concatenate(halves, 1)))
+    model = keras.Model(inputs, layers.Dense(3)(x))
+    assert names(model) == ["flat", "hidden"]
+    with pytest.raises(ConfigError, match="tokens gives neither vectors nor maps .* cut: flat"):
+        Encoder.from_keras(model, ["tokens"])
+
+
+def test_a_layer_that_two_nested_models_have_is_asked_for_by_its_model():
+    inputs = keras.Input((8, 8, 1))
+    both = [plain(last=None, name=name)(inputs) for name in "ab"]
+    model = keras.Model(inputs, layers.Dense(3, name="top")(layers.Concatenate()(both)))
+    with pytest.raises(ConfigError, match="did you mean a/conv1 or b/conv1"):
+        Encoder.from_keras(model, ["conv1"])
+
+
 @pytest.mark.parametrize(
     ("cuts", "message"),
     [
