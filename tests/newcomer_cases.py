@@ -272,6 +272,12 @@ def wrong_uses(place):
         "a name with a slash": ("export", [*exports, "--name", "a/b"], "--name.*a/b"),
         "no rows": ("export", [*exports, "--max_batch", "0"], "--max_batch.*0"),
         "another format": ("export", [*exports, "--format", "pickle"], "format"),
+        "another precision": ("export", [*exports, "--precision", "float16"], "precision"),
+        "bfloat16 where there is none": (
+            "export",
+            [*exports, "--precision", "bfloat16", "--format", "onnx"],
+            "--precision.*onnx.*--format",
+        ),
         "an export nowhere": (
             "export",
             ["--run_dir", run, "--export_dir", "/proc/exports"],

@@ -143,7 +143,8 @@ def _score(config, run, stack, reference):
     if path.exists():
         facts = run.read_facts("evaluation/metrics.json")
         same = facts.get("weights") == run.weights(config)
-        if same and facts["settings"] == {"samples": FLAGS.samples, "seed": 0}:
+        settings = {"precision": "float32", **facts["settings"]}  # version 0.1.0 wrote no precision
+        if same and settings == {"samples": FLAGS.samples, "seed": 0, "precision": "float32"}:
             return facts
     facts = evaluate_run(run, config, stack, reference, FLAGS.samples, progress=app.progress)
     save_facts(run.path / "evaluation", facts)

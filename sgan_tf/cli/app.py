@@ -16,6 +16,7 @@ from absl import logging as absl_logging
 
 from sgan_tf.cli import interrupted, unwind, was_interrupted
 from sgan_tf.errors import UserError
+from sgan_tf.hardware import best_precision
 
 WIDTH = 100  # columns of --help
 # Flags that hold a path; a leading ~ in one is the user's home.
@@ -311,6 +312,14 @@ def strategy(devices, batch_size=0):
         )
     across = None if gpus else tf.distribute.ReductionToOneDevice()
     return tf.distribute.MirroredStrategy(available[:count], cross_device_ops=across)
+
+
+def precision(asked):
+    """Returns a precision as `--precision` asks for it: of `auto`, the one that is faster here."""
+    if asked != "auto":
+        return asked
+    import_tensorflow()
+    return best_precision()
 
 
 def _workers(batch_size):

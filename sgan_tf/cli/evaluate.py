@@ -16,6 +16,7 @@ from absl import flags
 from sgan_tf.cli import app, images
 from sgan_tf.errors import UserError
 from sgan_tf.files import PARTIAL, write_whole
+from sgan_tf.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
 
@@ -31,6 +32,13 @@ def define_flags() -> None:
         "samples", 50_000, "samples to draw; it is part of the scores' names", lower_bound=1
     )
     flags.DEFINE_integer("seed", 0, "of the samples")
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ["auto", *PRECISIONS],
+        "what samples are computed in, and recorded with their scores: compare runs in one; auto: "
+        "bfloat16 where the hardware does",
+    )
     flags.DEFINE_string(
         "cache_dir",
         None,
@@ -61,10 +69,12 @@ def evaluate() -> None:
     from sgan_tf.evaluation.evaluate import save_facts
     from sgan_tf.loading import load_run
 
-    stack = load_run(FLAGS.run_dir, as_is=True)
-    other = load_run(FLAGS.without_entropy) if FLAGS.without_entropy else None
-    facts, reference, dataset = _measure(config, run, data, stack)
+    precision = app.precision(FLAGS.precision)
+    stack = load_run(FLAGS.run_dir, as_is=True, precision=precision)
+    other = load_run(FLAGS.without_entropy, precision=precision) if FLAGS.without_entropy else None
+    facts, reference, dataset = _measure(config, run, data, stack, precision)
     # Shown before anything is drawn or written, which may fail.
+    print(f"samples: computed in {precision}")
     print(f"judge: test accuracy {facts['judge']['test_accuracy']:.4f}\n\n{report.table(facts)}\n")
     for warning in facts["warnings"]:
         print(f"warning: {warning}")
@@ -89,7 +99,7 @@ def _check_writable(folder):
         ) from error
 
 
-def _measure(config, run, data, stack):
+def _measure(config, run, data, stack, precision):
     """Returns the facts of the evaluation, the `Reference`, and the `ImageDataset` or None."""
     from sgan_tf.evaluation.evaluate import evaluate_run
     from sgan_tf.evaluation.reference import default_cache, load_reference, make_reference
@@ -110,6 +120,7 @@ def _measure(config, run, data, stack):
         inception,
         dataset and dataset.train_images,
         app.progress,
+        precision,
     )
     return facts, reference, dataset
 

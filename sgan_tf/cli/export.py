@@ -7,11 +7,13 @@ python export.py --run_dir runs/mnist --as_is        # a run that is not finishe
 
 import shlex
 import sys
+from dataclasses import fields
 
 from absl import flags
 
 from sgan_tf.cli import app
 from sgan_tf.serving import export as serving
+from sgan_tf.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
 
@@ -35,32 +37,37 @@ def define_flags():
     flags.DEFINE_boolean(
         "as_is", False, "take stages that are not finished too; the model card names them"
     )
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ["auto", *PRECISIONS],
+        "what the export computes convolutions and large matrices in; auto: bfloat16 where the "
+        "hardware here does, so take it where the export will be served on such hardware",
+    )
     flags.DEFINE_string(
         "devices", "all", "number of GPUs, all, or cpu: where the weights are put while exporting"
     )
 
 
 def export():
-    request = (
-        FLAGS.run_dir,
-        FLAGS.export_dir,
-        FLAGS.name,
-        FLAGS.version,
-        FLAGS.max_batch,
-        FLAGS.format,
-        FLAGS.as_is,
-    )
+    settings = {field.name: FLAGS[field.name].value for field in fields(serving.ExportRequest)}
+    if FLAGS.format == "savedmodel":
+        settings["precision"] = app.precision(FLAGS.precision)
+    elif FLAGS.precision == "auto":
+        settings["precision"] = "float32"  # all that the other formats know
     # A mistake shows before TensorFlow is imported, and what is there already needs none.
-    path = serving.exported(*request)
+    found = serving.ExportRequest(**settings).found()
     said = "holds these weights already, so no new version is made (--version N makes one)"
-    if path is None:
+    if found:
+        path, _ = found
+    else:
         app.import_tensorflow()
         with app.strategy(FLAGS.devices).scope():
-            path, facts = serving.export(*request)
+            path, facts = serving.export(**settings)
         said = f"loaded in a process of its own, whose samples are {path}/assets/samples.png"
         if FLAGS.format != "savedmodel":
             said = f"differs from TensorFlow's images by {facts['parity']:.1e} at the most"
-    print(f"{path}: {said}")
+    print(f"{path}: {said}; it computes in {settings['precision']}")
     if FLAGS.format == "savedmodel":
         print(_commands(path))
 

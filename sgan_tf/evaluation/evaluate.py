@@ -50,11 +50,10 @@ def draw_samples(
         `(uint8 images [samples, H, W, C], int32 labels [samples])`, in random order.
     """
     labels = np.random.default_rng(seed).choice(train_labels, samples).astype(np.int32)
-    noise = stack.noise(samples, seed)
     images = np.empty((samples, *stack.encoder.image_shape), np.uint8)
     for i in progress(range(0, samples, BLOCK)):
         block = slice(i, i + BLOCK)
-        images[block] = np.round(255 * stack.decode(labels[block], [z[block] for z in noise]))
+        images[block] = np.round(255 * stack.sample(labels[block], seed, first=i))
     return images, labels
 
 
@@ -168,6 +167,7 @@ def evaluate_run(
     inception: Inception | None = None,
     train_images: np.ndarray | None = None,
     progress: Progress = silent,
+    precision: str = "float32",
 ) -> dict:
     """Measures a run and says under which conditions; what `evaluation/metrics.json` holds.
 
@@ -175,6 +175,7 @@ def evaluate_run(
         run, config: The `Run` and its `Config`.
         stack: What the run folder holds, as `sgan_tf.load(..., as_is=True)` gives it.
         reference, samples, seed, inception, train_images, progress: As in `evaluate`.
+        precision: What the stack was loaded with.
 
     Returns:
         A dictionary for JSON, with the scores under `samples` and `real`.
@@ -190,7 +191,7 @@ def evaluate_run(
     ]
     return {
         "run": str(run.path),
-        "settings": {"samples": samples, "seed": seed},
+        "settings": {"samples": samples, "seed": seed, "precision": precision},
         "weights": run.weights(config),
         "data": data,
         "warnings": warnings,

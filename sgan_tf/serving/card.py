@@ -137,7 +137,7 @@ def model_card(facts: dict) -> str:
 {_training(facts["config"], facts["metrics"])}
 ## Signatures
 
-{_table(("signature", "inputs", "outputs"), signatures)}
+{_computed(facts)}{_table(("signature", "inputs", "outputs"), signatures)}
 
 {limits(facts)}
 
@@ -237,21 +237,30 @@ def _unfinished(facts):
     return f"**Its training was not finished.** Stages cut short: {', '.join(stages)}.\n\n"
 
 
+def _computed(facts):
+    precision = facts.get("precision")  # which version 0.1.0 did not write
+    if not precision:
+        return ""
+    return f"Convolutions and large matrices compute in {precision}; weights are float32.\n\n"
+
+
 def _picture(format):
     return "![Samples, a row a class](samples.png)\n\n" if format == "savedmodel" else ""
 
 
 def _scores(metrics):
-    scores = metrics.get("evaluation", {}).get("samples", {})
+    evaluation = metrics.get("evaluation", {})
+    scores = evaluation.get("samples", {})
     if not scores:
         return ""
+    precision = evaluation.get("settings", {}).get("precision", "float32")
     rows = [
         (f"`{name}`", f"{value:.4g}")
         for name, value in scores.items()
         if described(name).of_class is None  # those stand in the report
     ]
     table = _table(("score", "value"), rows)
-    return f"\nScores of its samples, by `evaluate.py`:\n\n{table}\n"
+    return f"\nScores of its samples in {precision}, by `evaluate.py`:\n\n{table}\n"
 
 
 def _table(head, rows):

@@ -1,6 +1,7 @@
 """Writes a trained run as a versioned artefact, whole or not at all."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ from sgan_tf.errors import UserError
 from sgan_tf.files import PARTIAL, InUse, sole_writer
 from sgan_tf.images import image_grid, png
 from sgan_tf.run import Run, read_config
+from sgan_tf.validation import PRECISIONS
 
 GRID_COLUMNS = 10  # of samples.png
 FORMATS = ("savedmodel", "onnx", "litert")
@@ -41,24 +43,11 @@ class ExportError(UserError):
     """An export that cannot be made; the message says why."""
 
 
-def export(
-    run_dir: str | os.PathLike,
-    export_dir: str | os.PathLike = "exports",
-    name: str | None = None,
-    version: int | None = None,
-    max_batch: int = 1024,
-    format: str = "savedmodel",
-    as_is: bool = False,
-) -> tuple[pathlib.Path, dict]:
-    """Writes a trained run to `<export_dir>/<name>/<version>/`.
+@dataclasses.dataclass(frozen=True)
+class ExportRequest:
+    """What is to be exported, and where to.
 
-    Where the newest version there holds the run's weights already, it is left as it is and no other
-    is made, unless `version` asks for one.
-
-    The artefact is built aside, tried in a process of its own and then renamed, so that a server
-    that watches the folder never sees half of it, however this process ends.
-
-    Args:
+    Attributes:
         run_dir: A finished run folder, or any with `as_is`.
         export_dir: Where exports are kept.
         name: Of the model; by default the run folder's name. Formats but `savedmodel` add theirs.
@@ -67,6 +56,108 @@ def export(
         format: One of `FORMATS`; all but `savedmodel` hold `decode` alone, without its checks.
         as_is: Take stages that are not finished too, as their last checkpoints hold them; the model
             card names them.
+        precision: What convolutions and large matrices compute in, one of `PRECISIONS`; weights are
+            float32 in each. Formats but `savedmodel` know float32 alone.
+    """
+
+    run_dir: str | os.PathLike
+    export_dir: str | os.PathLike = "exports"
+    name: str | None = None
+    version: int | None = None
+    max_batch: int = 1024
+    format: str = "savedmodel"
+    as_is: bool = False
+    precision: str = "float32"
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.name or pathlib.Path(self.run_dir).resolve().name
+
+    @property
+    def target(self) -> pathlib.Path:
+        """The folder of the versions."""
+        suffix = "" if self.format == "savedmodel" else f"-{self.format}"
+        return pathlib.Path(self.export_dir) / f"{self.model}{suffix}"
+
+    def check(self) -> Config:
+        """Returns the run's `Config`, or raises what `export` would without TensorFlow."""
+        config = read_config(self.run_dir)
+        unfinished = Run(self.run_dir).unfinished(config)
+        if unfinished and not self.as_is:
+            raise ExportError(
+                f"`run_dir`: {self.run_dir} is not finished: {', '.join(unfinished)}; run train.py "
+                "again to resume it, or export it `as_is`"
+            )
+        if not re.fullmatch(r"\w[\w.-]*", self.model):
+            raise ExportError(
+                f"`name`: '{self.model}' is not a name of letters, digits, '.', '_' and '-'"
+            )
+        if self.max_batch < 1:
+            raise ExportError(f"`max_batch`: {self.max_batch} is not above 0")
+        for name, choices in (("format", FORMATS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in choices:
+                raise ExportError(
+                    f"`{name}`: '{getattr(self, name)}' is not one of {', '.join(choices)}"
+                )
+        if self.precision != "float32" and self.format != "savedmodel":
+            raise ExportError(
+                f"`precision`: {self.format} has no {self.precision} convolutions; choose float32, "
+                "or `format` savedmodel"
+            )
+        if self.version is not None and self.version < 1:
+            raise ExportError(f"`version`: {self.version} is not above 0")
+        if self.version is not None and (self.target / str(self.version)).exists():
+            raise ExportError(
+                f"`version`: {self.target / str(self.version)} exists already; choose another "
+                "number, or leave `version` out for the next"
+            )
+        return config
+
+    def found(self) -> tuple[pathlib.Path, dict] | None:
+        """Finds the export that `export` would leave as it is, without TensorFlow.
+
+        Returns:
+            The newest version and its metadata, where it holds the run's weights in the wanted form
+            and `version` is left out; else None. An older one does not count: servers take the
+            newest, so going back to it needs a new version.
+
+        Raises:
+            RunError, ExportError: as `check` does.
+        """
+        config = self.check()
+        if self.version is not None or not self.target.is_dir():
+            return None
+        path = self.target / str(_next_version(self.target) - 1)
+        folder = path / "assets" if self.format == "savedmodel" else path
+        wanted = {"weights": Run(self.run_dir).weights(config), **self.form()}
+        try:
+            facts = json.loads((folder / "metadata.json").read_text())
+            known = {"precision": "float32", **facts}  # which version 0.1.0 did not write
+            same = all(known.get(key) == value for key, value in wanted.items())
+        except (OSError, ValueError, TypeError):
+            return None  # none is there, or not a whole one
+        return (path, facts) if same else None
+
+    def form(self) -> dict:
+        """Returns what tells exports of the same weights apart, as their metadata hold it."""
+        limits = {"max_batch": self.max_batch} if self.format == "savedmodel" else {}
+        return {"format": self.format, "precision": self.precision, **limits}
+
+
+def export(
+    run_dir: str | os.PathLike, export_dir: str | os.PathLike = "exports", *more, **settings
+) -> tuple[pathlib.Path, dict]:
+    """Writes a trained run to `<export_dir>/<name>/<version>/`.
+
+    Where the newest version there holds the run's weights already, in the form that is asked for,
+    it is left as it is and no other is made, unless `version` asks for one.
+
+    The artefact is built aside, tried in a process of its own and then renamed, so that a server
+    that watches the folder never sees half of it, however this process ends.
+
+    Args:
+        run_dir, export_dir, more, settings: The attributes of an `ExportRequest`.
 
     Returns:
         `(path, facts)`: the `pathlib.Path` of the version that holds the run, and its metadata.
@@ -79,15 +170,16 @@ def export(
     """
     from sgan_tf.serving.card import metadata
 
-    config, target = check(run_dir, export_dir, name, version, max_batch, format, as_is)
+    request = ExportRequest(run_dir, export_dir, *more, **settings)
+    config, target = request.check(), request.target
     with _sole_writer(target), _aside(target) as partial:
-        if version is None and (newest := _same(run_dir, config, target, max_batch, format)):
-            return newest
-        final = target / str(version or _next_version(target))
-        sampler = _sampler(run_dir, max_batch, as_is)
-        facts = metadata(run_dir, config, target.name, int(final.name), format, sampler)
-        if format == "savedmodel":
-            facts["max_batch"] = max_batch
+        if existing := request.found():
+            return existing
+        final = target / str(request.version or _next_version(target))
+        sampler = _sampler(request)
+        facts = metadata(run_dir, config, target.name, int(final.name), request.format, sampler)
+        facts |= request.form()
+        if request.format == "savedmodel":
             _write_saved_model(sampler, facts, partial, target)
         else:
             _write_converted(sampler, facts, partial, target)
@@ -96,99 +188,12 @@ def export(
     return final, facts
 
 
-def exported(
-    run_dir: str | os.PathLike,
-    export_dir: str | os.PathLike = "exports",
-    name: str | None = None,
-    version: int | None = None,
-    max_batch: int = 1024,
-    format: str = "savedmodel",
-    as_is: bool = False,
-) -> pathlib.Path | None:
-    """Finds the export that `export` would find, without TensorFlow.
-
-    Args:
-        See `export`.
-
-    Returns:
-        The newest version, where it holds the run's weights and `version` is left out; else None.
-
-    Raises:
-        RunError, ExportError: as `check` does.
-    """
-    config, target = check(run_dir, export_dir, name, version, max_batch, format, as_is)
-    if version is not None or not target.is_dir():
-        return None
-    newest = _same(run_dir, config, target, max_batch, format)
-    return newest and newest[0]
-
-
-def check(
-    run_dir: str | os.PathLike,
-    export_dir: str | os.PathLike = "exports",
-    name: str | None = None,
-    version: int | None = None,
-    max_batch: int = 1024,
-    format: str = "savedmodel",
-    as_is: bool = False,
-) -> tuple[Config, pathlib.Path]:
-    """Raises what `export` would, as far as that shows without TensorFlow.
-
-    Args:
-        See `export`.
-
-    Returns:
-        `(config, target)`: the run's `Config`, and the folder of the versions.
-    """
-    config = read_config(run_dir)
-    unfinished = Run(run_dir).unfinished(config)
-    if unfinished and not as_is:
-        raise ExportError(
-            f"`run_dir`: {run_dir} is not finished: {', '.join(unfinished)}; run train.py again to "
-            "resume it, or export it `as_is`"
-        )
-    name = name or pathlib.Path(run_dir).resolve().name
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise ExportError(f"`name`: '{name}' is not a name of letters, digits, '.', '_' and '-'")
-    if max_batch < 1:
-        raise ExportError(f"`max_batch`: {max_batch} is not above 0")
-    if format not in FORMATS:
-        raise ExportError(f"`format`: '{format}' is not one of {', '.join(FORMATS)}")
-    target = pathlib.Path(export_dir) / (name if format == "savedmodel" else f"{name}-{format}")
-    if version is not None and version < 1:
-        raise ExportError(f"`version`: {version} is not above 0")
-    if version is not None and (target / str(version)).exists():
-        raise ExportError(
-            f"`version`: {target / str(version)} exists already; choose another number, or leave "
-            "`version` out for the next"
-        )
-    return config, target
-
-
-def _same(run_dir, config, target, max_batch, format):
-    """The newest version and its facts, where an export would hold the same weights; else None.
-
-    An older one does not count: servers take the newest, so going back to it needs a new version.
-    """
-    path = target / str(_next_version(target) - 1)
-    folder = path / "assets" if format == "savedmodel" else path
-    wanted = {"weights": Run(run_dir).weights(config), "format": format}
-    if format == "savedmodel":
-        wanted["max_batch"] = max_batch
-    try:
-        facts = json.loads((folder / "metadata.json").read_text())
-        same = all(facts.get(key) == value for key, value in wanted.items())
-    except (OSError, ValueError, AttributeError):
-        return None  # none is there, or not a whole one
-    return (path, facts) if same else None
-
-
-def _sampler(run_dir, max_batch, as_is):
+def _sampler(request):
     from sgan_tf.loading import load_run
     from sgan_tf.serving.sampler import Sampler
 
-    stack = load_run(run_dir, as_is)
-    return Sampler(stack, stack.class_names, max_batch)
+    stack = load_run(request.run_dir, request.as_is, precision=request.precision)
+    return Sampler(stack, stack.class_names, request.max_batch)
 
 
 def _write_saved_model(sampler, facts, path, target):

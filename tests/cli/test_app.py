@@ -9,6 +9,7 @@ import time
 import pytest
 from processes import EXPORT, TRAIN, finish, module, run, start
 
+from sgan_tf.cli import app
 from sgan_tf.datasets import DATASETS
 from sgan_tf.presets import PRESETS
 
@@ -198,3 +199,11 @@ app.run(lambda: print(*(flags.FLAGS[name].value for name in app.PATHS)))
     assert sorted(out.split()) == sorted(str(tmp_path / name) for name in names)
     process = start(module("figures"), ["--run_dir=~/a"], {"HOME": str(tmp_path)})
     assert os.path.join(tmp_path, "a") in finish(process, code=2)[1]
+
+
+def test_the_precision_auto_is_what_the_hardware_computes_in(monkeypatch):
+    monkeypatch.setattr(app, "import_tensorflow", lambda: None)
+    for best in ("bfloat16", "float32"):
+        monkeypatch.setattr(app, "best_precision", lambda best=best: best)
+        asked = [app.precision(name) for name in ("auto", "float32", "bfloat16")]
+        assert asked == [best, "float32", "bfloat16"]

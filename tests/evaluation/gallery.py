@@ -35,6 +35,9 @@ class Gallery:
         rows = [by_class[label][c % len(by_class[label])] for label, c in zip(labels, choice)]
         return self.dataset.train_images[rows] / np.float32(255)
 
+    def sample(self, labels, seed, first=0):
+        return self.decode(labels, [self.noise(first + len(labels), seed)[0][first:]])
+
     def features(self, labels, noise, level):
         return self.decode(labels, noise)
 

@@ -108,6 +108,8 @@ def test_a_judge_near_chance_is_warned_of():
 def test_the_program_writes_a_table_and_a_report(evaluated):
     run_dir, out = evaluated
     facts = json.loads((run_dir / "evaluation" / "metrics.json").read_text())
+    assert facts["settings"] == {"samples": 500, "seed": 0, "precision": "float32"}
+    assert "samples: computed in float32\n" in out
     names = [
         "cs500_10x50",
         "cs500_10x50_std",

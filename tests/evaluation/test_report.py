@@ -28,7 +28,7 @@ def facts_of(class_names, warnings=()):
     real = {name: number + 100 for name, number in samples.items() if "spread" not in name}
     return {
         "run": "runs/mine",
-        "settings": {"samples": 50_000, "seed": 0},
+        "settings": {"samples": 50_000, "seed": 0, "precision": "bfloat16"},
         "data": {"name": "folder", "class_names": list(class_names), "test_images": 300},
         "warnings": list(warnings),
         "judge": {"test_accuracy": 0.9},
@@ -81,6 +81,11 @@ def test_the_page_is_whole_and_takes_nothing_from_elsewhere(picture):
         assert not re.search(r'(src|href)="(?!data:|#)', page)
         ids = re.findall(r' id="([^"]+)"', page)
         assert len(ids) == len(set(ids))
+
+
+def test_it_says_what_the_samples_were_computed_in(picture):
+    page = html(facts_of("ab"), {"A: b": picture}, curve_drawings(METRICS))
+    assert "50,000 samples in bfloat16, seed 0." in words(page)
 
 
 def test_it_fits_a_narrow_window_and_a_dark_one(picture):

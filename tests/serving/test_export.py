@@ -67,11 +67,14 @@ def test_weights_are_there_once(finished, exported):
         heads = [v for v, gradient in zip(trainable, gradients) if gradient is None]
         assert heads  # D's logits
         needed -= _size(heads)
-    names = tf.train.list_variables(str(exported[0] / "variables" / "variables"))
-    stored = sum(
+    assert _stored(exported[0]) == needed
+
+
+def _stored(path):
+    names = tf.train.list_variables(str(path / "variables" / "variables"))
+    return sum(
         int(np.prod(shape)) for name, shape in names if not name.startswith("_CHECKPOINTABLE")
     )
-    assert stored == needed
 
 
 def _size(weights):
@@ -144,11 +147,18 @@ def test_the_same_weights_make_no_new_version(finished, exported, copied):
 
 def test_other_weights_or_another_request_make_a_new_version(finished, copied, tmp_path):
     def found(run_dir=finished[0], **request):
-        return exporting.exported(run_dir, copied, "whole", **request)
+        existing = exporting.ExportRequest(run_dir, copied, "whole", **request).found()
+        return existing and existing[0]
 
     newest = copied / "whole" / "1"
     assert found() == newest
-    assert found(version=2) is None and found(max_batch=7) is None and found(format="onnx") is None
+    for another in (
+        {"version": 2},
+        {"max_batch": 7},
+        {"format": "onnx"},
+        {"precision": "bfloat16"},
+    ):
+        assert found(**another) is None
     other = tmp_path / "other"
     shutil.copytree(finished[0], other)
     state = {"generator0": [keras.Variable(np.ones(3))]}
@@ -157,6 +167,10 @@ def test_other_weights_or_another_request_make_a_new_version(finished, copied, t
     # Of several the newest counts, as it is what servers take.
     shutil.copytree(newest, copied / "whole" / "3")
     assert found() == copied / "whole" / "3"
+    facts = json.loads((newest / "assets" / "metadata.json").read_text())
+    del facts["precision"]  # as version 0.1.0 wrote it, in float32
+    (copied / "whole" / "3" / "assets" / "metadata.json").write_text(json.dumps(facts))
+    assert found() == copied / "whole" / "3" and found(precision="bfloat16") is None
     (copied / "whole" / "3" / "assets" / "metadata.json").write_text("[]")
     assert found() is None
     (copied / "whole" / "3" / "assets" / "metadata.json").unlink()
@@ -294,9 +308,35 @@ def test_library_errors_name_parameters(finished, tmp_path):
         ({"max_batch": 0}, "`max_batch`: 0 is not above 0"),
         ({"version": 0}, "`version`: 0 is not above 0"),
         ({"format": "caffe"}, "`format`: 'caffe' is not one of savedmodel, onnx, litert"),
+        ({"precision": "float16"}, "`precision`: 'float16' is not one of float32, bfloat16"),
+        (
+            {"precision": "bfloat16", "format": "onnx"},
+            "`precision`: onnx has no bfloat16 convolutions; choose float32, or `format` savedm",
+        ),
     ):
         with pytest.raises(exporting.ExportError, match=message):
-            exporting.check(finished[0], tmp_path, **parameters)
+            exporting.ExportRequest(finished[0], tmp_path, **parameters).check()
+        with pytest.raises(exporting.ExportError, match=message):
+            exporting.export(finished[0], tmp_path, **parameters)
+    assert not (tmp_path / "whole").exists()
+
+
+def test_an_export_in_bfloat16_is_another_that_gives_nearly_the_same_images(
+    finished, exported, copied, inputs, images
+):
+    arguments = ["--run_dir", finished[0], "--export_dir", copied]
+    out, _ = run(EXPORT, [*arguments, "--precision", "bfloat16"])
+    assert f"{copied}/whole/2: " in out and out.splitlines()[0].endswith("it computes in bfloat16")
+    assert exported[1].splitlines()[0].endswith("it computes in float32")
+    assets = copied / "whole" / "2" / "assets"
+    assert json.loads((assets / "metadata.json").read_text())["precision"] == "bfloat16"
+    card = (assets / "README.md").read_text()
+    assert "Convolutions and large matrices compute in bfloat16; weights are float32." in card
+    half = Model(copied / "whole" / "2").predict("decode", inputs["decode"])["images"]
+    difference = np.abs(half - images["decode"])
+    assert half.dtype == np.float32 and 0 < difference.mean() < 0.01
+    sizes = [_stored(copied / "whole" / version) for version in "12"]
+    assert sizes[0] == sizes[1]
 
 
 def test_two_exports_do_not_write_to_one_folder(finished, tmp_path):
