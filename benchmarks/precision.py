@@ -33,9 +33,9 @@ def bench():
     check_samples(FLAGS.samples, len(data["class_names"]))
     app.import_tensorflow()
     from sgan_tf.evaluation.evaluate import evaluate
-    from sgan_tf.loading import load
+    from sgan_tf.loading import load_run
 
-    stacks = {precision: load(FLAGS.run_dir, precision=precision) for precision in PRECISIONS}
+    stacks = {precision: load_run(FLAGS.run_dir, precision=precision) for precision in PRECISIONS}
     _print_difference(stacks)
     reference = _reference(config, run, data)
     scores = {

@@ -16,11 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from sgan_tf.errors import UserError
 from sgan_tf.files import PARTIAL, InUse, sole_writer, write_whole
-from sgan_tf.images import png
 from sgan_tf.models.batched import BATCH
 
 BLOCK = BATCH  # images computed at a time: a call of `sample`
@@ -94,9 +92,8 @@ def _write_png(path, drawn, count):
     """A folder of PNG files `<number>_<label>.png`."""
     path.mkdir()
     for block in drawn:
-        numbers = range(block.first, block.first + len(block.images))
-        for number, image, label in zip(numbers, block.images, block.labels):
-            (path / f"{number:09d}_{label}.png").write_bytes(_encoded(image))
+        for i, (content, label) in enumerate(zip(_encoded(block.images), block.labels)):
+            (path / f"{block.first + i:09d}_{label}.png").write_bytes(content)
 
 
 def _write_npz(path, drawn, count):
@@ -125,16 +122,19 @@ def _write_tfrecord(path, drawn, count):
 
     with tf.io.TFRecordWriter(str(path)) as file:
         for block in drawn:
-            for i, (image, label) in enumerate(zip(block.images, block.labels)):
-                encoded = tf.train.Feature(bytes_list=tf.train.BytesList(value=[_encoded(image)]))
+            for i, (content, label) in enumerate(zip(_encoded(block.images), block.labels)):
+                encoded = tf.train.Feature(bytes_list=tf.train.BytesList(value=[content]))
                 number = integer(block.first + i)
                 features = {"image": encoded, "label": integer(label), "number": number}
                 example = tf.train.Example(features=tf.train.Features(feature=features))
                 file.write(example.SerializeToString())
 
 
-def _encoded(image):
-    return png(Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image))
+def _encoded(images):
+    """PNG files of images, all at once: one by one costs twice the time."""
+    import tensorflow as tf
+
+    return tf.io.encode_png(images).numpy()
 
 
 WRITERS = {"png": _write_png, "npz": _write_npz, "tfrecord": _write_tfrecord}
