@@ -35,3 +35,16 @@ def test_sampling(benchmark, finished):
     for batch in (1, 16, 100, 1000):
         for rate in rates[f"{batch}, images a second"]:
             assert float(rate.replace(",", "")) > 0
+
+
+def test_serving(benchmark):
+    model = ["--model", ROOT / "tests" / "data" / "v0.1.0" / "export"]
+    table, _ = run(benchmark("serving"), [*model, "--seconds", "0.3", "--rounds", "1"])
+    _, _, *rows = _cells(table)
+    assert [row[:2] for row in rows] == [
+        [str(count), way] for count in (1, 8, 64) for way in ("sgan-serve", "in process")
+    ]
+    assert all(float(row[2].replace(",", "")) > 0 for row in rows)
+    table, _ = run(benchmark("serving"), [*model, "--requests", "200"])
+    _, _, *rows = _cells(table)
+    assert rows[-1][0] == "200" and all(float(row[2]) > 0 for row in rows)
