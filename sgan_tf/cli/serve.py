@@ -34,7 +34,9 @@ def define_flags():
         "poll", 1, "seconds between two looks for a newer version", lower_bound=0.1, upper_bound=1e6
     )
     flags.DEFINE_multi_string(
-        "cors", [], "origin of pages elsewhere that may ask, as https://example.org; repeatable"
+        "cors",
+        [],
+        "origin of other pages, or of a proxy, that may ask, as https://example.org; repeatable",
     )
 
 
@@ -62,7 +64,7 @@ def serve():
     )
     model = Model(source, FLAGS.name, FLAGS.max_rows)
     server = Server(model, options, sys.stdout)  # a port in use shows here
-    model.load()
+    model.refresh()
     app.stop_signals()  # uvicorn takes them while it serves, and hands them on at the end
     server.run()
 

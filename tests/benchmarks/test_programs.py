@@ -96,6 +96,17 @@ def test_demo(benchmark):
     assert list(row) == ["the whole process", *(f"{stage}, 1 epochs" for stage in stages)]
 
 
+def test_serving(benchmark):
+    model = ["--model", ROOT / "tests" / "data" / "v0.1.0" / "export"]
+    rows = benchmark("serving", *model, "--seconds", "0.3", "--rounds", "1")
+    ways = [(str(count), way) for count in (1, 8, 64) for way in ("sgan-serve", "in process")]
+    assert [tuple(row.values())[:2] for row in rows] == ways
+    assert all(float(list(row.values())[2].replace(",", "")) > 0 for row in rows)
+    rows = benchmark("serving", *model, "--requests", "200")
+    requests, _, memory, *_ = rows[-1].values()
+    assert requests == "200" and float(memory) > 0
+
+
 @pytest.mark.parametrize(
     ("name", "flags", "message"),
     [

@@ -19,7 +19,7 @@ def model(exported):
 def old():
     """A served model that needs no run: the export of version 0.1.0, as `sgan`."""
     served = serving.Model(open_source(ROOT / "tests" / "data" / "v0.1.0" / "export"), "sgan")
-    served.load()
+    served.refresh()
     return served
 
 

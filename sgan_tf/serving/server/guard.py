@@ -36,7 +36,8 @@ class Guard:
     """ASGI middleware.
 
     A server that listens on this machine alone answers for no other name, so that a page whose name
-    is made to point here learns nothing; pages of other origins are refused unless they are named.
+    is made to point here learns nothing; pages of other origins are refused. Origins that are named
+    may ask, and a proxy of one of those names.
 
     Args:
         app: What answers.
@@ -86,12 +87,14 @@ class Guard:
             )
 
     def _admit(self, request):
+        if "*" in self.origins:
+            return
         host = request.headers.get("host", "")
-        if self.local and host and not is_loopback(_hostname(host)):
+        known = {urllib.parse.urlsplit(origin).netloc for origin in self.origins}
+        if self.local and host and host not in known and not is_loopback(_hostname(host)):
             raise Refused("INVALID_ARGUMENT", "this server answers for localhost alone", 421)
-        origin = request.headers.get("origin")
         own = (None, f"http://{host}", f"https://{host}")
-        if origin not in (*own, *self.origins) and "*" not in self.origins:
+        if request.headers.get("origin") not in (*own, *self.origins):
             raise Refused("INVALID_ARGUMENT", "pages of other origins may not ask", 403)
 
 

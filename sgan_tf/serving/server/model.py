@@ -2,17 +2,15 @@
 
 import contextlib
 import gc
-import logging
 import re
 import threading
 from collections.abc import Iterator
 
 from sgan_tf.serving.server.refusal import Refused, invalid
-from sgan_tf.serving.server.servable import Source, SourceError
+from sgan_tf.serving.server.servable import Servable, Source, SourceError
 from sgan_tf.serving.server.signature import Signature
 
 DEFAULT = "serving_default"
-log = logging.getLogger(__name__)
 
 
 class Bound:
@@ -72,15 +70,18 @@ class Ticket:
 class Loaded:
     """A version in memory.
 
+    Args:
+        number: Of the version.
+        servable: What was loaded of it; its requests for warming up are run.
+
     Attributes:
         number: Of the version.
         signatures: `{name: Signature}`.
         users: Requests that run on it.
     """
 
-    def __init__(self, number: int, stamp, servable):
-        self.number, self.stamp, self.users = number, stamp, 0
-        self._servable = servable
+    def __init__(self, number: int, servable: Servable):
+        self.number, self.users, self._servable = number, 0, servable
         self.signatures = {
             name: Signature(name, function, servable.rows_apart, servable.max_batch)
             for name, function in sorted(servable.functions.items())
@@ -105,7 +106,10 @@ class Loaded:
         return self.signatures[name or DEFAULT]
 
     def close(self) -> None:
-        """Lets go of functions and weights; TensorFlow's objects hold each other in circles."""
+        """Lets go of functions and weights, whose objects hold each other in circles.
+
+        TensorFlow keeps its own form of the graphs that ran, one to two MiB a signature.
+        """
         self.signatures, self._servable = {}, None
         gc.collect()
 
@@ -140,21 +144,24 @@ class Model:
     def refresh(self) -> bool:
         """Looks for a newer version and loads it; one call at a time. Returns whether it did.
 
-        A version that fails is tried again when its files change; what is served goes on.
+        A version that failed is tried again when its files change; what is served goes on.
+
+        Raises:
+            SourceError: when the newer version cannot be loaded.
         """
         versions = self._source.versions()
+        self.failed = {n: why for n, why in self.failed.items() if n in versions}
         number = max(versions, default=None)
         if number is None or (self.current and self.current.number == number):
             return False
         version = versions[number]
-        if self.failed.get(number, (None,))[0] == version.stamp and number in self.failed:
+        if number in self.failed and self.failed[number][0] == version.stamp:
             return False
         try:
-            loaded = Loaded(number, version.stamp, version.load())
+            loaded = Loaded(number, version.load())
         except SourceError as error:
             self.failed[number] = version.stamp, str(error)
-            log.error("version %d: %s", number, error)
-            return False
+            raise
         self.failed.pop(number, None)
         with self._lock:
             old, self.current = self.current, loaded
@@ -162,15 +169,6 @@ class Model:
         if idle:
             old.close()
         return True
-
-    def load(self) -> None:
-        """Loads the first version.
-
-        Raises:
-            SourceError: when it cannot be loaded.
-        """
-        if not self.refresh():
-            raise SourceError("; ".join(message for _, message in self.failed.values()))
 
     @contextlib.contextmanager
     def use(self, name: str, version: int | None = None) -> Iterator[Loaded]:

@@ -14,6 +14,7 @@ from sgan_tf.serving.address import is_loopback
 from sgan_tf.serving.server.model import Model
 from sgan_tf.serving.server.rest import Rest, application
 from sgan_tf.serving.server.rpc import Rpc
+from sgan_tf.serving.server.servable import SourceError
 from sgan_tf.serving.server.telemetry import Telemetry
 from sgan_tf.serving.server.workers import Workers
 
@@ -139,6 +140,8 @@ class Server:
             try:
                 if await asyncio.to_thread(self.model.refresh):
                     self.telemetry.event("version", version=self.model.current.number)
+            except SourceError as error:
+                self.telemetry.event("failed", reason=str(error))
             except Exception:  # a folder that is gone for a moment; what is served goes on
                 log.exception("looking for versions failed")
 
@@ -154,7 +157,7 @@ def _listen(host, port):
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = str(getattr(error, "strerror", None) or error).partition(" (while")[0]
         raise ServeError(f"`port`: cannot listen on {host}:{port} ({reason})") from error
 
 

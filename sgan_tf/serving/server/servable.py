@@ -1,6 +1,6 @@
 """The one place where a source becomes something to serve: an export, one version of it, a run.
 
-A new kind of source is one more function in `KINDS`.
+A new kind of folder is one more function in `KINDS`.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sgan_tf import hub, pretrained
 from sgan_tf.errors import UserError, shown
 
 MAX_BATCH = 1024  # rows of a request, where the source does not say
@@ -81,18 +82,25 @@ def open_source(source: str | os.PathLike) -> Source:
     """Finds out what a source is; nothing is loaded yet.
 
     Args:
-        source: The path of an export's folder, of one version in it, or of a run.
+        source: The path of an export's folder, of one version in it, or whatever else
+            `sgan_tf.load` makes a stack of: a run, a folder of `save`, a name.
 
     Raises:
         SourceError: when it is nothing that can be served.
     """
     path = pathlib.Path(source).expanduser()
+    if str(source) in pretrained.names() or str(source).startswith(hub.SCHEME):
+        return _stack(str(source), str(source).rpartition("/")[2])
     for kind in KINDS:
         found = kind(path)
         if found:
             return found
     what = "holds neither versions of an export nor a run" if path.exists() else "does not exist"
-    raise SourceError(f"`model`: {shown(path)} {what}; give exports/NAME or a run folder")
+    known = ", ".join(pretrained.names())
+    raise SourceError(
+        f"`model`: {shown(path)} {what}; give exports/NAME, a run folder, or a stack that comes with "
+        f"the package ({known})"
+    )
 
 
 def _export(path):
@@ -115,10 +123,13 @@ def _one_version(path):
     return Source(path.name, lambda: {1: _saved_model(path)})
 
 
-def _run(path):
-    """A run folder, whose stack is sampled in this process."""
-    if not (path / "config.json").is_file():
-        return None
+def _folder_of_a_stack(path):
+    """A run, or what `save` wrote."""
+    return _stack(path, path.resolve().name) if (path / "config.json").is_file() else None
+
+
+def _stack(source, name):
+    """A stack that is sampled in this process."""
 
     def load():
         from sgan_tf.loading import load
@@ -126,7 +137,7 @@ def _run(path):
         from sgan_tf.serving.warmup import warmup_inputs
 
         try:
-            stack = load(path)
+            stack = load(source)
         except UserError as error:
             reason = str(error).removeprefix("`run_dir`: ")
             raise SourceError(f"`model`: {reason}") from error
@@ -134,10 +145,10 @@ def _run(path):
         warm_up = warmup_inputs(sampler).items()
         return Servable(sampler.functions, True, MAX_BATCH, warm_up, owner=(stack, sampler))
 
-    return Source(path.resolve().name, lambda: {1: Version(None, load)})
+    return Source(name, lambda: {1: Version(None, load)})
 
 
-KINDS = (_export, _one_version, _run)
+KINDS = (_export, _one_version, _folder_of_a_stack)
 
 
 # SavedModels

@@ -57,7 +57,7 @@ def test_signatures_of_equal_inputs_do_not_share_runs():
     functions = {"times2": times(2.0), "times3": times(3.0)}
     load = lambda: Servable(functions, rows_apart=True)  # noqa: E731
     model = Model(Source("times", lambda: {1: Version(None, load)}))
-    model.load()
+    model.refresh()
     with served(model, grpc_port=None) as server, requests.Session() as session:
         wrong = []
 
@@ -92,7 +92,7 @@ def gate():
 
     load = lambda: Servable({"serving_default": Slow()})  # noqa: E731
     model = Model(Source("slow", lambda: {1: Version(None, load)}), rows=8)
-    model.load()
+    model.refresh()
     yield model, event
     event.set()
 
@@ -146,7 +146,7 @@ def test_a_newer_version_is_picked_up_and_the_old_one_let_go(tmp_path):
     exports = tmp_path / "mine"
     shutil.copytree(OLD / "export", exports / "1")
     model = Model(open_source(exports))
-    model.load()
+    model.refresh()
     old = model.current
     with served(model, poll=0.1, grpc_port=None) as server, model.use("mine") as held:
         url = f"{server.url}/v1/models/mine"
@@ -160,7 +160,7 @@ def test_a_newer_version_is_picked_up_and_the_old_one_let_go(tmp_path):
         shutil.rmtree(exports / "3")
         shutil.copytree(OLD / "export", tmp_path / "2")
         (tmp_path / "2").rename(exports / "2")
-        until(lambda: model.current.number == 2)
+        until(lambda: model.current.number == 2 and not model.failed)
         assert post(server, {"inputs": [1]}, "/v1/models/mine/versions/2:predict").ok
         error(post(server, {"inputs": [1]}, "/v1/models/mine/versions/1:predict"), 404)
         # A request that is still at work on the old one ends well.
@@ -172,7 +172,7 @@ def test_a_newer_version_is_picked_up_and_the_old_one_let_go(tmp_path):
 def test_a_run_folder_is_served_as_it_is(signatures):
     """The run that the export of version 0.1.0 was made from."""
     model = Model(open_source(OLD / "run"), "mine")
-    model.load()
+    model.refresh()
     with served(model, grpc_port=None) as server:
         ask = {"signature_name": "decode", "inputs": {"labels": [3]}}
         noise = {"z0": [[0.5] * 8], "z1": [[0.25] * 16]}

@@ -162,6 +162,7 @@ def test_pages_of_other_origins_learn_nothing(server, old):
     with served(old, origins=(friend,), grpc_port=None) as open_server:
         allowed = "Access-Control-Allow-Origin"
         assert post(open_server, body, Origin=friend).headers[allowed] == friend
+        assert post(open_server, body, Host="friend.example").ok  # a proxy of that name
         error(post(open_server, body, Origin="https://evil.example"), 403)
         headers = {"Origin": friend, "Access-Control-Request-Method": "POST"}
         url = f"{open_server.url}/v1/models/sgan:predict"

@@ -23,7 +23,7 @@ def test_sources_that_cannot_be_served(tmp_path):
         broken = tmp_path / "exports" / "1"
         broken.mkdir(parents=True)
         (broken / "saved_model.pb").write_bytes(b"\xff" * 9)
-        Model(open_source(broken)).load()
+        Model(open_source(broken)).refresh()
 
 
 def test_a_savedmodel_that_reads_files_is_not_served(tmp_path):
@@ -35,12 +35,12 @@ def test_a_savedmodel_that_reads_files_is_not_served(tmp_path):
     module = Reader()
     tf.saved_model.save(module, str(tmp_path / "r" / "1"), signatures={"read": module.read})
     with pytest.raises(SourceError, match=r"reads or writes files.*\(ReadFile\)"):
-        Model(open_source(tmp_path / "r")).load()
+        Model(open_source(tmp_path / "r")).refresh()
     bare = tf.Module()
     bare.v = tf.Variable(1.0)
     tf.saved_model.save(bare, str(tmp_path / "b" / "1"))
     with pytest.raises(SourceError, match="no signatures"):
-        Model(open_source(tmp_path / "b")).load()
+        Model(open_source(tmp_path / "b")).refresh()
 
 
 def test_a_foreign_savedmodel_is_served_without_batching(tmp_path):
@@ -52,7 +52,7 @@ def test_a_foreign_savedmodel_is_served_without_batching(tmp_path):
     module = Mean()
     tf.saved_model.save(module, str(tmp_path / "m" / "1"), signatures=module.mean)
     model = Model(open_source(tmp_path / "m"))
-    model.load()
+    model.refresh()
     with served(model, grpc_port=None) as server:
         path = "/v1/models/m:predict"
         answer = post(server, {"inputs": [1.0, 3.0]}, path).json()["outputs"]
