@@ -98,8 +98,8 @@ def open_source(source: str | os.PathLike) -> Source:
     what = "holds neither versions of an export nor a run" if path.exists() else "does not exist"
     known = ", ".join(pretrained.names())
     raise SourceError(
-        f"`model`: {shown(path)} {what}; give exports/NAME, a run folder, or a stack that comes with "
-        f"the package ({known})"
+        f"`model`: {shown(path)} {what}; give exports/NAME, a run folder, or a stack that comes "
+        f"with the package ({known})"
     )
 
 
