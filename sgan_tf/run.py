@@ -191,7 +191,7 @@ class Run:
         _remove(self.path / f"{name}.png" for name in names)
         # config.json stays until the new one takes its place: it says whose folder this is.
         names = ("encoder.json", "encoder_from.json", "metrics.jsonl", "log.txt", "versions.json")
-        names += ("inspect.json", "classifier.keras", "data.json")
+        names = (*names, "inspect.json", "classifier.keras", "data.json")
         _remove(self.path / name for name in names)
 
     # Files

@@ -4,7 +4,6 @@ import contextlib
 import json
 import logging
 import os
-import pathlib
 import shlex
 import signal
 import subprocess
@@ -385,18 +384,6 @@ def train_guarded(log, signals, train):
         print(f"error: {error}", file=sys.stderr)
         return 3
     return 0
-
-
-def picture_path(out):
-    """Returns the path of a picture to write; `UsageError` where it cannot be one."""
-    from sgan_tf.images import FORMATS
-
-    path = pathlib.Path(out)
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"--out: '{out}' does not end with one of {', '.join(FORMATS)}")
-    if not path.parent.is_dir():
-        raise UsageError(f"--out: '{path}' cannot be written; there is no folder {path.parent}")
-    return path
 
 
 def progress(what):

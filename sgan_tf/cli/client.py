@@ -9,7 +9,7 @@ import math
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, pictures
 
 FLAGS = flags.FLAGS
 
@@ -34,7 +34,7 @@ def client():
     from sgan_tf.serving.client import GrpcClient, RestClient, check_seeds, look_up, sample
 
     # What can be refused is refused before anything is asked for.
-    out, seeds = app.picture_path(FLAGS.out), range(FLAGS.seed, FLAGS.seed + FLAGS.count)
+    out, seeds = pictures.picture_path(FLAGS.out), range(FLAGS.seed, FLAGS.seed + FLAGS.count)
     check_seeds((seeds[0], seeds[-1]))
     if math.isnan(FLAGS.timeout):
         raise app.UsageError("--timeout: nan is not a number of seconds")

@@ -13,7 +13,7 @@ import pathlib
 
 from absl import flags
 
-from sgan_tf.cli import app, images
+from sgan_tf.cli import app, images, pictures
 from sgan_tf.decoding import RESIZES
 from sgan_tf.errors import DataError, shown
 
@@ -85,7 +85,7 @@ def _out(run):
     """The path of the picture; nothing is there but what an earlier inspection wrote."""
     from sgan_tf.evaluation.layer_scores import PICTURE, read_facts
 
-    out = app.picture_path(FLAGS.out) if FLAGS.out else run.path / PICTURE
+    out = pictures.picture_path(FLAGS.out) if FLAGS.out else run.path / PICTURE
     for path in (out, out.with_suffix(".json")):
         if path.exists() and read_facts(out) is None:
             raise app.UsageError(

@@ -58,7 +58,8 @@ def test_help_of_training_names_every_flag_once_under_a_heading():
     out, _ = run(TRAIN, ["--help"])
     lines = out.split("\n\n", 1)[1].splitlines()
     headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert headings == ["images:", "networks and settings:", "run:", "machine:"]
+    groups = ["images", "networks and settings", "a classifier of one's own", "run", "machine"]
+    assert headings == [f"{group}:" for group in groups]
     names = [line.split()[0] for line in lines if line.startswith("  --")]
     assert len(names) == len(set(names)) >= 22
 
@@ -192,7 +193,7 @@ app.run(lambda: print(*(flags.FLAGS[name].value for name in app.PATHS)))
 """
     names = (
         *("run_dir", "data_dir", "export_dir", "config", "cache_dir", "out", "inception"),
-        *("without_entropy", "encoder_from"),
+        *("without_entropy", "encoder_from", "encoder", "encoder_weights", "model", "export"),
     )
     arguments = [f"--{name}=~/{name}" for name in names]
     out, _ = finish(start(script(text), arguments, {"HOME": str(tmp_path)}))

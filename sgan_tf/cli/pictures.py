@@ -1,0 +1,16 @@
+"""Where programs draw to: looked at before the work, as all that can be refused early."""
+
+import pathlib
+
+from sgan_tf.cli.app import UsageError
+from sgan_tf.images import FORMATS
+
+
+def picture_path(out):
+    """Returns the path of a picture to write; `UsageError` where it cannot be one."""
+    path = pathlib.Path(out)
+    if path.suffix.lower() not in FORMATS:
+        raise UsageError(f"--out: '{out}' does not end with one of {', '.join(FORMATS)}")
+    if not path.parent.is_dir():
+        raise UsageError(f"--out: '{path}' cannot be written; there is no folder {path.parent}")
+    return path
