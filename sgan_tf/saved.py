@@ -13,16 +13,18 @@ import hashlib
 import json
 import pathlib
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sgan_tf.checkpoint import assign, named_arrays
 from sgan_tf.config import Config
 from sgan_tf.errors import UserError
-from sgan_tf.models.build import build
-from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.run import versions
 from sgan_tf.validation import ConfigError
+
+if TYPE_CHECKING:  # programs ask for names before TensorFlow is imported
+    from sgan_tf.models.stacked_gan import StackedGAN
 
 FORMAT = 1  # of the folder
 WEIGHTS, CONFIG, METADATA, CARD = "model.safetensors", "config.json", "metadata.json", "README.md"
@@ -35,7 +37,7 @@ class SavedError(UserError):
     """A saved stack that cannot be written or read; the message names the file and says why."""
 
 
-def networks_in_use(stack: StackedGAN) -> dict:
+def networks_in_use(stack: "StackedGAN") -> dict:
     """Returns `{group: Keras variables}`: all that sampling, decoding and inferring noise read.
 
     Args:
@@ -49,18 +51,18 @@ def networks_in_use(stack: StackedGAN) -> dict:
     return {group: [v for n in networks for v in n.weights] for group, networks in groups.items()}
 
 
-def remember(stack: StackedGAN, training: dict) -> None:
+def remember(stack: "StackedGAN", training: dict) -> None:
     """Keeps with a stack what is known of the training of the weights that it has now."""
     stack.facts = {"training": training, "digest": digest(stack)}
 
 
-def remembered(stack: StackedGAN) -> dict:
+def remembered(stack: "StackedGAN") -> dict:
     """Returns what was kept with a stack; nothing where its weights have changed since."""
     same = stack.facts and stack.facts["digest"] == digest(stack)
     return stack.facts["training"] if same else {}
 
 
-def digest(stack: StackedGAN) -> int:
+def digest(stack: "StackedGAN") -> int:
     """Returns a checksum of the weights that a stack in use reads."""
     crc = 0
     for key, array in named_arrays(networks_in_use(stack)).items():
@@ -74,7 +76,7 @@ def holds_stack(folder) -> bool:
     return there[0] or all(there[1:])
 
 
-def write(folder: pathlib.Path, stack: StackedGAN, training: dict, dtype: str) -> dict:
+def write(folder: pathlib.Path, stack: "StackedGAN", training: dict, dtype: str) -> dict:
     """Writes weights, configuration and metadata into an empty folder.
 
     Args:
@@ -135,7 +137,7 @@ def read_metadata(folder) -> dict:
     return metadata
 
 
-def read(folder, precision: str = "float32") -> StackedGAN:
+def read(folder, precision: str = "float32") -> "StackedGAN":
     """Loads the stack of a folder that `save` wrote.
 
     Its samples, decoded images and estimates are those of the stack that was saved, but for the
@@ -150,6 +152,8 @@ def read(folder, precision: str = "float32") -> StackedGAN:
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
+
+    from sgan_tf.models.build import build
 
     folder, metadata = pathlib.Path(folder), read_metadata(folder)
     content, path = _content(folder / WEIGHTS), folder / WEIGHTS

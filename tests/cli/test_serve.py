@@ -4,6 +4,7 @@ import http.client
 import json
 import signal
 import socket
+import sys
 
 import pytest
 from processes import ROOT, module, refused, start
@@ -58,5 +59,9 @@ def test_it_serves_and_answers_what_is_under_way_before_it_ends(process):
     assert json.loads(out.splitlines()[-1])["event"] == "stopped"
 
 
-def test_no_such_model_is_one_line():
-    assert "--model: nowhere does not exist" in refused(SERVE, ["--model", "nowhere"])
+def test_no_such_model_is_one_line_before_tensorflow_is_imported():
+    text = (
+        "import sys; sys.modules['tensorflow'] = None; from sgan_tf.cli.serve import main; main()"
+    )
+    error = refused([sys.executable, "-c", text], ["--model", "nowhere"])
+    assert "--model: nowhere does not exist" in error
