@@ -21,6 +21,7 @@ from sgan_tf.serving.server.telemetry import Telemetry
 from sgan_tf.serving.server.workers import Workers
 
 CALLS = 512  # most calls at a time
+MOST_SIDES = 254  # of a shape, as TensorFlow's own
 log = logging.getLogger(__name__)
 
 
@@ -81,7 +82,7 @@ class Rpc:
             started, code, rows = time.perf_counter(), "CANCELLED", 0
             try:
                 try:
-                    message, rows = await self.workers.run(lambda rows: compute(content, rows))
+                    message, rows = await self.workers.run(lambda ticket: compute(content, ticket))
                 except Refused:
                     raise
                 except Exception as error:
@@ -138,6 +139,8 @@ class Rpc:
 
     def _declared(self, name, proto):
         """The shape that a tensor is said to have: a few bytes may stand for a huge one."""
+        if len(proto.tensor_shape.dim) > MOST_SIDES:  # whose product would take minutes
+            raise invalid(f"{name} has more than {MOST_SIDES} dimensions")
         sides = [side.size for side in proto.tensor_shape.dim]
         if proto.tensor_shape.unknown_rank or any(side < 0 for side in sides):
             raise invalid(f"{name} has no whole shape")

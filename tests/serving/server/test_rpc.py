@@ -55,6 +55,10 @@ def test_grpc_refuses_what_cannot_be(server):
         del request.inputs["labels"].tensor_shape.dim[:]
         request.inputs["labels"].tensor_shape.dim.add(size=10**10)
 
+    def many_sided(request):  # a product of a million bits, one step at a time
+        sides = request.inputs["labels"].tensor_shape.dim
+        sides.extend([sides[0]] * 10**5)
+
     def negative(request):
         request.inputs["labels"].tensor_shape.dim[0].size = -1
 
@@ -72,6 +76,7 @@ def test_grpc_refuses_what_cannot_be(server):
         (lambda r: r.output_filter.append("x"), code.INVALID_ARGUMENT, "output_filter"),
         (lambda r: setattr(r.inputs["labels"], "dtype", 1), code.INVALID_ARGUMENT, "int64"),
         (huge, code.INVALID_ARGUMENT, "elements"),
+        (many_sided, code.INVALID_ARGUMENT, "dimensions"),
         (negative, code.INVALID_ARGUMENT, "whole shape"),
         (short, code.INVALID_ARGUMENT, "as many values"),
     )
