@@ -34,7 +34,7 @@ class Options:
         host: Name or address to listen on.
         port: Of the REST interface; 0 for any that is free.
         grpc_port: Of the gRPC interface, likewise; None for none.
-        timeout: Seconds from a request's arrival until it is refused.
+        timeout: Seconds for a request's body to come, and as many to compute it.
         max_body: Most bytes of a request.
         poll: Seconds between two looks for a newer version.
         origins: Of pages elsewhere that may ask.
@@ -107,6 +107,8 @@ class Server:
             ws="none",
             proxy_headers=False,
             limit_concurrency=CONNECTIONS,
+            # A client that does not read its answer would keep the server from ending.
+            timeout_graceful_shutdown=2 * self.options.timeout,
         )
         self._uvicorn = uvicorn.Server(config)
         watch = asyncio.create_task(self._watch())
@@ -156,7 +158,7 @@ def _listen(host, port):
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         reason = str(getattr(error, "strerror", None) or error).partition(" (while")[0]
         raise ServeError(f"`port`: cannot listen on {host}:{port} ({reason})") from error
 

@@ -17,7 +17,7 @@ class Workers:
 
     Args:
         model: Whose rows are counted.
-        timeout: Seconds from a request's arrival until it is refused.
+        timeout: Seconds from the time that it is there until it is refused.
     """
 
     def __init__(self, model: Model, timeout: float):
