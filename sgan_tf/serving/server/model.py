@@ -159,10 +159,13 @@ class Model:
             return False
         try:
             loaded = Loaded(number, version.load())
-        except SourceError as error:
-            self.failed[number] = version.stamp, str(error)
+        except Exception as error:
+            foreseen = isinstance(error, SourceError)
+            reason = str(error) if foreseen else "the server's log says why"
+            # A new dictionary, as requests may be reading the one before.
+            self.failed = {**self.failed, number: (version.stamp, reason)}
             raise
-        self.failed.pop(number, None)
+        self.failed = {n: why for n, why in self.failed.items() if n != number}
         with self._lock:
             old, self.current = self.current, loaded
             idle = old and not old.users

@@ -23,8 +23,10 @@ CARRIED = (
 # Ops that read or write files, or run Python: no sampler needs one, and a request would reach it.
 REACHING_OUT = re.compile(
     r"(Read|Write|Matching)Files?|PrintV2|(Eager)?PyFunc(Stateless)?|DebugIdentity(V\d)?"
-    r"|(WholeFile|TextLine|TFRecord|FixedLengthRecord)(Reader|Dataset)(V\d)?"
-    r"|(Save|Load)Dataset(V\d)?|DatasetToTFRecord|CreateSummaryFileWriter"
+    r"|(WholeFile|TextLine|TFRecord|FixedLengthRecord|LMDB)(Reader|Dataset)(V\d)?"
+    r"|(Experimental)?(CSV|Sql|LMDB|MatchingFiles)Dataset(V\d)?|ImmutableConst"
+    r"|(Save|Load|Snapshot)Dataset(V\d)?|(Experimental)?DatasetToTFRecord"
+    r"|CreateSummary(File|Db)Writer"
 )
 
 
@@ -162,6 +164,7 @@ def _saved_model(path):
 
 def _loaded(path):
     import tensorflow as tf
+    from google.protobuf.message import DecodeError
 
     from sgan_tf.serving.export import WARM_UP_FILE
     from sgan_tf.serving.warmup import read_warmup
@@ -171,7 +174,10 @@ def _loaded(path):
         loaded = tf.saved_model.load(str(path))
         functions = dict(loaded.signatures)
         warm_up = read_warmup(path / "assets.extra" / WARM_UP_FILE)
-    except (tf.errors.OpError, OSError, ValueError, KeyError, AttributeError) as error:
+    except (
+        *(tf.errors.OpError, DecodeError),
+        *(OSError, ValueError, TypeError, KeyError, AttributeError),
+    ) as error:
         raise SourceError(f"{shown(path)} cannot be loaded ({_line(error)})") from error
     facts = _facts(path)
     # What export.py wrote says so, and its signatures are the Sampler's.

@@ -169,6 +169,20 @@ def test_a_newer_version_is_picked_up_and_the_old_one_let_go(tmp_path):
     assert [line.get("version") for line in server.lines() if line.get("event") == "version"] == [2]
 
 
+def test_a_version_that_fails_in_whatever_way_is_loaded_once():
+    loads = []
+
+    def load():
+        loads.append(1)
+        raise RuntimeError("of the inside")
+
+    model = Model(Source("broken", lambda: {1: Version(None, load)}))
+    with pytest.raises(RuntimeError):
+        model.refresh()
+    assert not model.refresh() and len(loads) == 1
+    assert model.states("broken") == [(1, "END", "the server's log says why")]
+
+
 def test_a_run_folder_is_served_as_it_is(signatures):
     """The run that the export of version 0.1.0 was made from."""
     model = Model(open_source(OLD / "run"), "mine")
