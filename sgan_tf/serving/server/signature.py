@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from sgan_tf.serving.server.refusal import HTTP, Refused, invalid
 
-PART = 256  # rows of a run; larger requests are split
+PART = 256  # most rows of a run; larger requests are split
 LONGEST = 2**20  # rows in a queue
 BATCH_THREADS = 2  # runs at a time
 _numbers = itertools.count()
@@ -37,7 +37,8 @@ class Signature:
         self.name, self.max_batch, self._alone = name, max_batch, function
         self.inputs = dict(sorted(function.structured_input_signature[1].items()))
         self.outputs = dict(sorted(function.structured_outputs.items()))
-        self._together = _batched(function, self.inputs, self.outputs) if rows_apart else None
+        most = min(PART, max_batch)  # more rows than a request may have, the graph would refuse
+        self._together = _batched(function, self.inputs, self.outputs, most) if rows_apart else None
 
     def rows(self, inputs: Mapping[str, np.ndarray | tf.TensorShape]) -> int:
         """Returns the rows of a request, whose names and shapes are checked.
@@ -82,8 +83,8 @@ class Signature:
             raise _refused(error) from error
 
 
-def _batched(function, inputs, outputs):
-    """Returns `{name: tensor} -> {name: tensor}`, of which calls share runs of the function."""
+def _batched(function, inputs, outputs, most):
+    """Returns `{name: tensor} -> {name: tensor}`, of which calls share runs, `most` rows each."""
 
     @tf.function(autograph=False, input_signature=_specs(inputs))
     def run(*tensors):
@@ -102,12 +103,12 @@ def _batched(function, inputs, outputs):
             in_tensors=list(tensors),
             captured_tensors=whole.captured_inputs,
             Tout=[spec.dtype for spec in outputs.values()],
-            shared_name="sgan_tf.serving",
+            shared_name=f"sgan_tf.serving.{most}",  # whoever makes it decides on its sizes
             batching_queue=str(next(_numbers)),
             num_batch_threads=BATCH_THREADS,
             batch_timeout_micros=0,  # no waiting: requests gather while the one before runs
             max_batch_size=LONGEST,
-            allowed_batch_sizes=list(range(1, PART + 1)),  # any, so that nothing is padded
+            allowed_batch_sizes=list(range(1, most + 1)),  # any, so that nothing is padded
             enable_large_batch_splitting=True,
             max_enqueued_batches=LONGEST,  # the rows under way are bounded before
         )

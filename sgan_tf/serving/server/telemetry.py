@@ -1,5 +1,6 @@
 """What a server tells of itself: a line of JSON a request, and figures for Prometheus."""
 
+import contextlib
 import datetime
 import threading
 from typing import TextIO
@@ -79,7 +80,8 @@ class Telemetry:
     def _write(self, line):
         if self._stream:
             text = orjson.dumps(line).decode() + "\n"
-            with self._lock:
+            # A pipe that nobody reads any more, or a full disk, fails no request.
+            with self._lock, contextlib.suppress(OSError):
                 self._stream.write(text)
                 self._stream.flush()
 
