@@ -1,6 +1,5 @@
 """The files in deploy/, as their programs read them."""
 
-import inspect
 import subprocess
 
 import pytest
@@ -13,7 +12,7 @@ from processes import ROOT
 from served import served
 from tensorflow_serving.config import model_server_config_pb2
 
-from sgan_tf.serving.export import export
+from sgan_tf.serving.export import ExportRequest
 from sgan_tf.serving.server.model import Model
 from sgan_tf.serving.server.servable import Source
 
@@ -100,7 +99,7 @@ def test_both_ways_to_deploy_use_one_configuration(manifest):
 def test_requests_of_as_many_rows_as_an_export_takes_are_batched():
     """By TensorFlow's own scheduler of batches, which TF Serving uses."""
     config = parsed(DEPLOY / "batching.config")
-    most = inspect.signature(export).parameters["max_batch"].default
+    most = ExportRequest.max_batch
     assert config.max_batch_size.value == most
     part = config.max_execution_batch_size.value
     assert list(config.allowed_batch_sizes) in ([], [part])
