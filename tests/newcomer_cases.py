@@ -419,6 +419,8 @@ def wrong_servers(place, run):
         "a port that is none": (["--model", run, "--port", "70000"], "port"),
         "a name with a slash, to serve": (["--model", run, "--name", "a/b"], "--name.*a/b"),
         "no rows at a time": (["--model", run, "--max_rows", "0"], "max_rows"),
+        "a time that is no number": (["--model", run, "--poll", "nan"], "--poll.*nan"),
+        "an origin without https": (["--model", run, "--cors", "example.org"], "--cors.*example"),
     }
     for title, (arguments, names) in rows.items():
         yield Case(title, "serve", arguments, names, (run,))

@@ -66,6 +66,9 @@ def run(main, words=None):
                 raise flags.Error(f"unexpected argument '{rest[1]}'")
         except flags.Error as error:
             _die(str(error).splitlines()[0] + "; --help lists the flags")
+        for name in flags.FLAGS:
+            if flags.FLAGS[name].value != flags.FLAGS[name].value:  # no bound is above or below it
+                _die(f"--{name}: nan is not a number")
         for name in PATHS:
             if name in flags.FLAGS and flags.FLAGS[name].value:
                 flags.FLAGS[name].value = os.path.expanduser(flags.FLAGS[name].value)

@@ -2,10 +2,12 @@
 
 sgan-serve --model exports/mnist                      # new versions are picked up
 sgan-serve --model runs/mnist --name sgan --grpc_port 8500
+sgan-serve --model digits                             # a stack that comes with the package
 
 A SavedModel is a program: serve only exports that you trust.
 """
 
+import re
 import sys
 
 from absl import flags
@@ -13,11 +15,18 @@ from absl import flags
 from sgan_tf.cli import app
 
 FLAGS = flags.FLAGS
+ORIGIN = r"\*|https?://([\w.-]+|\[[\da-f:]+\])(:\d+)?"
 
 
 def define_flags():
-    flags.DEFINE_string("model", None, "an export's folder, or a run folder", required=True)
-    flags.DEFINE_string("name", None, "to serve it under; by default the folder's name")
+    flags.DEFINE_string(
+        "model",
+        None,
+        "an export's folder, a run folder, a folder written by sgan_tf.save, a stack that comes "
+        "with the package, as digits; or hf://user/name",
+        required=True,
+    )
+    flags.DEFINE_string("name", None, "to serve it under; by default the model's own")
     flags.DEFINE_string("host", "127.0.0.1", "name or address to listen on; 0.0.0.0 for all")
     flags.DEFINE_integer("port", 8501, "of REST; 0 for any", lower_bound=0, upper_bound=65_535)
     flags.DEFINE_integer(
@@ -36,13 +45,17 @@ def define_flags():
     flags.DEFINE_multi_string(
         "cors",
         [],
-        "origin of other pages, or of a proxy, that may ask, as https://example.org; repeatable",
+        "origin of other pages, or of a proxy, that may ask, as https://example.org; * for any; "
+        "repeatable",
     )
 
 
 def serve():
     from sgan_tf.serving.server.servable import open_source
 
+    for origin in FLAGS.cors:
+        if not re.fullmatch(ORIGIN, origin):
+            raise app.UsageError(f"--cors: '{origin}' is no origin, as https://example.org, nor *")
     source = open_source(FLAGS.model)  # a mistake shows before TensorFlow is imported
     app.import_tensorflow()
     try:
