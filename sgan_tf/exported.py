@@ -91,7 +91,9 @@ class Exported:
             inputs = {"features": arguments.rows("condition", condition, self._h_1)}
             name = "render"
         (rows,) = map(len, inputs.values())
-        return self._call(name, **inputs, **self._noise(noise, top, rows))["images"]
+        checked = arguments.noise(noise, self._z_dims[: top + 1], rows)
+        noise = {f"z{i}": z for i, z in enumerate(checked)}
+        return self._call(name, **inputs, **noise)["images"]
 
     def infer_noise(self, images) -> Decomposition:
         """As `StackedGAN.infer_noise`; of the features there is h_1 alone."""
@@ -127,15 +129,6 @@ class Exported:
 
     def _images(self, images):
         return arguments.images(images, self.image_shape)
-
-    def _noise(self, noise, top, count):
-        dims = self._z_dims[: top + 1]
-        if len(noise) <= top:
-            raise ValueError(f"noise must hold z_0 to z_{top}; it holds {len(noise)}")
-        checked = [arguments.rows(f"noise[{i}]", noise[i], (dim,)) for i, dim in enumerate(dims)]
-        if any(len(z) != count for z in checked):
-            raise ValueError(f"noise must have {count} rows, as the condition has")
-        return {f"z{i}": z for i, z in enumerate(checked)}
 
     def _top(self, level):
         highest = len(self._z_dims) - 1

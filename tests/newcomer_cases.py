@@ -325,6 +325,7 @@ def wrong_uses(place):
             ["--model", "digits", "--label", "cat", "--out", place / "x.png"],
             "--label.*cat",
         ),
+        "samples of a folder without a stack": ("sample", ["--model", nothing], "--model.*nothing"),
         "samples of no export": ("sample", ["--export", nothing], "--export.*nothing"),
         "a shard beyond the last": (
             "sample",

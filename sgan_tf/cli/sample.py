@@ -17,6 +17,7 @@ import re
 from absl import flags
 
 from sgan_tf.cli import app
+from sgan_tf.errors import UserError
 
 FLAGS = flags.FLAGS
 COLUMNS = 16  # of a picture, at the most
@@ -147,7 +148,7 @@ def _check_file(out, pictures, arrays):
 
 def _load(source):
     from sgan_tf.exported import Exported, find
-    from sgan_tf.loading import SourceError, load, load_run
+    from sgan_tf.loading import load, load_run
 
     value = FLAGS[source].value
     if source == "run_dir":
@@ -155,8 +156,8 @@ def _load(source):
     if source == "model":
         try:
             return load(value)
-        except SourceError as error:  # which names the parameter of `load`
-            raise app.UsageError(str(error).replace("`source`", "`model`")) from error
+        except UserError as error:  # which may name the parameter of `load`, or of `load_run`
+            raise app.UsageError(re.sub("^`(source|run_dir)`", "`model`", str(error))) from error
     if not find(value):
         raise app.UsageError(f"--export: {value} holds no SavedModel; export.py writes one")
     return Exported(find(value))

@@ -109,7 +109,7 @@ def _write_npz(path, drawn, count):
                     np.lib.format.write_array_header_1_0(file, header)
                 file.write(block.images.tobytes())
                 labels.append(block.labels)
-        with archive.open(zipfile.ZipInfo("labels.npy"), "w") as file:
+        with archive.open(zipfile.ZipInfo("labels.npy"), "w", force_zip64=True) as file:
             np.lib.format.write_array(file, np.concatenate(labels))
 
 

@@ -141,7 +141,7 @@ def _stack(source, name):
         try:
             stack = load(source)
         except UserError as error:
-            reason = str(error).removeprefix("`run_dir`: ")
+            reason = re.sub("^`(source|run_dir)`: ", "", str(error))
             raise SourceError(f"`model`: {reason}") from error
         sampler = Sampler(stack, stack.class_names, MAX_BATCH)
         warm_up = warmup_inputs(sampler).items()
