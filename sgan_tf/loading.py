@@ -108,8 +108,8 @@ def load_run(
                 "finished; run train.py again to resume it"
             )
     data = run.data()
-    build = build or builder(run)
-    encoder, stack = build(config, tuple(data["image_shape"]), data["class_names"], joint=joint)
+    make = build or builder(run)
+    encoder, stack = make(config, tuple(data["image_shape"]), data["class_names"], joint=joint)
     run.checkpoint("encoder").load(encoder.networks())
     encoder.trainable = False
     if joint:
@@ -119,6 +119,7 @@ def load_run(
             run.checkpoint(f"level{level.index}").load(level.networks())
     if stack.recipe is not None:
         stack.recipe = trained
+    if stack.recipe is not None or build is None:  # else its networks may be of any form
         saved.remember(stack, _told(run, trained))
     return stack
 
