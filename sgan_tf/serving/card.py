@@ -164,7 +164,7 @@ def saved_card(name: str, config: Config, metadata: dict, differences: np.ndarra
 ```python
 import sgan_tf
 
-stack = sgan_tf.load("{name}")  # its name in the package, the path of this folder, or hf://user/name
+stack = sgan_tf.load("{name}")  # or the path of this folder, or hf://user/name
 images = stack.sample([0, 1], seed=1)
 ```
 
