@@ -135,6 +135,7 @@ def train():
     dataset = images.load(config, _run_dir(config) / images.CACHE)
     if FLAGS.encoder_from:
         transfer.check_images(FLAGS.encoder_from, dataset)
+    steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
     tf = app.import_tensorflow()
     from sgan_tf.models.build import check_names
 
@@ -155,7 +156,7 @@ def train():
     config = dataclasses.replace(config, precision=_precision(config))
     strategy = strategy or app.strategy(FLAGS.devices, config.batch_size)
     if FLAGS.dry_run:
-        return _dry_run(config, dataset, encoder)
+        return _dry_run(config, dataset, encoder, steps)
     return _train(config, dataset, strategy, classifier, encoder)
 
 
@@ -242,11 +243,10 @@ def _run_dir(config):
     return pathlib.Path(FLAGS.run_dir or f"runs/{name}")
 
 
-def _dry_run(config, dataset, encoder):
+def _dry_run(config, dataset, encoder, steps):
     """Prints the configuration, and beside it what --config passes over."""
     from sgan_tf.models.build import build
 
-    steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
     encoder, stack = build(config, dataset.image_shape, dataset.class_names, encoder=encoder)
     print(config.to_json(), end="")
     print(
