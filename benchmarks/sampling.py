@@ -136,7 +136,7 @@ def _measure(ways, batches):
 
     first, seconds = {}, {}
     for batch in batches:
-        labels = (np.arange(batch) % 10).astype(np.int64)
+        labels = np.zeros(batch, np.int64)  # of any data set; the time does not depend on them
         calls = {way: partial(sample, labels) for way, sample in ways.items()}
         for way, call in calls.items():
             first.setdefault(way, first_call(call))
