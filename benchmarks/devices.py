@@ -31,11 +31,10 @@ def define_flags():
 
 def bench():
     app.import_tensorflow()
-    from arguments import precisions
     from measure import alternate, ratio, seconds_text, table
     from workload import configuration
 
-    config = configuration(FLAGS.preset, precisions([FLAGS.precision])[-1])
+    config = configuration(FLAGS.preset, app.precision(FLAGS.precision))
     context = multiprocessing.get_context("spawn")
     pipes = {}
     for count in DEVICES:

@@ -51,10 +51,9 @@ def bench():
 
 def _configurations(variations):
     """The variations of the preset, each once."""
-    from arguments import precisions
     from workload import configuration
 
-    configs, precision = [], precisions([FLAGS.precision])[-1]
+    configs, precision = [], app.precision(FLAGS.precision)
     for settings in variations:
         config = configuration(FLAGS.preset, precision, **settings)
         configs += [config] if config not in configs else []
