@@ -64,6 +64,7 @@ def _work(pipe, count, config, steps):
     tf = app.import_tensorflow()
     from workload import stage_named, step_of, untrained
 
+    tf.config.set_visible_devices([], "GPU")
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * count
