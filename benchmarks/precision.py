@@ -38,9 +38,7 @@ def bench():
 
     stacks = {precision: load_run(FLAGS.run_dir, precision=precision) for precision in PRECISIONS}
     _print_difference(stacks)
-    reference = judges.reference(
-        data, config.encoder.flip, lambda: images.load_again(config, run)
-    )
+    reference = judges.reference(data, config.encoder.flip, lambda: images.load_again(config, run))
     scores = {
         precision: evaluate(
             stack, reference, data, FLAGS.samples, FLAGS.seed, progress=app.progress

@@ -43,7 +43,7 @@ def bench():
 
     batches = integers("batches", FLAGS.batches)
     if FLAGS.pytorch:
-        require_torch()
+        require_torch(FLAGS.compile)
     app.import_tensorflow()
     from measure import table
     from workload import configuration, untrained_run
