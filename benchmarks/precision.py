@@ -18,6 +18,7 @@ IMAGES = 1000  # images of which the values are compared
 
 def define_flags():
     images.define_place_flags()
+    flags.adopt_module_key_flags(images)
     flags.DEFINE_string("run_dir", None, "a finished run folder", required=True)
     flags.DEFINE_integer("samples", 10_000, "samples to score in each precision", lower_bound=1)
     flags.DEFINE_integer("seed", 0, "of labels and noise")
