@@ -1,6 +1,8 @@
 """What the flags of several benchmarks may be; TensorFlow is imported last, if at all."""
 
 import importlib.util
+import os
+import shutil
 from collections.abc import Sequence
 
 from sgan_tf.cli.app import UsageError
@@ -38,7 +40,10 @@ def precisions(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(sum(named, [])))
 
 
-def require_torch() -> None:
-    """Raises `UsageError` where PyTorch is not installed."""
+def require_torch(compiled: bool) -> None:
+    """Raises `UsageError` where PyTorch is not installed, or what `torch.compile` needs."""
     if importlib.util.find_spec("torch") is None:
         raise UsageError("PyTorch is not installed; pip install .[bench]")
+    compiler = os.environ.get("CXX", "g++")
+    if compiled and not shutil.which(compiler):
+        raise UsageError(f"--compile: torch.compile needs {compiler}; install it, or --nocompile")

@@ -31,11 +31,10 @@ def define_flags():
 
 def bench():
     app.import_tensorflow()
-    from arguments import precisions
     from measure import alternate, ratio, seconds_text, table
     from workload import configuration
 
-    config = configuration(FLAGS.preset, precisions([FLAGS.precision])[-1])
+    config = configuration(FLAGS.preset, app.precision(FLAGS.precision))
     context = multiprocessing.get_context("spawn")
     pipes = {}
     for count in DEVICES:
@@ -65,6 +64,7 @@ def _work(pipe, count, config, steps):
     tf = app.import_tensorflow()
     from workload import stage_named, step_of, untrained
 
+    tf.config.set_visible_devices([], "GPU")
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * count

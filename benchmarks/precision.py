@@ -9,7 +9,7 @@ faster is another question, which sampling.py answers.
 
 from absl import flags
 
-from sgan_tf.cli import app, images
+from sgan_tf.cli import app, images, judges
 from sgan_tf.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
@@ -18,10 +18,12 @@ IMAGES = 1000  # images of which the values are compared
 
 def define_flags():
     images.define_place_flags()
+    flags.adopt_module_key_flags(images)
     flags.DEFINE_string("run_dir", None, "a finished run folder", required=True)
     flags.DEFINE_integer("samples", 10_000, "samples to score in each precision", lower_bound=1)
     flags.DEFINE_integer("seed", 0, "of labels and noise")
-    flags.DEFINE_string("cache_dir", None, "where judges are cached, as for evaluate.py")
+    judges.define_flags()
+    flags.adopt_module_key_flags(judges)
 
 
 def bench():
@@ -37,7 +39,7 @@ def bench():
 
     stacks = {precision: load_run(FLAGS.run_dir, precision=precision) for precision in PRECISIONS}
     _print_difference(stacks)
-    reference = _reference(config, run, data)
+    reference = judges.reference(data, config.encoder.flip, lambda: images.load_again(config, run))
     scores = {
         precision: evaluate(
             stack, reference, data, FLAGS.samples, FLAGS.seed, progress=app.progress
@@ -57,14 +59,6 @@ def _print_difference(stacks):
         f"Images in {' and '.join(stacks)}, {IMAGES:,} of each, values in [0, 1]: mean absolute "
         f"difference {difference.mean():.2g}, the largest {difference.max():.2g}.\n"
     )
-
-
-def _reference(config, run, data):
-    from sgan_tf.evaluation.reference import default_cache, load_reference, make_reference
-
-    cache, flip = FLAGS.cache_dir or default_cache(), config.encoder.flip
-    reference = load_reference(cache, data, flip)
-    return reference or make_reference(cache, images.load_again(config, run), app.progress, flip)
 
 
 def _print_table(scores):

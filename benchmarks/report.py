@@ -5,7 +5,7 @@
 
 The page's last section, the notes, is handwritten, and kept. With --parts the sections of the
 others are kept too, as long as they are of this machine. A benchmark that fails leaves its section
-as it was.
+as it was, but for one of another machine, which goes with the first that succeeds.
 """
 
 import ast
@@ -82,16 +82,18 @@ def write(path: pathlib.Path, parts: dict[str, tuple[str, list[str]]]) -> int:
             f"--parts: {path} was measured on another machine, or with other packages; run all "
             "parts, or write to another --out"
         )
-    sections[MACHINE] = machine
-    sections.setdefault(NOTES, NO_NOTES)
+    if sections.get(MACHINE) != machine:
+        sections = {MACHINE: machine, NOTES: sections.get(NOTES, NO_NOTES)}
     failed = 0
     for name, (title, command) in parts.items():
         print(f"{name} …", file=sys.stderr, flush=True)
         section = run(command)
-        failed |= section is None
-        sections[title] = section or sections.get(title)
+        if section is None:
+            failed = 1
+            continue
+        sections[title] = section
         write_whole(path, page(sections))
-    return int(failed)
+    return failed
 
 
 def read_sections(text: str) -> dict[str, str]:
@@ -102,10 +104,10 @@ def read_sections(text: str) -> dict[str, str]:
     return sections | ({NOTES: notes.strip()} if notes else {})
 
 
-def page(sections: dict[str, str | None]) -> str:
+def page(sections: dict[str, str]) -> str:
     """Returns the page of sections; inverse of `read_sections`."""
     titles = [MACHINE, *(title for title, _ in PARTS.values()), NOTES]
-    texts = [f"## {title}\n\n{sections[title]}" for title in titles if sections.get(title)]
+    texts = [f"## {title}\n\n{sections[title]}" for title in titles if title in sections]
     return "\n\n".join([INTRODUCTION, *texts]) + "\n"
 
 

@@ -3,7 +3,8 @@
     python benchmarks/scaling.py --preset svhn
 
 A step of level 0 is one update of its D and one of its G, a joint step one of all Ds and one of all
-Gs; sampling is `StackedGAN.sample` of 100 images. FLOP as in stages.py. The times are medians.
+Gs, but for presets with adaptive steps, which make up to 7 of G; sampling is `StackedGAN.sample` of
+100 images. FLOP as in stages.py. The times are medians.
 """
 
 from absl import flags
@@ -51,10 +52,9 @@ def bench():
 
 def _configurations(variations):
     """The variations of the preset, each once."""
-    from arguments import precisions
     from workload import configuration
 
-    configs, precision = [], precisions([FLAGS.precision])[-1]
+    configs, precision = [], app.precision(FLAGS.precision)
     for settings in variations:
         config = configuration(FLAGS.preset, precision, **settings)
         configs += [config] if config not in configs else []

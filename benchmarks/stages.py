@@ -28,15 +28,17 @@ def define_flags():
 
 
 def bench():
-    from arguments import check_presets, precisions
+    from arguments import check_presets
 
     check_presets(FLAGS.presets)
-    tf = app.import_tensorflow()
+    app.import_tensorflow()
     from measure import table
     from workload import configuration
 
-    tf.config.experimental.enable_op_determinism()
-    precision = precisions([FLAGS.precision])[-1]
+    from sgan_tf.hardware import set_arithmetic
+
+    set_arithmetic()  # as train.py does
+    precision = app.precision(FLAGS.precision)
     head = ["preset", "precision", "step, E / levels / joint", "GFLOP a step, the same"]
     head += ["images/s, the same", "epoch, the same"]
     rows = [_row(name, configuration(name, precision)) for name in FLAGS.presets]

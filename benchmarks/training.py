@@ -28,7 +28,7 @@ def define_flags():
 def bench():
     from arguments import check_presets, precisions, require_torch
 
-    require_torch()
+    require_torch(FLAGS.compile)
     app.import_tensorflow()
     from measure import table
     from torch_networks import PRESETS

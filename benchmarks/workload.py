@@ -1,6 +1,7 @@
 """What the benchmarks run: configurations, random images in a data set's place, untrained runs."""
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,9 @@ from sgan_tf.presets import make_config
 from sgan_tf.run import Run
 from sgan_tf.training.pipeline import Pipeline
 from sgan_tf.training.stages import Stage
+
+# A GPU is shared with PyTorch, and with the processes that a benchmark starts.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 CLASSES = [str(c) for c in range(10)]
 ONE_CHANNEL = ("digits", "mnist")  # data sets; the others' images are in colour

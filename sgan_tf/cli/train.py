@@ -291,9 +291,10 @@ def _train(config, dataset, strategy, classifier, encoder):
         log.info("encoder: %s, cut at %s", FLAGS.encoder, ", ".join(run.config.cuts) or "no layer")
     how = ", ".join(f"{name} {on}" for name, on in arithmetic().items())
     log.info("convolutions and large matrices are computed in %s; %s", run.config.precision, how)
-    signals = app.stop_signals()
     if workers.is_chief:
         dataset.keep(run.path / images.CACHE)
+    scoring = _scoring(run.config, dataset) if workers.is_chief else None
+    signals = app.stop_signals()  # what comes before has nothing to save
     pipeline = Pipeline(
         run.config,
         run,
@@ -302,7 +303,7 @@ def _train(config, dataset, strategy, classifier, encoder):
         sample_every=FLAGS.sample_every,
         checkpoint_minutes=FLAGS.checkpoint_minutes,
         stop=lambda: bool(signals),
-        scoring=_scoring(run.config, dataset) if workers.is_chief else None,
+        scoring=scoring,
     )
     code = app.train_guarded(log, signals, lambda: pipeline.train(FLAGS.stages))
     if code:

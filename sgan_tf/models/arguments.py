@@ -68,7 +68,7 @@ def labels(values, classes):
 def place(seed, first):
     """Returns a seed, a new one for None, and the number of a row of its noise."""
     if seed is None:
-        seed = np.random.SeedSequence().generate_state(1)[0] >> 1
+        seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0]) >> 1
     return integer("seed", seed, -(2**63), 2**63), integer("first", first, 0, MOST_ROWS)
 
 

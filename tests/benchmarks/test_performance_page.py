@@ -49,3 +49,14 @@ def test_sections_of_two_machines_do_not_share_a_page(benchmarks):
     with pytest.raises(UsageError, match="another machine"):
         report.write(path, {"a": parts["a"]})
     assert path.read_text() == before
+
+
+def test_of_another_machine_the_notes_alone_are_kept(benchmarks):
+    parts, path = benchmarks
+    path.write_text(report.page({"Machine": "another", "Second": "its table", "Notes": NOTES}))
+    before = path.read_text()
+    assert report.write(path, {"b": parts["b"]}) == 1
+    assert path.read_text() == before  # nothing was measured
+    assert report.write(path, parts) == 1
+    kept = report.read_sections(path.read_text())
+    assert "Second" not in kept and "First" in kept and kept["Notes"] == NOTES

@@ -119,3 +119,10 @@ def test_serving(benchmark):
 )
 def test_what_cannot_be_is_one_line(name, flags, message):
     assert message in refused(_program(name), flags)
+
+
+@needs_torch
+def test_torch_compile_without_a_compiler_is_one_line(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    message = "--compile: torch.compile needs no-such-compiler; install it, or --nocompile"
+    assert message in refused(_program("training"), [])
