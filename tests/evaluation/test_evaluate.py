@@ -77,7 +77,7 @@ def test_a_judge_under_its_floor_and_a_collapsed_level_are_warned_of(digits, tmp
     run.record("data.json", digits.description())
     monkeypatch.setattr(run, "unfinished", lambda config: [])
     for accuracy, warned in ((0.96, True), (0.98, False)):
-        reference = types.SimpleNamespace(judge_accuracy=accuracy)
+        reference = types.SimpleNamespace(judge_accuracy=accuracy, train_labels=digits.train_labels)
         facts = evaluate_run(run, make_config("digits"), None, reference)
         assert (facts["warnings"] != []) == warned
         assert (
