@@ -29,6 +29,7 @@ from sgan_tf.validation import INPUT_RANGES, ConfigError
 
 FILE = "classifier.keras"  # in a run folder
 ADAPT_IMAGES = 5000  # on which features are measured, at the most
+ASKED = 8  # images that tell whether two models of the same weights are one
 # What Keras raises for files that are damaged, of other versions, or of classes it does not know.
 UNREADABLE = (*REFUSALS, KeyError, IndexError, OSError, zipfile.BadZipFile)
 
@@ -67,15 +68,22 @@ class Classifier:
         return cls(model, str(path), content, input_range, list(custom_objects))
 
     @classmethod
-    def of_model(cls, model: keras.Model, input_range: str | Callable = "0..1"):
-        """Takes a model of this program; its custom layers have to be registered with Keras.
+    def of_model(cls, model, input_range: str | Callable = "0..1", image_shape=None):
+        """Takes a copy of a model of this program; it stays as it is, trainable or not.
 
-        Where `input_range` is a function, it becomes part of the model.
+        Args:
+            model: A Keras model, whose custom layers have to be registered with Keras.
+            input_range: As in `Encoder.from_keras`; a function becomes part of the copy.
+            image_shape: `(H, W, C)` of the images that such a function takes; by default the
+                model's.
         """
+        content = _written(model)
+        model = _read("the model", content, {})
         if callable(input_range):
-            encoder = Encoder.from_keras(model, (), input_range)
+            encoder = Encoder.from_keras(model, (), input_range, image_shape)
             model, input_range = encoder.stages[0], "0..1"
-        return cls(model, "the model", _written(model), input_range)
+            content = _written(model)
+        return cls(model, "the model", content, input_range)
 
     @classmethod
     def of_name(cls, name: str, weights: str, image_shape, num_classes: int, input_range=None):
@@ -138,7 +146,8 @@ class Classifier:
                 f"{dataset.num_classes}"
             )
         images = dataset.train_images
-        encoder.adapt(images[:: -(-len(images) // ADAPT_IMAGES)])
+        with self._named():
+            encoder.adapt(images[:: -(-len(images) // ADAPT_IMAGES)])
         described = ClassifierConfig(
             sha256=hashlib.sha256(self.content).hexdigest(),
             input_range=self.input_range,
@@ -148,19 +157,26 @@ class Classifier:
         )
         return encoder, encoder.cuts, described
 
-    def as_kept(self, run_dir: str | os.PathLike) -> "Classifier":
-        """Returns it with the bytes of a run's copy, where that is of the same weights.
+    def as_kept(self, run_dir: str | os.PathLike, dataset) -> "Classifier":
+        """Returns it with the bytes of a run's copy, where that has its weights and its answers.
 
-        A model that is saved twice makes two files, as Keras writes the time into them.
+        A model that is made twice makes two files, as Keras numbers its names anew.
+
+        Args:
+            run_dir: The run folder, which need not exist.
+            dataset: An `ImageDataset`, some of whose images both are asked about.
         """
         path = pathlib.Path(run_dir) / FILE
         if not path.exists():
             return self
         content = path.read_bytes()
-        kept = _read(path, content, {}).get_weights()
-        own = self.model.get_weights()
-        same = len(kept) == len(own) and all(map(np.array_equal, kept, own))
-        return dataclasses.replace(self, content=content) if same else self
+        kept = dataclasses.replace(self, model=_read(path, content, {}), content=content)
+        theirs, own = kept.model.get_weights(), self.model.get_weights()
+        if len(theirs) != len(own) or not all(map(np.array_equal, theirs, own)):
+            return self
+        images = dataset.train_images[:ASKED]
+        answers = [c.encoder((), dataset.image_shape)(images) for c in (kept, self)]
+        return kept if np.allclose(*answers, rtol=1e-4, atol=1e-4) else self
 
     def place(self, run: Run, encoder: Encoder):
         """Leaves it in a run folder: its file, and the encoder as a finished stage.
@@ -169,13 +185,11 @@ class Classifier:
             run: The opened `Run`, of a configuration with this classifier.
             encoder: What `adapted` returned.
         """
-        checkpoint = run.checkpoint("encoder")
-        if run.writes and not checkpoint.path.exists():
+        checkpoint, path = run.checkpoint("encoder"), run.path / FILE
+        if run.writes and not (path.exists() and path.read_bytes() == self.content):
             run.write(FILE, self.content)
-            try:
-                checkpoint.save(encoder.networks(), 0, done=True, config=run.config.to_json())
-            except FloatingPointError as error:
-                raise ConfigError(f"`encoder`: {self.source}: {error}") from error
+        if run.writes and not checkpoint.path.exists():
+            checkpoint.save(encoder.networks(), 0, done=True, config=run.config.to_json())
 
     @contextlib.contextmanager
     def _named(self):
@@ -215,8 +229,8 @@ def _read(path, content, custom_objects):
             f"`encoder`: {path} is no .keras file; write one with model.save('name.keras')"
         ) from error
     try:
-        with keras.saving.custom_object_scope(custom_objects):
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        with keras.saving.custom_object_scope(custom_objects), _as_file(content) as file:
+            return keras.saving.load_model(file, compile=False, safe_mode=True)
     except UNREADABLE as error:
         text = str(error)
         if "safe_mode" in text or "unsafe" in text.lower():
@@ -235,15 +249,34 @@ def _read(path, content, custom_objects):
         ) from error
 
 
-def _written(model):
-    """Returns the bytes of the `.keras` file of a model."""
+@contextlib.contextmanager
+def _as_file(content=b""):
+    """The path of a file of this content, which lasts as long as the block."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / FILE
+        path.write_bytes(content)
+        yield path
+
+
+def _written(model):
+    """Returns the bytes of the `.keras` file of a model, without the time at which it is saved.
+
+    So two workers, or two commands, that make the same model make the same file.
+    """
+    with _as_file() as path:
         try:
             model.save(path)
         except REFUSALS as error:
             raise ClassifierError(f"the classifier cannot be saved ({_line(error)})") from error
-        return path.read_bytes()
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+    facts = json.loads(members["metadata.json"])
+    members["metadata.json"] = json.dumps({**facts, "date_saved": ""})
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return whole.getvalue()
 
 
 def _imported(name):

@@ -32,7 +32,7 @@ def load(
         source: One of
 
             * the name of a stack that comes with the package, as in `list_pretrained`; a folder of
-              the same name is `./name`
+              the same name is `./name`, or a `pathlib.Path`
             * a run folder, written by `train.py`, in which at least all levels are trained
             * a folder that `save` wrote
             * `hf://user/name`, such a folder on the Hugging Face Hub (extra: `hub`)
@@ -46,7 +46,8 @@ def load(
     Returns:
         A `StackedGAN`, of a run's joint stage if that is finished. Of an export, an `Exported`,
         which has some of its methods. All but an export are data alone: loading them runs no code
-        of theirs, and a SavedModel is a program of TensorFlow's operations.
+        of theirs, and a SavedModel is a program of TensorFlow's operations. A run that inverts a
+        classifier with `custom_objects` imports the modules that its configuration names.
 
     Raises:
         SourceError: when there is no such thing, or an argument is not for it.
@@ -63,9 +64,10 @@ def load(
     """
     name, path = str(source), pathlib.Path(source)
     known = pretrained.names()
-    if name in known or name.startswith(hub.SCHEME) or saved.holds_stack(path):
+    comes_along = isinstance(source, str) and name in known
+    if comes_along or name.startswith(hub.SCHEME) or saved.holds_stack(path):
         _only_for_runs(name, as_is=as_is, build=build is not None)
-        folder = pretrained.FOLDER / name if name in known else path
+        folder = pretrained.FOLDER / name if comes_along else path
         return saved.read(hub.download(name) if name.startswith(hub.SCHEME) else folder, precision)
     if export := exported.find(path):
         _only_for_runs(name, as_is=as_is, build=build is not None, precision=precision != "float32")

@@ -97,6 +97,8 @@ def _check_classifier(config):
     """Checks what a given classifier's shapes ask of the levels."""
     given, count = config.classifier, len(config.levels)
     _check_value("`input_range`", "input_range", given.input_range, 0)
+    epochs = config.encoder.epochs
+    _require(not epochs, "encoder.epochs", epochs, "0, as a given classifier is trained already")
     _require(len(given.shapes) == count, "classifier.shapes", given.shapes, "one for each level")
     right = len(given.activations) == count
     _require(right, "classifier.activations", given.activations, "one for each level")

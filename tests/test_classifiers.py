@@ -57,6 +57,8 @@ def test_a_run_keeps_its_classifier_and_notices_another(digits, file, tmp_path):
     classifier.place(run, encoder)
     file.unlink()
     kept = tmp_path / "run" / FILE
+    kept.unlink()
+    classifier.place(run, encoder)  # what was lost comes back
     assert kept.read_bytes() == content
     again, stack = builder(run)(config, digits.image_shape, digits.class_names)
     run.checkpoint("encoder").load(again.networks())
@@ -96,6 +98,33 @@ def test_files_that_are_no_classifier_are_named(file, change, message):
     change(file)
     with pytest.raises(ConfigError, match=f"`encoder`: {file}.*{message}"):
         Classifier.of_file(file)
+
+
+def test_a_model_of_the_program_stays_trainable_and_makes_one_file(digits):
+    model = plain()
+    models = [Classifier.of_model(model), Classifier.of_model(model, lambda images: 1 - images)]
+    for classifier in models:
+        classifier.encoder(["hidden"], digits.image_shape)
+    assert len(model.trainable_variables) == 8
+    assert Classifier.of_model(model).content == models[0].content
+
+
+def test_a_run_s_copy_is_the_same_model_only_if_it_answers_alike(digits, tmp_path):
+    model = plain()
+    first = Classifier.of_model(model, lambda images: 1 - images, digits.image_shape)
+    (tmp_path / FILE).write_bytes(first.content)
+    again = Classifier.of_model(model, lambda images: 1 - images, digits.image_shape)
+    assert again.as_kept(tmp_path, digits).content == first.content
+    other = Classifier.of_model(model, lambda images: images - 1, digits.image_shape)
+    assert other.as_kept(tmp_path, digits) is other
+
+
+def test_a_function_of_images_serves_a_model_of_any_size():
+    anyhow = keras.Sequential(
+        [keras.Input((None, None, 1)), layers.GlobalMaxPooling2D(), layers.Dense(3)]
+    )
+    classifier = Classifier.of_model(anyhow, lambda images: 1 - images, (8, 8, 1))
+    assert classifier.encoder([], (8, 8, 1)).shapes == [(8, 8, 1), (3,)]
 
 
 def test_code_in_a_file_is_not_run(tmp_path):
@@ -177,6 +206,7 @@ def test_a_name_with_a_file_of_weights(tmp_path):
         (["levels.0.d_family=halved"], "levels.0.d_family: halved is not strided"),
         (["levels.0.d_features=[pool1]"], "levels.0.d_features: .* is not empty"),
         (["classifier.input_range=0..255"], "classifier.input_range follows from `encoder`"),
+        (["encoder.epochs=2"], "encoder.epochs: 2 is not 0, as a given classifier is trained"),
     ],
 )
 def test_settings_that_a_classifier_rules_out(overrides, message):

@@ -1,5 +1,7 @@
 """The stacks that come with the package."""
 
+import pathlib
+
 import numpy as np
 import pytest
 
@@ -42,5 +44,6 @@ def test_a_name_that_is_none_lists_those_that_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").mkdir()
     assert sgan_tf.load("digits").class_names[7] == "7"
-    with pytest.raises(sgan_tf.RunError, match="it has no config.json"):
-        sgan_tf.load("./digits")
+    for folder in ("./digits", pathlib.Path("digits")):
+        with pytest.raises(sgan_tf.RunError, match="it has no config.json"):
+            sgan_tf.load(folder)

@@ -344,13 +344,18 @@ def _workers(batch_size):
     except (ValueError, RuntimeError, KeyError, tf.errors.OpError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UsageError(f"TF_CONFIG: the workers cannot be joined ({reason})") from error
+    check_batch(strategy, batch_size)
+    return strategy
+
+
+def check_batch(strategy, batch_size):
+    """Raises `UsageError` when the devices of TF_CONFIG's workers do not divide the batch."""
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise UsageError(
             f"TF_CONFIG: {replicas} devices do not divide the batch size {batch_size}; change "
             "--set batch_size"
         )
-    return strategy
 
 
 def stop_signals():

@@ -74,12 +74,12 @@ def is_file() -> bool:
     return "." in FLAGS.encoder or os.sep in FLAGS.encoder or os.path.exists(FLAGS.encoder)
 
 
-def open_classifier(dataset: ImageDataset, run_dir: pathlib.Path):
+def open_classifier(dataset: ImageDataset, run_dir: pathlib.Path | None):
     """Returns the `Classifier` that the flags name.
 
     Args:
         dataset: The images.
-        run_dir: The run folder, which may hold its copy.
+        run_dir: The run folder, which may hold its copy; None where that does not count.
     """
     from sgan_tf.classifiers import Classifier
 
@@ -87,13 +87,14 @@ def open_classifier(dataset: ImageDataset, run_dir: pathlib.Path):
         return Classifier.of_file(
             FLAGS.encoder, FLAGS.encoder_input or "0..1", FLAGS.custom_objects
         )
-    return Classifier.of_name(
+    classifier = Classifier.of_name(
         FLAGS.encoder,
         FLAGS.encoder_weights,
         dataset.image_shape,
         dataset.num_classes,
         FLAGS.encoder_input,
-    ).as_kept(run_dir)
+    )
+    return classifier if run_dir is None else classifier.as_kept(run_dir, dataset)
 
 
 def print_cuts(classifier, dataset: ImageDataset) -> None:

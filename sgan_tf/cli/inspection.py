@@ -54,17 +54,17 @@ def inspect() -> None:
 
     # What can be refused is refused before TensorFlow is imported.
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
-    out, pictures = _out(run), _read(run.data())
+    out, given = _out(run), _read(run.data())
     app.import_tensorflow()
     from sgan_tf.evaluation import figures
     from sgan_tf.evaluation.inspection import inspect_layers
     from sgan_tf.evaluation.layer_scores import caption, markdown, save
     from sgan_tf.images import encoded
-    from sgan_tf.loading import load
+    from sgan_tf.loading import load_run
 
-    stack = load(FLAGS.run_dir)
+    stack = load_run(FLAGS.run_dir)
     test_images, measured_on = _held_out(config, run)
-    layers = inspect_layers(stack, pictures, FLAGS.draws, FLAGS.seed)
+    layers = inspect_layers(stack, given, FLAGS.draws, FLAGS.seed)
     scores = _scores(stack, test_images, layers, config.cuts)
     print(f"measured on {measured_on}\n\n{markdown(scores)}", flush=True)
     captions = [caption(score) for score in scores]
@@ -76,7 +76,7 @@ def inspect() -> None:
         "captions": captions,
         "layers": [dataclasses.asdict(score) for score in scores],
     }
-    picture = figures.layers(pictures, layers, captions)
+    picture = figures.layers(given, layers, captions)
     save(out, facts, encoded(picture, out.suffix.lower()))
     print(f"{out}\n{out.with_suffix('.json')}")
 

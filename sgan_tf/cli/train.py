@@ -54,7 +54,11 @@ def define_flags():
     )
     flags.DEFINE_bool("list_presets", False, "print a table of the presets, then stop")
     flags.DEFINE_string("config", None, "a file of all settings, as --dry_run prints them")
-    flags.DEFINE_string("run_dir", None, "the run folder; by default runs/<preset>, or runs/folder")
+    flags.DEFINE_string(
+        "run_dir",
+        None,
+        "the run folder; by default runs/<preset>, runs/folder, or runs/<name of --encoder>",
+    )
     flags.DEFINE_string(
         "encoder_from",
         None,
@@ -129,7 +133,9 @@ def train():
     # What needs no TensorFlow comes first, so that a mistake shows at once.
     if DATASETS[config.dataset].tfds or app.several_machines():
         app.import_tensorflow()
-    strategy = app.several_machines() and app.strategy(FLAGS.devices, config.batch_size)
+    unknown = FLAGS.encoder and FLAGS.config is None  # what the settings will be
+    size = 0 if unknown else config.batch_size
+    strategy = app.several_machines() and app.strategy(FLAGS.devices, size)
     if not FLAGS.dry_run:  # it prints settings, and no log among them
         app.start_log()
     dataset = images.load(config, _run_dir(config) / images.CACHE)
@@ -145,7 +151,8 @@ def train():
     classifier = encoder = None
     if FLAGS.encoder:
         dataset = dataset if FLAGS.class_names is None else dataset.named(FLAGS.class_names)
-        classifier = given.open_classifier(dataset, _run_dir(config))
+        kept = None if FLAGS.overwrite else _run_dir(config)
+        classifier = given.open_classifier(dataset, kept)
         if FLAGS.dry_run:
             given.print_cuts(classifier, dataset)
         if FLAGS.cuts is None and FLAGS.config is None:
@@ -154,6 +161,8 @@ def train():
         _check_stages(config)
     check_names(config)
     config = dataclasses.replace(config, precision=_precision(config))
+    if strategy:
+        app.check_batch(strategy, config.batch_size)
     strategy = strategy or app.strategy(FLAGS.devices, config.batch_size)
     if FLAGS.dry_run:
         return _dry_run(config, dataset, encoder, steps)
@@ -166,8 +175,12 @@ def _adapted(classifier, dataset, config):
         encoder, cuts, described = classifier.adapted(_cuts(), dataset)
         return encoder, _config(cuts, described)
     encoder, _, described = classifier.adapted(config.cuts, dataset)
-    if config.classifier != described:
-        raise app.UsageError(f"--encoder: {FLAGS.encoder} is not the classifier of {FLAGS.config}")
+    differences = config.differences(dataclasses.replace(config, classifier=described))
+    if differences:
+        raise app.UsageError(
+            f"--encoder: {FLAGS.encoder} is not the classifier of {FLAGS.config} "
+            f"({'; '.join(differences)})"
+        )
     return encoder, config
 
 
@@ -234,6 +247,8 @@ def _config(cuts, classifier=None):
         raise app.UsageError(
             f"--config: unknown data set '{config.dataset}'; choose from {', '.join(DATASETS)}"
         )
+    if config.classifier is not None and not FLAGS.encoder:
+        raise app.UsageError(f"--config: {FLAGS.config} is of a classifier; name it with --encoder")
     return with_overrides(config, overrides, FLAGS.epochs)
 
 

@@ -1,6 +1,8 @@
 """A classifier's graph of operations, and where it can be cut into stages."""
 
 import difflib
+import itertools
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -211,7 +213,16 @@ def _opened(model, inputs):
     """Returns a model as a functional one: of a subclass, what its `call` does with inputs."""
     if getattr(model, "inputs", None) and getattr(model, "outputs", None):
         return keras.Model(model.inputs, model.outputs)
-    return keras.Model(inputs, model.call(inputs[0]))
+    traced = keras.Model(inputs, model.call(inputs[0]))
+    # Keras numbers what is no layer anew at every call; here a name is the same each time.
+    fresh = [op for op in traced.operations if not isinstance(op, layers.Layer)]
+    taken = {op.name for op in traced.operations if isinstance(op, layers.Layer)}
+    for operation in fresh:
+        kind = re.sub(r"_\d+$", "", operation.name)
+        names = itertools.chain([kind], (f"{kind}_{i}" for i in itertools.count(1)))
+        operation.name = next(name for name in names if name not in taken)
+        taken.add(operation.name)
+    return traced
 
 
 def _try_opened(operation, args):

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
 from sgan_tf.config import EncoderConfig
 from sgan_tf.models import given
 from sgan_tf.models.base import TrainedModel, apply_gradients
+from sgan_tf.models.cutting import ClassifierError
 from sgan_tf.models.layers import Dropout, SubtractMean, unit_images
 from sgan_tf.models.losses import label_loss
 from sgan_tf.validation import ENCODER_LAYERS, check_image_size
@@ -72,9 +74,10 @@ class Encoder(TrainedModel):
         activations: Sequence[str] | None = None,
         **kwargs,
     ) -> "Encoder":
-        """Cuts a classifier of one's own into stages; its layers are used, and stay as they are.
+        """Cuts a classifier of one's own into stages; its layers are used, with their weights.
 
         Nested models are opened, a last softmax is left out, and everything runs in inference mode.
+        The layers are frozen, so that the model trains no more; give a copy where it should.
         `adapt(images)` then measures the features.
 
         Args:
@@ -123,8 +126,13 @@ class Encoder(TrainedModel):
             The encoder itself.
 
         Raises:
+            ClassifierError: when weights are not finite.
             ConfigError: when features are not finite, or the same for all images.
         """
+        # The features do not always tell: oneDNN's ReLU makes 0 of what is no number.
+        for variable in self.variables:
+            if not np.isfinite(variable.numpy()).all():
+                raise ClassifierError(f"the weights {variable.path} are not finite")
         seams = [
             (lower.get_layer(f"h{i}"), upper.get_layer(f"raw_h{i}"))
             for i, (lower, upper) in enumerate(zip(self.stages, self.stages[1:]), 1)

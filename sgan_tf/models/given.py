@@ -82,8 +82,9 @@ class Standardized(layers.Layer):
 
     def build(self, input_shape):
         shape = (input_shape[-1],)
-        self.scale = self.add_weight(shape=shape, initializer="ones", name="scale")
-        self.offset = self.add_weight(shape=shape, initializer="zeros", name="offset")
+        settings = {"shape": shape, "trainable": False}  # though the encoder be trained on
+        self.scale = self.add_weight(initializer="ones", name="scale", **settings)
+        self.offset = self.add_weight(initializer="zeros", name="offset", **settings)
 
     def measured(self, scale, offset):
         """Sets scale and offset, numbers or `[C]`."""

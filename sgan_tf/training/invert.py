@@ -78,7 +78,9 @@ def invert(
     """
     dataset = _dataset(images, labels, class_names)
     side = dataset.image_shape[0]
-    classifier = Classifier.of_model(model, input_range).as_kept(run_dir)
+    classifier = Classifier.of_model(model, input_range, dataset.image_shape)
+    if not overwrite:
+        classifier = classifier.as_kept(run_dir, dataset)
     encoder, cuts, described = classifier.adapted(cuts, dataset)
     preset = preset or ("digits" if max(dataset.image_shape[:2]) <= SMALL_SIDE else "cifar10-small")
     settings = dict(epochs=epochs, seed=seed, overrides=overrides, classifier=described)

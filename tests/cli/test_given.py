@@ -28,6 +28,21 @@ def classifier(tmp_path_factory):
 
 
 @pytest.mark.slow
+def test_settings_of_a_classifier_are_read_with_it(classifier, tmp_path):
+    flags = ["--encoder", classifier[0], "--run_dir", tmp_path / "run"]
+    ranged = ["--encoder_input", "0..255", "--dry_run"]
+    out, _ = run(TRAIN, [*flags, *ranged, "--cuts", "hidden"])
+    file = tmp_path / "mine.json"
+    file.write_text(out)
+    again, _ = run(TRAIN, [*flags, *ranged, "--config", file])
+    assert again == out
+    error = refused(TRAIN, [*flags, "--config", file])
+    assert "is not the classifier of" in error and "input_range: 0..255 -> 0..1" in error
+    error = refused(TRAIN, ["--dry_run", "--config", file])
+    assert f"--config: {file} is of a classifier; name it with --encoder" in error
+
+
+@pytest.mark.slow
 def test_a_classifier_is_inverted_by_commands(classifier, tmp_path):
     path, model = classifier
     flags = ["--encoder", path, "--encoder_input", "0..255"]

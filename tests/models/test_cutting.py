@@ -58,6 +58,15 @@ def test_a_subclass_is_traced_and_probabilities_are_known_by_their_values():
     assert np.min(encoder(IMAGES)) < 0
 
 
+def test_operations_of_a_subclass_have_the_same_names_each_time():
+    model = Subclassed()
+    model(IMAGES)
+    places = names(model)
+    assert places[:4] == ["multiply", "subtract", "conv", "mean"] and names(model) == places
+    for _ in range(2):
+        assert Encoder.from_keras(model, ["mean"]).shapes == [(8, 8, 1), (4,), (10,)]
+
+
 def test_logits_stay_as_they_are():
     model = plain(last=None)
     encoder = Encoder.from_keras(model, ["hidden"])

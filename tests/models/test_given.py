@@ -81,10 +81,18 @@ def test_features_get_units_by_their_range(activation, found, spread):
     np.testing.assert_allclose(encoder.features(IMAGES)[0], h, atol=1e-4)
 
 
+def test_features_beyond_numbers_are_refused():
+    huge = layers.Rescaling(1e38)
+    parts = [keras.Input((8, 8, 3)), layers.Flatten(), huge, layers.Rescaling(1e38, name="huge")]
+    model = keras.Sequential([*parts, layers.Dense(4)])
+    with pytest.raises(ConfigError, match="the features of huge are not finite"):
+        Encoder.from_keras(model, ["huge"]).adapt(IMAGES)
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (np.nan, "the features of hidden are not finite"),
+        (np.nan, "the weights .*hidden/kernel are not finite"),
         (0.0, r"the features of hidden are the same for all images \(a dead layer\)"),
     ],
 )
