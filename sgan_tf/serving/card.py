@@ -157,6 +157,8 @@ def saved_card(name: str, config: Config, metadata: dict, differences: np.ndarra
     training, plain = metadata["training"], dataclasses.asdict(config)
     known = f"\n\n{_training(plain, training['metrics'])}" if "metrics" in training else "\n"
     written_by = f"sgan_tf {metadata['versions']['sgan_tf']}"
+    measured = training.get("metrics", {}).get("evaluation")
+    scored = "Scores were measured before it." if measured else "Its samples have no scores yet."
     return f"""# {name}
 
 {_about(metadata["image_shape"], metadata["class_names"], written_by)}
@@ -176,7 +178,7 @@ images = stack.sample([0, 1], seed=1)
 What sampling, decoding and inferring noise read, without the discriminators' last layers, in
 {metadata["weights"]["dtype"]}: {metadata["weights"]["bytes"]:,} bytes. By the rounding from float32
 the pixels of {len(differences)} samples differ by {255 * differences.mean():.2g} of 255 in the mean
-and by {255 * differences.max():.2g} at the most. Scores were measured before it.
+and by {255 * differences.max():.2g} at the most. {scored}
 
 {USE}"""
 
