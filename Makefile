@@ -58,9 +58,10 @@ bench: .venv/bench
 pretrained: RUN ?= runs/digits
 pretrained: NAME ?= $(notdir $(RUN:/=))
 pretrained: .venv/installed
-	$(BIN)/python -c "import shutil, sgan_tf; stack = sgan_tf.load('$(RUN)'); \
-		shutil.rmtree('sgan_tf/pretrained/$(NAME)', ignore_errors=True); \
-		sgan_tf.save(stack, 'sgan_tf/pretrained/$(NAME)')"
+	rm -rf .venv/pretrained
+	$(BIN)/python -c "import sgan_tf; sgan_tf.save(sgan_tf.load('$(RUN)'), '.venv/pretrained/$(NAME)')"
+	rm -rf sgan_tf/pretrained/$(NAME)
+	mv .venv/pretrained/$(NAME) sgan_tf/pretrained/$(NAME)
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv

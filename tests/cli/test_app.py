@@ -13,7 +13,10 @@ from sgan_tf.cli import app
 from sgan_tf.datasets import DATASETS
 from sgan_tf.presets import PRESETS
 
-PROGRAMS = ("train", "evaluate", "export", "figures", "ablations", "client", "sample", "inspection")
+PROGRAMS = (
+    *("train", "evaluate", "export", "figures", "ablations", "client", "sample", "inspection"),
+    "serve",
+)
 NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None\n"
 LOGGED = (
     b"E0000 00:00:1795543338.524854   29825 meta_optimizer.cc:967] remapper failed: INVALID\n"
