@@ -16,7 +16,8 @@ def list_pretrained() -> dict[str, dict[str, float]]:
 
     Returns:
         `{name: scores}`: names for `load`, and what `evaluate.py` measured of each stack's samples,
-        `{score: number}`. The `README.md` of each, beside this module, says more.
+        `{score: number}`, empty where that has not been done. The `README.md` of each, beside this
+        module, says more.
 
     Example:
 
