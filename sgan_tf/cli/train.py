@@ -141,7 +141,6 @@ def train():
     dataset = images.load(config, _run_dir(config) / images.CACHE)
     if FLAGS.encoder_from:
         transfer.check_images(FLAGS.encoder_from, dataset)
-    steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
     tf = app.import_tensorflow()
     from sgan_tf.models.build import check_names
 
@@ -160,6 +159,7 @@ def train():
         encoder, config = _adapted(classifier, dataset, config)
         _check_stages(config)
     check_names(config)
+    steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
     config = dataclasses.replace(config, precision=_precision(config))
     if strategy:
         app.check_batch(strategy, config.batch_size)
