@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sgan_tf.errors import UserError
+from sgan_tf.errors import UserError, first_line
 from sgan_tf.files import write_whole
 
 FORMAT = "2"  # of the metadata; files of version 0.1.0 say none
@@ -166,7 +166,7 @@ class Checkpoint:
             with safe_open(self.path, framework="numpy") as file:
                 arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
-            raise self._damaged(str(error).splitlines()[0]) from error
+            raise self._damaged(first_line(error)) from error
         if metadata["crc32"] != _checksum(arrays):
             raise self._damaged("its checksum is wrong")
         return metadata, arrays
@@ -197,7 +197,7 @@ class Checkpoint:
                     raise ValueError("its metadata's checksum is wrong")
             int(metadata["step"]), metadata["done"], metadata["crc32"]
         except (OSError, struct.error, ValueError, LookupError, TypeError, AttributeError) as e:
-            raise self._damaged(str(e).splitlines()[0] if str(e) else type(e).__name__) from e
+            raise self._damaged(first_line(e)) from e
         return metadata
 
     def _damaged(self, reason):

@@ -21,7 +21,7 @@ import numpy as np
 
 from sgan_tf.config import ClassifierConfig
 from sgan_tf.models.build import build
-from sgan_tf.models.cutting import REFUSALS, ClassifierError, Cut
+from sgan_tf.models.cutting import REFUSALS, ClassifierError, Cut, brief
 from sgan_tf.models.encoder import Encoder
 from sgan_tf.models.given import ExpectedImages, candidates
 from sgan_tf.run import Run, RunError
@@ -109,7 +109,7 @@ class Classifier:
             model = make(weights=weights, **settings)
         except Exception as error:  # whatever the network stack and HDF5 raise
             raise ConfigError(
-                f"`encoder_weights`: {name} cannot have the weights {weights} ({_line(error)})"
+                f"`encoder_weights`: {name} cannot have the weights {weights} ({brief(error)})"
             ) from error
         return cls(model, name, _written(model), input_range or own_range)
 
@@ -241,11 +241,11 @@ def _read(path, content, custom_objects):
         if "Could not locate" in text:
             raise ConfigError(
                 f"`encoder`: {path} has layers that Keras does not know; name them by "
-                f"`custom_objects`, as module:name ({_line(error)})"
+                f"`custom_objects`, as module:name ({brief(error)})"
             ) from error
         raise ConfigError(
             f"`encoder`: {path} cannot be read; it was written by Keras {version}, here is "
-            f"{keras.__version__} ({_line(error)})"
+            f"{keras.__version__} ({brief(error)})"
         ) from error
 
 
@@ -267,7 +267,7 @@ def _written(model):
         try:
             model.save(path)
         except REFUSALS as error:
-            raise ClassifierError(f"the classifier cannot be saved ({_line(error)})") from error
+            raise ClassifierError(f"the classifier cannot be saved ({brief(error)})") from error
         with zipfile.ZipFile(path) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
     facts = json.loads(members["metadata.json"])
@@ -289,7 +289,7 @@ def _imported(name):
         return attribute, getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
-            f"`custom_objects`: {name} cannot be imported ({_line(error)})"
+            f"`custom_objects`: {name} cannot be imported ({brief(error)})"
         ) from error
     finally:
         sys.path.pop()
@@ -314,7 +314,3 @@ def _application(name):
         if np.allclose(prepare(255 * probe), expected, atol=1e-3):
             return catalogue[maker], input_range
     raise ConfigError(f"`encoder_input`: say what {name} expects: {', '.join(INPUT_RANGES)}")
-
-
-def _line(error):
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -9,6 +9,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
+from sgan_tf.errors import first_line
 from sgan_tf.validation import ENCODER_LAYERS, ConfigError, validate
 
 SCHEMA = 2  # of config.json
@@ -190,7 +191,7 @@ class Config:
         except (OmegaConfBaseException, ValueError, TypeError, LookupError, AttributeError) as e:
             if isinstance(e, ConfigError):
                 raise
-            raise ConfigError(f"not a configuration: {_first_line(e)}") from e
+            raise ConfigError(f"not a configuration: {first_line(e)}") from e
         validate(config)
         return config
 
@@ -261,7 +262,7 @@ def _apply(tree, override):
             )
         OmegaConf.update(tree, name, value)
     except (OmegaConfBaseException, yaml.YAMLError) as error:
-        raise ConfigError(f"`set`: {name}={text}: {_first_line(error)}") from error
+        raise ConfigError(f"`set`: {name}={text}: {first_line(error)}") from error
 
 
 def _from_schema_1(tree):
@@ -291,7 +292,3 @@ def _flatten(tree, prefix=""):
     for key, value in items:
         flat.update(_flatten(value, f"{prefix}.{key}" if prefix else str(key)))
     return flat
-
-
-def _first_line(error):
-    return str(error).strip().splitlines()[0]

@@ -19,6 +19,11 @@ class DataError(UserError):
     """Images that are missing or unusable; the message names them and says what to do."""
 
 
+def first_line(error: Exception) -> str:
+    """Returns the first line of what an error says, or its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def shown(path) -> str:
     """Returns a path as it can be printed in one line."""
     return "".join(character if character.isprintable() else "?" for character in str(path))

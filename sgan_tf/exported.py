@@ -8,13 +8,13 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.errors import UserError, shown
+from sgan_tf.errors import UserError, first_line, shown
 from sgan_tf.models import arguments
+from sgan_tf.models.batched import BATCH, in_batches
 from sgan_tf.models.stacked_gan import Decomposition
 
 GRAPH = "saved_model.pb"
 SIGNATURES = ("serving_default", "sample_seeded", "decode", "encode", "variations")
-BATCH = 100  # rows of a call, where the export takes as many
 MOST_SEED = 2**31
 
 
@@ -57,7 +57,7 @@ class Exported:
         try:
             self._model = tf.saved_model.load(str(self.path))
         except (OSError, ValueError, tf.errors.OpError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise ExportedError(f"{shown(self.path)} is damaged ({reason})") from error
         signatures = self._model.signatures
         lacking = [name for name in SIGNATURES if name not in signatures]
@@ -139,15 +139,12 @@ class Exported:
 
     def _call(self, name, **inputs):
         """Calls a signature on slices of its inputs and joins what it returns."""
-        count = len(next(iter(inputs.values())))
         size = min(BATCH, self.facts.get("max_batch", BATCH))
-        parts = [
-            self._signatures[name](
-                **{key: tf.constant(x[start : start + size]) for key, x in inputs.items()}
-            )
-            for start in range(0, max(count, 1), size)
-        ]
-        return {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
+
+        def call(*parts):
+            return self._signatures[name](**dict(zip(inputs, parts)))
+
+        return in_batches(call, list(inputs.values()), size)
 
     def _metadata(self):
         path = self.path / "assets" / "metadata.json"
@@ -155,7 +152,7 @@ class Exported:
             facts = json.loads(path.read_bytes())
             len(facts["data"]["class_names"]), tuple(facts["data"]["image_shape"])
         except (OSError, ValueError, LookupError, TypeError) as error:
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            reason = getattr(error, "strerror", None) or first_line(error)
             raise ExportedError(
                 f"{path} cannot be read ({reason}); export the run again"
             ) from error

@@ -8,7 +8,7 @@ import shutil
 
 from sgan_tf.checkpoint import Checkpoint, Progress
 from sgan_tf.config import Config, with_epochs
-from sgan_tf.errors import UserError
+from sgan_tf.errors import UserError, first_line
 from sgan_tf.files import PARTIAL, InUse, sole_writer, write_whole
 from sgan_tf.hardware import arithmetic
 from sgan_tf.validation import ConfigError
@@ -191,8 +191,7 @@ class Run:
         _remove(self.path / f"{name}.png" for name in names)
         # config.json stays until the new one takes its place: it says whose folder this is.
         names = ("encoder.json", "encoder_from.json", "metrics.jsonl", "log.txt", "versions.json")
-        names = (*names, "inspect.json", "classifier.keras", "data.json")
-        _remove(self.path / name for name in names)
+        _remove(self.path / n for n in (*names, "inspect.json", "classifier.keras", "data.json"))
 
     # Files
 
@@ -236,7 +235,7 @@ class Run:
             ) from error
         except ValueError as error:
             raise RunError(
-                f"`run_dir`: {path} is damaged ({str(error).splitlines()[0]}); remove it and run "
+                f"`run_dir`: {path} is damaged ({first_line(error)}); remove it and run "
                 "train.py again, which writes it anew"
             ) from error
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from sgan_tf.checkpoint import assign, named_arrays
 from sgan_tf.config import Config
-from sgan_tf.errors import UserError
+from sgan_tf.errors import UserError, first_line
 from sgan_tf.run import versions
 from sgan_tf.validation import ConfigError
 
@@ -132,7 +132,7 @@ def read_metadata(folder) -> dict:
     except (ValueError, LookupError, TypeError) as error:
         if isinstance(error, SavedError):
             raise
-        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        reason = f"lacks {error}" if isinstance(error, KeyError) else first_line(error)
         raise _damaged(path, reason) from error
     return metadata
 
@@ -170,7 +170,7 @@ def read(folder, precision: str = "float32") -> "StackedGAN":
     try:
         arrays = {key: array.astype(np.float32) for key, array in load(content).items()}
     except SafetensorError as error:
-        raise _damaged(path, str(error).splitlines()[0]) from error
+        raise _damaged(path, first_line(error)) from error
     if misfit := assign(arrays, networks_in_use(stack)):
         raise _damaged(path, f"it does not fit the networks of {CONFIG}, first at {misfit}")
     encoder.trainable, stack.recipe = False, config

@@ -15,7 +15,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from sgan_tf.cli import interrupted, unwind, was_interrupted
-from sgan_tf.errors import UserError
+from sgan_tf.errors import UserError, first_line
 from sgan_tf.hardware import best_precision, prefer_onednn
 
 WIDTH = 100  # columns of --help
@@ -209,9 +209,7 @@ def _without(*names):
 
 
 def import_tensorflow():
-    """Imports TensorFlow, with oneDNN's kernels, and returns it.
-
-    What its C++ logs is kept off stderr from here on.
+    """Imports TensorFlow, with oneDNN's kernels, and returns it; its C++ is kept off stderr.
 
     Keras imports scikit-learn, SciPy and Matplotlib where they are installed, for its wrappers and
     galleries, which nothing here uses: a third of the time that a program needs to start.
@@ -342,7 +340,7 @@ def _workers(batch_size):
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (ValueError, RuntimeError, KeyError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise UsageError(f"TF_CONFIG: the workers cannot be joined ({reason})") from error
     check_batch(strategy, batch_size)
     return strategy

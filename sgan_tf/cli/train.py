@@ -16,7 +16,7 @@ import pathlib
 from absl import flags
 
 from sgan_tf.batches import steps_per_epoch
-from sgan_tf.cli import app, given, images, judges
+from sgan_tf.cli import app, classifiers, images, judges
 from sgan_tf.config import Config, EncoderConfig, with_overrides
 from sgan_tf.datasets import DATASETS
 from sgan_tf.hardware import arithmetic, best_precision, set_arithmetic
@@ -33,7 +33,7 @@ GROUPS = {  # of --help
         *("preset", "list_presets", "config", "set", "cuts", "encoder_from", "epochs", "seed"),
         "dry_run",
     ),
-    "a classifier of one's own": given.NAMES,
+    "a classifier of one's own": classifiers.NAMES,
     "run": (
         *("run_dir", "stages", "checkpoint_minutes", "sample_every", "score_every", "cache_dir"),
         "overwrite",
@@ -45,8 +45,8 @@ GROUPS = {  # of --help
 def define_flags():
     images.define_flags("digits")
     flags.adopt_module_key_flags(images)
-    given.define_flags()
-    flags.adopt_module_key_flags(given)
+    classifiers.define_flags()
+    flags.adopt_module_key_flags(classifiers)
     flags.DEFINE_string(
         "preset",
         None,
@@ -123,7 +123,7 @@ def define_flags():
 def train():
     if FLAGS.list_presets:
         return app.list_presets()
-    given.check_flags()
+    classifiers.check_flags()
     config = _config_of_images() if FLAGS.encoder and FLAGS.config is None else _config(_cuts())
     if FLAGS.encoder_from:
         config = transfer.with_encoder(config, FLAGS.encoder_from, FLAGS["set"].value)
@@ -133,9 +133,7 @@ def train():
     # What needs no TensorFlow comes first, so that a mistake shows at once.
     if DATASETS[config.dataset].tfds or app.several_machines():
         app.import_tensorflow()
-    unknown = FLAGS.encoder and FLAGS.config is None  # what the settings will be
-    size = 0 if unknown else config.batch_size
-    strategy = app.several_machines() and app.strategy(FLAGS.devices, size)
+    strategy = app.several_machines() and app.strategy(FLAGS.devices)
     if not FLAGS.dry_run:  # it prints settings, and no log among them
         app.start_log()
     dataset = images.load(config, _run_dir(config) / images.CACHE)
@@ -151,9 +149,9 @@ def train():
     if FLAGS.encoder:
         dataset = dataset if FLAGS.class_names is None else dataset.named(FLAGS.class_names)
         kept = None if FLAGS.overwrite else _run_dir(config)
-        classifier = given.open_classifier(dataset, kept)
+        classifier = classifiers.open_classifier(dataset, kept)
         if FLAGS.dry_run:
-            given.print_cuts(classifier, dataset)
+            classifiers.print_cuts(classifier, dataset)
         if FLAGS.cuts is None and FLAGS.config is None:
             return 0
         encoder, config = _adapted(classifier, dataset, config)

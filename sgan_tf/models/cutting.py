@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from sgan_tf.errors import first_line
 from sgan_tf.validation import ConfigError
 
 PROBABILITIES = (keras.activations.softmax, keras.activations.sigmoid)
@@ -67,7 +68,7 @@ class ClassifierGraph:
         except REFUSALS as error:
             size = " x ".join(map(str, input_shape))
             raise ClassifierError(
-                f"the classifier cannot be run layer by layer on images of {size} ({_line(error)})"
+                f"the classifier cannot be run layer by layer on images of {size} ({brief(error)})"
             ) from error
         if not isinstance(output, keras.KerasTensor) or len(output.shape) != 2:
             shape = getattr(output, "shape", (None, "several tensors"))[1:]
@@ -246,5 +247,6 @@ def _copied(operation, args, kwargs, **changes):
     return output
 
 
-def _line(error):
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+def brief(error: Exception) -> str:
+    """Returns the beginning of what Keras says, which may be a whole configuration."""
+    return first_line(error)[:200]

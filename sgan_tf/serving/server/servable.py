@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sgan_tf import hub, pretrained
-from sgan_tf.errors import UserError, shown
+from sgan_tf.errors import UserError, first_line, shown
 
 MAX_BATCH = 1024  # rows of a request, where the source does not say
 # What JSON and TF Serving's messages can carry, of TensorFlow's types (DT_FLOAT, …).
@@ -178,7 +178,7 @@ def _loaded(path):
         *(tf.errors.OpError, DecodeError),
         *(OSError, ValueError, TypeError, KeyError, AttributeError),
     ) as error:
-        raise SourceError(f"{shown(path)} cannot be loaded ({_line(error)})") from error
+        raise SourceError(f"{shown(path)} cannot be loaded ({first_line(error)})") from error
     facts = _facts(path)
     # What export.py wrote says so, and its signatures are the Sampler's.
     ours = facts.get("format") == "savedmodel" and set(facts["signatures"]) == set(functions)
@@ -214,7 +214,7 @@ def check(path: pathlib.Path) -> None:
     try:
         content = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
     except (OSError, DecodeError) as error:
-        raise SourceError(f"{shown(path)} is not a SavedModel ({_line(error)})") from error
+        raise SourceError(f"{shown(path)} is not a SavedModel ({first_line(error)})") from error
     graphs = [g for g in content.meta_graphs if "serve" in g.meta_info_def.tags]
     if len(graphs) != 1:
         raise SourceError(f"{shown(path)} has no graph with the tag 'serve'")
@@ -236,7 +236,3 @@ def check(path: pathlib.Path) -> None:
             f"{shown(path)} reads or writes files, or runs Python, when it is called "
             f"({', '.join(sorted(ops))}); it is not served"
         )
-
-
-def _line(error):
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
