@@ -15,7 +15,6 @@ from sgan_tf.config import Config, EncoderConfig, LevelConfig
 
 PRESETS = (  # whose networks are written here
     "digits",
-    "mnist",
     *(f"{data}{kind}" for data in ("svhn", "cifar10") for kind in ("", "-release", "-small")),
 )
 EPSILON, MOMENTUM = 1e-6, 0.1  # of batch normalisation

@@ -119,20 +119,21 @@ def _fit(level, shape):
 
 
 # fmt: off
-def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False):
-    """The recommended recipe for colour images."""
+def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, g_channels=(256, 128, 96),
+            d_channels=(64, 128, 128, 256, 256), units=512):
+    """The recommended recipe; the widths are those of colour images."""
     game = dict(d_spectral=True, d_projection=["labels"], adversarial="hinge",
                 loss_units="variance", lambda_ent=0.83, learning_rate=0.0002, decay_from=0.5,
                 beta_1=0.0, ema=0.999)
     return Preset(
         encoder=encoder,
         image=dict(z_dim=16, noise_units=[128], condition_norm=True, g_family="pyramid",
-                   g_channels=[256, 128, 96], g_modulation=32, d_family="halved",
-                   d_channels=[64, 128, 128, 256, 256], q_prior_init=True, lambda_cond=0.5,
+                   g_channels=list(g_channels), g_modulation=32, d_family="halved",
+                   d_channels=list(d_channels), q_prior_init=True, lambda_cond=0.5,
                    epochs=epochs, **game),
         map=dict(z_dim=32, noise_units=[128], g_channels=[256, 128], d_family="strided",
                  d_channels=[192, 192], d_kernel=3, epochs=upper_epochs, **game),
-        vector=dict(d_units=[512, 512], epochs=upper_epochs, **game),
+        vector=dict(g_units=[units] * 2, d_units=[units] * 2, epochs=upper_epochs, **game),
         joint=dict(epochs=joint_epochs, learning_rate=0.0001, decay_from=0.0, beta_1=0.0),
         batch_size=64,
         flip=flip)
@@ -160,16 +161,9 @@ PRESETS = {
                     learning_rate=0.0005),
         joint=dict(epochs=30),
         batch_size=50),
-    "mnist": Preset(
-        encoder=dict(),
-        image=dict(z_dim=16, noise_units=[128], d_family="strided", d_channels=[32, 64, 128],
-                   d_batch_norm=True, d_dense_slope=0.0, q_prior_init=True, input_noise=0.05,
-                   lambda_ent=20.0),
-        map=dict(z_dim=32, noise_units=[128], g_channels=[128, 64], d_family="strided",
-                 d_channels=[128, 128], d_kernel=3, d_batch_norm=True, input_noise=0.05),
-        vector=dict(d_units=[256, 256], head_init="glorot_uniform"),
-        joint=dict(epochs=3),
-        batch_size=100),
+    "mnist": _recipe(
+        encoder=dict(), epochs=12, upper_epochs=12, joint_epochs=3, g_channels=[48, 48],
+        d_channels=[32, 64, 64, 128, 128], units=256),
     "mnist-release": Preset(
         encoder=dict(),
         image=dict(noise_units=[128], d_family="strided", d_channels=[32, 64, 128], d_units=[256],

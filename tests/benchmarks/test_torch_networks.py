@@ -24,7 +24,6 @@ NARROW = [
 KINDS = {
     "svhn": ["levels.0.d_channels=[8,12,12,8,8]"],
     "svhn-release": ["levels.0.d_channels=[8,8,12,12,8,8]"],
-    "mnist": ["levels.0.d_channels=[8,8,12]"],
     "digits": ["levels.0.d_channels=[8,12]"],
 }
 
