@@ -39,14 +39,18 @@ def test_gpus_decide_where_there_are_any(monkeypatch, capabilities, precision):
     assert best_precision("/dev/null") == precision
 
 
-@pytest.mark.parametrize(("before", "after"), [(None, "1"), ("0", "0")])
-def test_onednn_is_on_unless_the_environment_says_otherwise(monkeypatch, before, after):
+@pytest.mark.parametrize(
+    ("before", "side", "after"), [(None, 32, "1"), ("0", 32, "0"), (None, 8, None), ("1", 8, "1")]
+)
+def test_onednn_is_on_for_all_but_tiny_images_or_as_the_environment_says(
+    monkeypatch, before, side, after
+):
     name = "TF_ENABLE_ONEDNN_OPTS"
     monkeypatch.setenv(name, before or "")
     if before is None:
         monkeypatch.delenv(name)
-    prefer_onednn()
-    assert os.environ[name] == after
+    prefer_onednn(side)
+    assert os.environ.get(name) == after
 
 
 def test_tensorflow_is_told_how_to_compute_and_what_matters_here_is_recorded(monkeypatch):

@@ -50,7 +50,7 @@ def ablations() -> int:
     any_config = next(iter(configs.values()))  # they agree in what does not make a row
     images.check_flags(any_config.dataset)
     out = pathlib.Path(FLAGS.out)
-    app.import_tensorflow()
+    app.import_tensorflow(any_config.image_size)
     app.start_log()
     dataset = images.load(any_config, out / images.CACHE)
     check_samples(FLAGS.samples, dataset.num_classes)

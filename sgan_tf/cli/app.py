@@ -16,7 +16,7 @@ from absl import logging as absl_logging
 
 from sgan_tf.cli import interrupted, unwind, was_interrupted
 from sgan_tf.errors import UserError, first_line
-from sgan_tf.hardware import best_precision, prefer_onednn
+from sgan_tf.hardware import ONEDNN_SIDE, best_precision, prefer_onednn
 
 WIDTH = 100  # columns of --help
 # Flags that hold a path; a leading ~ in one is the user's home.
@@ -208,14 +208,16 @@ def _without(*names):
             del sys.modules[name]
 
 
-def import_tensorflow():
-    """Imports TensorFlow, with oneDNN's kernels, and returns it; its C++ is kept off stderr.
+def import_tensorflow(side=ONEDNN_SIDE):
+    """Imports TensorFlow, with the kernels for images of that side, and returns it.
+
+    What its C++ writes to stderr is kept off it.
 
     Keras imports scikit-learn, SciPy and Matplotlib where they are installed, for its wrappers and
     galleries, which nothing here uses: a third of the time that a program needs to start.
     """
     quiet_stderr()
-    prefer_onednn()
+    prefer_onednn(side)
     unwinding = signal.getsignal(signal.SIGINT) is unwind
     if unwinding:  # an exception in its C++ would abort the process, and nothing is open yet
         signal.signal(signal.SIGINT, interrupted)

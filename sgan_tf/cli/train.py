@@ -132,14 +132,14 @@ def train():
     images.check_flags(config.dataset)
     # What needs no TensorFlow comes first, so that a mistake shows at once.
     if DATASETS[config.dataset].tfds or app.several_machines():
-        app.import_tensorflow()
+        app.import_tensorflow(config.image_size)
     strategy = app.several_machines() and app.strategy(FLAGS.devices)
     if not FLAGS.dry_run:  # it prints settings, and no log among them
         app.start_log()
     dataset = images.load(config, _run_dir(config) / images.CACHE)
     if FLAGS.encoder_from:
         transfer.check_images(FLAGS.encoder_from, dataset)
-    tf = app.import_tensorflow()
+    tf = app.import_tensorflow(config.image_size)
     from sgan_tf.models.build import check_names
 
     if FLAGS.jit and (FLAGS.devices == "cpu" or not tf.config.list_physical_devices("GPU")):
