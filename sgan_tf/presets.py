@@ -119,34 +119,35 @@ def _fit(level, shape):
 
 
 # fmt: off
-def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, g_channels=(256, 128, 96),
-            d_channels=(64, 128, 128, 256, 256), units=512):
-    """The recommended recipe; the widths are those of colour images."""
+def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, g_channels=None):
+    """The recommended recipe; `width` multiplies the widths of its levels."""
     game = dict(d_spectral=True, d_projection=["labels"], adversarial="hinge",
                 loss_units="variance", lambda_ent=0.83, learning_rate=0.0002, decay_from=0.5,
                 beta_1=0.0, ema=0.999)
+
+    def wide(*widths):
+        return [round(width * units) for units in widths]
+
     return Preset(
         encoder=encoder,
         image=dict(z_dim=16, noise_units=[128], condition_norm=True, g_family="pyramid",
-                   g_channels=list(g_channels), g_modulation=32, d_family="halved",
-                   d_channels=list(d_channels), q_prior_init=True, lambda_cond=0.5,
-                   epochs=epochs, **game),
-        map=dict(z_dim=32, noise_units=[128], g_channels=[256, 128], d_family="strided",
-                 d_channels=[192, 192], d_kernel=3, epochs=upper_epochs, **game),
-        vector=dict(g_units=[units] * 2, d_units=[units] * 2, epochs=upper_epochs, **game),
+                   g_channels=g_channels or wide(256, 128, 96), g_modulation=32,
+                   d_family="halved", d_channels=wide(64, 128, 128, 256, 256), q_prior_init=True,
+                   lambda_cond=0.5, epochs=epochs, **game),
+        map=dict(z_dim=32, noise_units=[128], g_channels=wide(256, 128), d_family="strided",
+                 d_channels=wide(192, 192), d_kernel=3, epochs=upper_epochs, **game),
+        vector=dict(g_units=wide(512, 512), d_units=wide(512, 512), epochs=upper_epochs, **game),
         joint=dict(epochs=joint_epochs, learning_rate=0.0001, decay_from=0.0, beta_1=0.0),
         batch_size=64,
         flip=flip)
 
 
-# `mnist`: the release lets level 0 ignore z_0; a shorter z_0, batch normalisation in D_0 and a
-#   linear Q head mend that. Q starts at the prior, so that L_ent can weigh twice as much.
+# `mnist`, `svhn`, `cifar10`: what is known today of training small conditional GANs (`_recipe`).
+# `svhn-small`, `cifar10-small`: the same, half as wide; what comes with the package, and what
+#   images of one's own are trained by.
 # `mnist-release`: the release's joint script, which trains both levels from scratch, jointly.
 # `mnist-release-independent`: its other script, each level alone.
-# `svhn`, `cifar10`: what is known today of training small conditional GANs (`_recipe`).
 # `svhn-release`, `cifar10-release`: the release's CIFAR-10 recipe; the paper gives it to SVHN too.
-# `-small`: 0.19 times as wide, for a tenth of the epochs: larger steps, a shorter z_1, and L_ent at
-#   a tenth in D, as a narrow trunk would not learn the classes while Q knows nothing of z.
 PRESETS = {
     "digits": Preset(
         encoder=dict(channels=[32, 64], kernel_size=3, padding="same", units=64, dropout=0.3,
@@ -162,8 +163,8 @@ PRESETS = {
         joint=dict(epochs=30),
         batch_size=50),
     "mnist": _recipe(
-        encoder=dict(), epochs=12, upper_epochs=12, joint_epochs=3, g_channels=[48, 48],
-        d_channels=[32, 64, 64, 128, 128], units=256),
+        encoder=dict(), epochs=12, upper_epochs=12, joint_epochs=3, width=0.5,
+        g_channels=[48, 48]),
     "mnist-release": Preset(
         encoder=dict(),
         image=dict(noise_units=[128], d_family="strided", d_channels=[32, 64, 128], d_units=[256],
@@ -201,22 +202,9 @@ PRESETS = {
                     adversarial="class_logits", adaptive_steps=True, epochs=200),
         joint=dict(epochs=200, adaptive_steps=True),
         batch_size=100),
-    "svhn-small": Preset(
-        encoder=dict(channels=[32, 64], dropout=0.5, subtract_mean=True),
-        image=dict(z_dim=16, noise_units=[24, 24], g_channels=[48, 48, 24, 24],
-                   d_family="allconv", d_channels=[16, 16, 32, 32, 32, 32], d_batch_norm=True,
-                   input_noise=0.05, dropout=0.1, joint_dropout=0.3, adversarial="class_logits",
-                   posterior_weight=0.1, adaptive_steps=True, learning_rate=0.001),
-        map=dict(z_dim=32, noise_units=[128], g_channels=[48, 24], d_family="strided",
-                 d_channels=[32, 32], d_kernel=3, d_batch_norm=True, input_noise=0.05,
-                 adversarial="class_logits", posterior_weight=0.1, adaptive_steps=True,
-                 learning_rate=0.0004),
-        vector=dict(z_dim=16, noise_units=[48], condition_units=[96], g_units=[96, 96],
-                    d_units=[96, 96], d_batch_norm=True, input_noise=0.2, joint_hidden_noise=0.2,
-                    adversarial="class_logits", posterior_weight=0.1, adaptive_steps=True,
-                    learning_rate=0.0004),
-        joint=dict(adaptive_steps=True, learning_rate=0.0004),
-        batch_size=100),
+    "svhn-small": _recipe(
+        encoder=dict(channels=[32, 64], dropout=0.5, shift=2, subtract_mean=True, epochs=10),
+        epochs=20, upper_epochs=10, joint_epochs=3, width=0.5),
     "cifar10": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
                      epochs=30),
@@ -236,22 +224,9 @@ PRESETS = {
                     adversarial="class_logits", adaptive_steps=True, epochs=200),
         joint=dict(epochs=200, adaptive_steps=True),
         batch_size=100),
-    "cifar10-small": Preset(
+    "cifar10-small": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
-                     epochs=30),
-        image=dict(z_dim=16, noise_units=[24, 24], g_channels=[48, 48, 24, 24],
-                   d_family="allconv", d_channels=[16, 16, 32, 32, 32, 32], d_batch_norm=True,
-                   input_noise=0.05, dropout=0.1, joint_dropout=0.3, adversarial="class_logits",
-                   posterior_weight=0.1, adaptive_steps=True, learning_rate=0.001),
-        map=dict(z_dim=32, noise_units=[128], g_channels=[48, 24], d_family="strided",
-                 d_channels=[32, 32], d_kernel=3, d_batch_norm=True, input_noise=0.05,
-                 adversarial="class_logits", posterior_weight=0.1, adaptive_steps=True,
-                 learning_rate=0.0004),
-        vector=dict(z_dim=16, noise_units=[48], condition_units=[96], g_units=[96, 96],
-                    d_units=[96, 96], d_batch_norm=True, input_noise=0.2, joint_hidden_noise=0.2,
-                    adversarial="class_logits", posterior_weight=0.1, adaptive_steps=True,
-                    learning_rate=0.0004),
-        joint=dict(adaptive_steps=True, learning_rate=0.0004),
-        batch_size=100),
+                     epochs=20),
+        epochs=30, upper_epochs=15, joint_epochs=4, flip=True, width=0.5),
 }
 # fmt: on

@@ -35,7 +35,7 @@ def test_the_rows_are_the_papers():
 
 
 def test_rows_without_the_conditional_loss_do_not_tell_their_discriminator_of_labels():
-    rows = configs("svhn", "svhn-small")
+    rows = configs("svhn", "svhn-release")
     assert {level.adversarial for c in rows.values() for level in c.levels} == {"class_logits"}
     assert {name: [level.lambda_label for level in c.levels] for name, c in rows.items()} == {
         "SGAN": [1, 1],

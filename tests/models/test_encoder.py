@@ -48,7 +48,7 @@ def test_a_size_that_no_generator_could_mirror_is_refused(side):
     [
         ("mnist", "mnist", (28, 28, 1)),
         ("mnist", "mnist-release-independent", (28, 28, 1)),
-        ("svhn", "svhn-small", (32, 32, 3)),
+        ("svhn", "svhn-release", (32, 32, 3)),
         ("svhn", "svhn-small", (64, 64, 3)),
     ],
 )
