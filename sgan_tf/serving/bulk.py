@@ -104,7 +104,9 @@ def _write_png(path, drawn, count):
     path.mkdir()
     for block in drawn:
         for i, (content, label) in enumerate(zip(_encoded(block.images), block.labels)):
-            (path / f"{block.first + i:09d}_{label}.png").write_bytes(content)
+            # `pathlib` takes a third longer, and an image is a file.
+            with open(f"{path}/{block.first + i:09d}_{label}.png", "wb", buffering=0) as file:
+                file.write(content)
 
 
 def _write_npz(path, drawn, count):
