@@ -211,8 +211,8 @@ def _without(*names):
 def import_tensorflow():
     """Imports TensorFlow, with oneDNN's kernels, and returns it; its C++ is kept off stderr.
 
-    Keras imports scikit-learn, SciPy and Matplotlib where they are installed, for its wrappers and
-    galleries, which nothing here uses: a third of the time that a program needs to start.
+    Keras imports scikit-learn, SciPy, Matplotlib and IPython where they are installed, for what
+    nothing here uses: a third of the time that a program needs to start.
     """
     quiet_stderr()
     prefer_onednn()
@@ -220,7 +220,7 @@ def import_tensorflow():
     if unwinding:  # an exception in its C++ would abort the process, and nothing is open yet
         signal.signal(signal.SIGINT, interrupted)
     try:
-        with _without("sklearn", "scipy", "matplotlib"):
+        with _without("sklearn", "scipy", "matplotlib", "IPython"):
             import keras  # noqa: F401
             import tensorflow as tf
     finally:
