@@ -37,7 +37,7 @@ PARTS = {
     "memory": ("Peak memory", ["memory.py"]),
     "bulk": ("Samples in bulk", ["bulk.py", "--models", "digits,svhn"]),
     "serving": ("The embedded server", ["serving.py", "--model", "digits"]),
-    "precision": ("Precisions", ["precision.py", "--model", "digits", "--samples", "5000"]),
+    "precision": ("Precisions", ["precision.py", "--model", "digits", "--samples", "2000"]),
     "demo": ("The demo", ["demo.py"]),
 }
 INTRODUCTION = """# Performance
