@@ -45,7 +45,7 @@ results: .venv/installed
 	for figure in samples variations factors curves; do \
 		cp runs/$(DATASET)/$$figure.png docs/$(DATASET)_$$figure.png; done
 
-# Benchmarks into docs/performance.md; serving.py and precision.py, which take a model, run apart.
+# Benchmarks into docs/performance.md.
 # PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu TORCH=torch==2.13.0+cpu goes without CUDA.
 bench: .venv/bench
 	$(BIN)/python benchmarks/report.py

@@ -1,11 +1,14 @@
-"""Compare the precisions that a trained run can be sampled in: images, and every score.
+"""Compare the precisions that a trained stack can be sampled in: images, and every score.
 
     python benchmarks/precision.py --run_dir runs/mnist --samples 10000
+    python benchmarks/precision.py --model digits
 
 prints how far images of the same labels and noise lie apart in float32 and bfloat16, and the scores
 of evaluate.py in each beside the real test set's, as a Markdown table. Whether another precision is
 faster is another question, which sampling.py answers.
 """
+
+import pathlib
 
 from absl import flags
 
@@ -19,7 +22,8 @@ IMAGES = 1000  # images of which the values are compared
 def define_flags():
     images.define_place_flags()
     flags.adopt_module_key_flags(images)
-    flags.DEFINE_string("run_dir", None, "a finished run folder", required=True)
+    flags.DEFINE_string("run_dir", None, "a finished run folder")
+    flags.DEFINE_string("model", None, "in place of --run_dir: a stack that comes with the package")
     flags.DEFINE_integer("samples", 10_000, "samples to score in each precision", lower_bound=1)
     flags.DEFINE_integer("seed", 0, "of labels and noise")
     judges.define_flags()
@@ -27,19 +31,17 @@ def define_flags():
 
 
 def bench():
-    from sgan_tf.evaluation.protocol import check_samples
-    from sgan_tf.run import Run, read_config
-
-    config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
-    data = run.data()
-    check_samples(FLAGS.samples, len(data["class_names"]))
+    if (FLAGS.run_dir is None) == (FLAGS.model is None):
+        raise app.UsageError("--model: one of --model and --run_dir has to say what is compared")
+    config, data, dataset = _of_a_run() if FLAGS.run_dir else _of_a_model()
     app.import_tensorflow()
     from sgan_tf.evaluation.evaluate import evaluate
-    from sgan_tf.loading import load_run
+    from sgan_tf.loading import load
 
-    stacks = {precision: load_run(FLAGS.run_dir, precision=precision) for precision in PRECISIONS}
+    source = FLAGS.model or pathlib.Path(FLAGS.run_dir)  # a path is never the name of a model
+    stacks = {precision: load(source, precision=precision) for precision in PRECISIONS}
     _print_difference(stacks)
-    reference = judges.reference(data, config.encoder.flip, lambda: images.load_again(config, run))
+    reference = judges.reference(data, config.encoder.flip, dataset)
     scores = {
         precision: evaluate(
             stack, reference, data, FLAGS.samples, FLAGS.seed, progress=app.progress
@@ -47,6 +49,41 @@ def bench():
         for precision, stack in stacks.items()
     }
     _print_table(scores)
+
+
+def _of_a_run():
+    """Returns the configuration, the description of the images, and what loads them."""
+    from sgan_tf.evaluation.protocol import check_samples
+    from sgan_tf.run import Run, read_config
+
+    config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
+    data = run.data()
+    check_samples(FLAGS.samples, len(data["class_names"]))
+    return config, data, lambda: images.load_again(config, run)
+
+
+def _of_a_model():
+    """The same of a stack that was saved, whose images are a data set's."""
+    from sgan_tf.config import Config
+    from sgan_tf.datasets import load_dataset
+    from sgan_tf.evaluation.protocol import check_samples
+    from sgan_tf.pretrained import FOLDER, names
+    from sgan_tf.saved import CONFIG, read_metadata
+
+    if FLAGS.model not in names():
+        raise app.UsageError(f"--model: {FLAGS.model} is none of {', '.join(names())}")
+    folder = FOLDER / FLAGS.model
+    config = Config.from_json((folder / CONFIG).read_text())
+    data = read_metadata(folder)["training"]["data"]
+    check_samples(FLAGS.samples, len(data["class_names"]))
+
+    def dataset():
+        loaded = load_dataset(config.dataset, config.image_size, FLAGS.data_dir, FLAGS.download)
+        if not loaded.matches(data):
+            raise app.UsageError(f"--model: {FLAGS.model} was trained on other images than these")
+        return loaded
+
+    return config, data, dataset
 
 
 def _print_difference(stacks):

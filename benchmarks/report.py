@@ -35,6 +35,9 @@ PARTS = {
     "devices": ("Two logical devices", ["devices.py"]),
     "startup": ("Start", ["startup.py"]),
     "memory": ("Peak memory", ["memory.py"]),
+    "bulk": ("Samples in bulk", ["bulk.py", "--models", "digits,svhn"]),
+    "serving": ("The embedded server", ["serving.py", "--model", "digits"]),
+    "precision": ("Precisions", ["precision.py", "--model", "digits", "--samples", "2000"]),
     "demo": ("The demo", ["demo.py"]),
 }
 INTRODUCTION = """# Performance

@@ -213,8 +213,8 @@ def import_tensorflow(side=ONEDNN_SIDE):
 
     What its C++ writes to stderr is kept off it.
 
-    Keras imports scikit-learn, SciPy and Matplotlib where they are installed, for its wrappers and
-    galleries, which nothing here uses: a third of the time that a program needs to start.
+    Keras imports scikit-learn, SciPy, Matplotlib and IPython where they are installed, for what
+    nothing here uses: a third of the time that a program needs to start.
     """
     quiet_stderr()
     prefer_onednn(side)
@@ -222,7 +222,7 @@ def import_tensorflow(side=ONEDNN_SIDE):
     if unwinding:  # an exception in its C++ would abort the process, and nothing is open yet
         signal.signal(signal.SIGINT, interrupted)
     try:
-        with _without("sklearn", "scipy", "matplotlib"):
+        with _without("sklearn", "scipy", "matplotlib", "IPython"):
             import keras  # noqa: F401
             import tensorflow as tf
     finally:

@@ -4,7 +4,10 @@ sgan-serve --model exports/mnist                      # new versions are picked 
 sgan-serve --model runs/mnist --name sgan --grpc_port 8500
 sgan-serve --model digits                             # a stack that comes with the package
 
-A SavedModel is a program: serve only exports that you trust.
+A SavedModel is a program: serve only exports that you trust. What clients may take is bounded, in
+bytes, rows, connections and seconds, but not by client: a proxy that strangers can reach has to
+bound the connections and requests of each, and to speak TLS; to gRPC, which takes any number of
+connections, let only your own. A proxy should close idle connections before --idle.
 """
 
 import re
@@ -37,7 +40,26 @@ def define_flags():
     )
     flags.DEFINE_float("max_body", 16, "most MiB of a request", lower_bound=0.01, upper_bound=1024)
     flags.DEFINE_float(
-        "timeout", 30, "seconds for one request", lower_bound=0.001, upper_bound=86_400
+        "max_answers",
+        256,
+        "most MiB of answers that clients have not read yet; beyond it requests get 503",
+        lower_bound=0.01,
+        upper_bound=1_048_576,
+    )
+    flags.DEFINE_float(
+        "timeout",
+        30,
+        "seconds for a request's body to come, as many to compute it, and as many for its answer "
+        "to be read",
+        lower_bound=0.001,
+        upper_bound=86_400,
+    )
+    flags.DEFINE_float(
+        "idle",
+        30,
+        "seconds that a connection may be open without a request",
+        lower_bound=1,
+        upper_bound=86_400,
     )
     flags.DEFINE_float(
         "poll", 1, "seconds between two looks for a newer version", lower_bound=0.1, upper_bound=1e6
@@ -67,13 +89,15 @@ def serve():
         ) from error
 
     options = Options(
-        FLAGS.host,
-        FLAGS.port,
-        FLAGS.grpc_port,
-        FLAGS.timeout,
-        int(FLAGS.max_body * 2**20),
-        FLAGS.poll,
-        tuple(FLAGS.cors),
+        host=FLAGS.host,
+        port=FLAGS.port,
+        grpc_port=FLAGS.grpc_port,
+        timeout=FLAGS.timeout,
+        max_body=int(FLAGS.max_body * 2**20),
+        max_answers=int(FLAGS.max_answers * 2**20),
+        idle=FLAGS.idle,
+        poll=FLAGS.poll,
+        origins=tuple(FLAGS.cors),
     )
     model = Model(source, FLAGS.name, FLAGS.max_rows)
     server = Server(model, options, sys.stdout)  # a port in use shows here

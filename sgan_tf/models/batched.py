@@ -1,11 +1,14 @@
 """Arrays of any length through compiled functions, a bounded number of rows at a time."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 BATCH = 100  # rows at a time
+# AutoGraph takes longer than all else before a first sample, and has nothing to find in networks.
+compiled = functools.partial(tf.function, autograph=False)
 
 
 def in_batches(function: Callable, arrays: Sequence[np.ndarray], batch_size: int = BATCH):

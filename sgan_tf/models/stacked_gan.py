@@ -13,7 +13,7 @@ from keras import ops
 from sgan_tf.config import Config, JointConfig
 from sgan_tf.models import arguments
 from sgan_tf.models.adversarial import AdversarialModel
-from sgan_tf.models.batched import BATCH, in_batches
+from sgan_tf.models.batched import BATCH, compiled, in_batches
 from sgan_tf.models.encoder import Encoder, one_hot
 from sgan_tf.models.layers import scale_gradient, unit_images
 from sgan_tf.models.level_gan import LevelBatch, LevelGAN
@@ -320,7 +320,7 @@ class StackedGAN(AdversarialModel):
     def _sample(self):
         """`(seed, consecutive numbers [N], labels [N]) -> images`."""
 
-        @tf.function(input_signature=[tf.TensorSpec(s, tf.int64) for s in ([], [None], [None])])
+        @compiled(input_signature=[tf.TensorSpec(s, tf.int64) for s in ([], [None], [None])])
         def sample(seed, numbers, labels):
             noise = self._draw(tf.size(numbers), seed, numbers[0])
             return self.chain(one_hot(labels, self.encoder.num_classes), noise)[0][0]
@@ -330,14 +330,14 @@ class StackedGAN(AdversarialModel):
     @functools.cached_property
     def _decompose(self):
         signature = [tf.TensorSpec([None, *self.encoder.image_shape])]
-        return tf.function(self.decompose, input_signature=signature)
+        return compiled(self.decompose, input_signature=signature)
 
     def _part(self, top, bottom):
         """`(h_{top+1}, z_0, …, z_top) -> h_bottom`."""
         if (top, bottom) not in self._parts:
             dims = [(level.config.z_dim,) for level in self.levels[: top + 1]]
             signature = [tf.TensorSpec([None, *s]) for s in (self.encoder.shapes[top + 1], *dims)]
-            self._parts[top, bottom] = tf.function(
+            self._parts[top, bottom] = compiled(
                 lambda h, *z: self.chain(h, z, top, bottom)[0][0], input_signature=signature
             )
         return self._parts[top, bottom]

@@ -96,6 +96,14 @@ def test_demo(benchmark):
     assert list(row) == ["the whole process", *(f"{stage}, 1 epochs" for stage in stages)]
 
 
+def test_bulk(benchmark):
+    rows = benchmark("bulk", "--count", "150", "--alternations", "1")
+    ways = ["`stack.sample`", *(f"`--format {name}`" for name in ("png", "npz", "tfrecord"))]
+    assert [row["way"] for row in rows] == ways and {row["model"] for row in rows} == {"`digits`"}
+    assert rows[0]["of `stack.sample`"] == "1.00 (1.00 to 1.00)"
+    assert all(float(row["CPU seconds for 1,000 images"]) > 0 for row in rows)
+
+
 def test_serving(benchmark):
     model = ["--model", ROOT / "tests" / "data" / "v0.1.0" / "export"]
     rows = benchmark("serving", *model, "--seconds", "0.3", "--rounds", "1")
@@ -114,6 +122,8 @@ def test_serving(benchmark):
         ("sampling", ["--batches", "1,0"], "--batches: '0' is not an integer above 0"),
         ("devices", ["--preset", "x"], "flag --preset=x"),
         ("scaling", ["--levels", "7"], "--levels: 7 is none of 1, 2, 3"),
+        ("precision", [], "--model: one of --model and --run_dir"),
+        ("precision", ["--model", "x"], "--model: x is none of digits"),
         ("report", ["--parts", "x"], "--parts: x is none of training"),
     ],
 )

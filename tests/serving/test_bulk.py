@@ -1,6 +1,9 @@
 """Samples in any number, of a stack that stands in for a trained one: its images tell their row."""
 
 import json
+import pathlib
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -147,3 +150,84 @@ def test_a_folder_takes_no_shards_of_another_request(tmp_path):
     with pytest.raises(bulk.BulkError, match="another request"):
         shards(tmp_path, [1])
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_two_processes_write_a_shard_once(tmp_path):
+    """The other one looks for a shard, waits, and finds it written when its turn comes."""
+    request, drawn = {"count": COUNT, "seed": SEED}, []
+
+    def counted(rows):
+        drawn.append(rows)
+        return draw(rows)
+
+    def late(rows):
+        raise AssertionError("a shard that is there was drawn again")
+
+    path = tmp_path / "samples-00000-of-00001"
+    other = bulk.write_shards(tmp_path, "png", request, 1, [0], late)
+    exists, looks = pathlib.Path.exists, []
+
+    def looked(self):
+        there = exists(self)
+        if self == path and not looks:  # between the first look and the lock
+            looks.append(self)
+            dict(bulk.write_shards(tmp_path, "png", request, 1, [0], counted))
+        return there
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pathlib.Path, "exists", looked)
+        assert dict(other) == {path: 0}
+    assert len(drawn) == 1 and len(list(path.iterdir())) == COUNT
+
+
+def test_a_shard_that_another_process_writes_is_left_to_it(tmp_path):
+    def meanwhile(rows):
+        with pytest.raises(bulk.BulkError, match="is being written by process"):
+            shards(tmp_path, [1])
+        yield from draw(rows)
+
+    request = {"count": COUNT, "seed": SEED}
+    (written,) = dict(bulk.write_shards(tmp_path, "npz", request, 4, [1], meanwhile)).values()
+    assert written == 134
+
+
+def test_a_block_is_drawn_while_the_one_before_is_written(monkeypatch, tmp_path):
+    """And not more than that: what is in memory is bounded."""
+    events = []
+
+    def noted(rows):
+        for number, block in enumerate(draw(rows)):
+            events.append(f"drawn {number}")
+            yield block
+
+    def write(path, blocks, count):
+        for number, _ in enumerate(blocks):
+            deadline = time.monotonic() + 60
+            while number < 5 and f"drawn {number + 1}" not in events:
+                assert time.monotonic() < deadline
+            time.sleep(0.02)  # enough to draw another
+            events.append(f"written {number}")
+        path.write_bytes(b"")
+
+    monkeypatch.setitem(bulk.WRITERS, "npz", write)
+    bulk.write_file(tmp_path / "file", "npz", noted(range(COUNT)), COUNT)
+    pairs = [(f"drawn {number + 1}", f"written {number}") for number in range(5)]
+    assert events == ["drawn 0", *sum(pairs, ()), "written 5"]
+
+
+def test_what_fails_in_drawing_or_in_writing_ends_both(monkeypatch, tmp_path):
+    def failing(rows):
+        yield next(iter(draw(rows)))
+        raise MemoryError
+
+    def full(path, blocks, count):
+        path.write_bytes(next(blocks).images)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(MemoryError):
+        bulk.write_file(tmp_path / "file", "tfrecord", failing(range(COUNT)), COUNT)
+    monkeypatch.setitem(bulk.WRITERS, "npz", full)
+    with pytest.raises(bulk.BulkError, match="cannot write .*No space left"):
+        bulk.write_file(tmp_path / "file", "npz", draw(range(COUNT)), COUNT)
+    assert not list(tmp_path.iterdir())
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("drawing")]

@@ -127,7 +127,7 @@ class Model:
 
     Attributes:
         current: The version that is served, a `Loaded`; None before the first.
-        failed: `{version: (stamp, message)}` of those that could not be loaded.
+        failed: `{version: (stamp, reason for clients)}` of those that could not be loaded.
 
     Raises:
         SourceError: when the name could not stand in a path.
@@ -160,8 +160,8 @@ class Model:
         try:
             loaded = Loaded(number, version.load())
         except Exception as error:
-            foreseen = isinstance(error, SourceError)
-            reason = str(error) if foreseen else "the server's log says why"
+            told = error.reason if isinstance(error, SourceError) else None
+            reason = told or "the server's log says why"
             # A new dictionary, as requests may be reading the one before.
             self.failed = {**self.failed, number: (version.stamp, reason)}
             raise

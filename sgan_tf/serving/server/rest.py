@@ -20,13 +20,13 @@ from starlette.routing import Route
 
 from sgan_tf.serving.server import messages, tensors
 from sgan_tf.serving.server.guard import Guard, refusal
+from sgan_tf.serving.server.limits import Limits
 from sgan_tf.serving.server.model import Bound, Model
 from sgan_tf.serving.server.refusal import Refused, invalid
 from sgan_tf.serving.server.telemetry import Telemetry
 from sgan_tf.serving.server.workers import Workers
 
 PREDICT = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?:(classify|regress|predict)")
-BODIES = 8
 DESCRIBE = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?(/metadata)?")
 
 
@@ -37,12 +37,12 @@ class Rest:
         model: What is served.
         workers: Where predictions are computed.
         telemetry: What `/metrics` shows.
-        max_body: Most bytes of a request's body; all bodies under way have `BODIES` times as many.
+        limits: Of what clients send, and leave unread.
     """
 
-    def __init__(self, model: Model, workers: Workers, telemetry: Telemetry, max_body: int):
+    def __init__(self, model: Model, workers: Workers, telemetry: Telemetry, limits: Limits):
         self.model, self.workers, self.telemetry = model, workers, telemetry
-        self.max_body, self.bytes = max_body, Bound(BODIES * max_body, "bytes")
+        self.limits = limits
 
     def routes(self) -> list[Route]:
         """Returns the routes of the application."""
@@ -72,7 +72,7 @@ class Rest:
         with self.model.use(name, version):  # an unknown model is refused before a body is read
             if verb != "predict":
                 raise invalid(f"no signature of {name} has the method {verb}; use predict")
-        held = self.bytes.ticket()
+        held = self.limits.bodies.ticket()
         try:
             body = await self._body(request, held)
         except BaseException:
@@ -82,7 +82,7 @@ class Rest:
             lambda ticket: self._computed(name, version, body, ticket), held
         )
         request.state.rows = rows
-        return Response(answer, media_type="application/json")
+        return Answer(answer, self.limits.answers)
 
     async def _body(self, request, held):
         """Reads a body, whose bytes are held, within the time of a request."""
@@ -94,8 +94,8 @@ class Rest:
             async with asyncio.timeout(self.workers.timeout):
                 async for chunk in request.stream():
                     body += chunk
-                    if max(size, len(body)) > self.max_body:
-                        most = self.max_body / 2**20
+                    if max(size, len(body)) > self.limits.max_body:
+                        most = self.limits.max_body / 2**20
                         raise Refused("INVALID_ARGUMENT", f"a body has at most {most:g} MiB", 413)
                     held.hold(len(body))
         except TimeoutError as error:
@@ -133,6 +133,31 @@ class Rest:
     async def metrics(self, request: Request) -> Response:
         """Figures for Prometheus."""
         return Response(self.telemetry.metrics(), media_type="text/plain; version=0.0.4")
+
+
+class Answer(Response):
+    """A prediction in JSON, which is under way until the operating system has all of it.
+
+    Args:
+        content: The JSON.
+        answers: The `Bound` of what is under way.
+    """
+
+    media_type = "application/json"
+
+    def __init__(self, content: bytes, answers: Bound):
+        super().__init__(content)
+        self._answers = answers
+
+    async def __call__(self, scope, receive, send):
+        ticket = self._answers.ticket(len(self.body))
+        try:
+            head = {"type": "http.response.start", "status": self.status_code}
+            await send({**head, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": self.body, "more_body": True})
+            await send({"type": "http.response.body"})  # waits for what is before it
+        finally:
+            ticket.release()
 
 
 def application(rest: Rest, local: bool, origins: Sequence[str]) -> Starlette:

@@ -1,5 +1,11 @@
-"""TF Serving's gRPC interface: `Predict`, `GetModelMetadata` and `GetModelStatus`."""
+"""TF Serving's gRPC interface: `Predict`, `GetModelMetadata` and `GetModelStatus`.
 
+gRPC reads the request of a call that has one before its handler hears of it. On the wire it is the
+same as a call of a stream of requests, so that is what the handlers here are: they read it, when
+there is room for it. How long it is shows only when it is there.
+"""
+
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -15,12 +21,15 @@ from tensorflow_serving.apis import (
 )
 
 from sgan_tf.serving.server import messages
-from sgan_tf.serving.server.model import Model
+from sgan_tf.serving.server.limits import Limits
+from sgan_tf.serving.server.model import Model, Ticket
 from sgan_tf.serving.server.refusal import Refused, invalid
 from sgan_tf.serving.server.telemetry import Telemetry
 from sgan_tf.serving.server.workers import Workers
 
 CALLS = 512  # most calls at a time
+READS = 16  # most requests that are read at a time; others wait
+AGE = 3600  # seconds until a connection has to be made anew, whatever its client does
 MOST_SIDES = 254  # of a shape, as TensorFlow's own
 log = logging.getLogger(__name__)
 
@@ -32,19 +41,29 @@ class Rpc:
         model: What is served.
         workers: Where predictions are computed.
         telemetry: Where calls are logged.
-        max_body: Most bytes of a request, and elements of a tensor that one declares.
+        limits: Of what clients send, and leave unread. A tensor has at most as many elements as a
+            request has bytes.
     """
 
-    def __init__(self, model: Model, workers: Workers, telemetry: Telemetry, max_body: int):
+    def __init__(self, model: Model, workers: Workers, telemetry: Telemetry, limits: Limits):
         self.model, self.workers, self.telemetry = model, workers, telemetry
-        self.max_body = max_body
+        self.limits, self._reads = limits, asyncio.Semaphore(READS)
 
     def server(self) -> grpc.aio.Server:
         """Returns a server that has no port yet; call it where the event loop runs."""
+        idle, patience = (int(1000 * s) for s in (self.limits.idle, self.workers.timeout))
         options = [
-            ("grpc.max_receive_message_length", self.max_body),
+            ("grpc.max_receive_message_length", self.limits.max_body),
             ("grpc.max_send_message_length", -1),
+            ("grpc.max_concurrent_streams", CALLS),
             ("grpc.so_reuseport", 0),  # else a second server would share the port
+            ("grpc.max_connection_idle_ms", idle),
+            ("grpc.server_handshake_timeout_ms", idle),
+            # Of a client that is gone, or does not read.
+            ("grpc.keepalive_time_ms", idle),
+            ("grpc.keepalive_timeout_ms", idle),
+            ("grpc.max_connection_age_ms", 1000 * AGE),
+            ("grpc.max_connection_age_grace_ms", 2 * patience),
         ]
         server = grpc.aio.server(options=options, maximum_concurrent_rpcs=CALLS)
         tables = {
@@ -59,7 +78,7 @@ class Rpc:
         for service, table in tables.items():
             path = f"tensorflow.serving.{service}"
             handlers = {
-                name: grpc.unary_unary_rpc_method_handler(
+                name: grpc.stream_unary_rpc_method_handler(
                     self._answering(answer, kind, f"/{path}/{name}")
                 )
                 for name, (answer, kind) in table.items()
@@ -78,11 +97,16 @@ class Rpc:
             message, rows = answer(request, ticket)
             return message.SerializeToString(), rows
 
-        async def handle(content, context):
+        async def handle(requests, context):
             started, code, rows = time.perf_counter(), "CANCELLED", 0
             try:
                 try:
-                    message, rows = await self.workers.run(lambda ticket: compute(content, ticket))
+                    content, held = await self._read(requests)
+                    message, rows = await self.workers.run(
+                        lambda ticket: compute(content, ticket), held
+                    )
+                    sent = self.limits.answers.ticket(len(message))
+                    context.add_done_callback(lambda _: sent.release())
                 except Refused:
                     raise
                 except Exception as error:
@@ -98,6 +122,19 @@ class Rpc:
                 self.telemetry.request("grpc", "CALL", path, code, rows, seconds)
 
         return handle
+
+    async def _read(self, requests) -> tuple[bytes, Ticket]:
+        """Returns a call's request, and what holds its bytes."""
+        seconds, code = self.workers.timeout, "RESOURCE_EXHAUSTED"
+        try:
+            async with asyncio.timeout(seconds), self._reads:
+                code = "DEADLINE_EXCEEDED"
+                content = await anext(requests, None)
+        except TimeoutError as error:
+            raise Refused(code, f"the request could not be read within {seconds:g} s") from error
+        if content is None:
+            raise invalid("the call has no request")
+        return content, self.limits.bodies.ticket(len(content))
 
     def predict(self, request, ticket):
         """Returns `(PredictResponse, rows)`."""
@@ -147,8 +184,8 @@ class Rpc:
         elements = 1
         for side in sides:
             elements *= side
-        if elements > self.max_body:
-            raise invalid(f"{name} has more than {self.max_body} elements")
+        if elements > self.limits.max_body:
+            raise invalid(f"{name} has more than {self.limits.max_body} elements")
         return _Declared(tuple(sides))
 
 

@@ -1,6 +1,7 @@
 """A server on its sockets, from its start to a graceful stop."""
 
 import asyncio
+import functools
 import logging
 import socket
 import threading
@@ -11,6 +12,8 @@ import uvicorn
 
 from sgan_tf.errors import UserError
 from sgan_tf.serving.address import is_loopback
+from sgan_tf.serving.server.connection import Connection
+from sgan_tf.serving.server.limits import Limits
 from sgan_tf.serving.server.model import Model
 from sgan_tf.serving.server.rest import Rest, application
 from sgan_tf.serving.server.rpc import Rpc
@@ -18,7 +21,7 @@ from sgan_tf.serving.server.servable import SourceError
 from sgan_tf.serving.server.telemetry import Telemetry
 from sgan_tf.serving.server.workers import Workers
 
-CONNECTIONS = 1024  # most of the REST interface
+CONNECTIONS = 512  # most of the REST interface: processes may often open 1,024 files
 log = logging.getLogger(__name__)
 
 
@@ -34,8 +37,11 @@ class Options:
         host: Name or address to listen on.
         port: Of the REST interface; 0 for any that is free.
         grpc_port: Of the gRPC interface, likewise; None for none.
-        timeout: Seconds for a request's body to come, and as many to compute it.
+        timeout: Seconds for a request's body to come, as many to compute it, and as many for its
+            answer to be read.
         max_body: Most bytes of a request.
+        max_answers: Most bytes of all answers that clients have not read yet.
+        idle: Seconds that a connection may be open without a request.
         poll: Seconds between two looks for a newer version.
         origins: Of pages elsewhere that may ask.
     """
@@ -45,6 +51,8 @@ class Options:
     grpc_port: int | None = None
     timeout: float = 30.0
     max_body: int = 16 * 2**20
+    max_answers: int = 256 * 2**20
+    idle: float = 30.0
     poll: float = 1.0
     origins: tuple[str, ...] = ()
 
@@ -71,7 +79,8 @@ class Server:
         self.model, self.options = model, options
         self.telemetry = Telemetry(model, stream)
         self.workers = Workers(model, options.timeout)
-        interface = model, self.workers, self.telemetry, options.max_body
+        limits = Limits(options.max_body, options.max_answers, options.idle)
+        interface = model, self.workers, self.telemetry, limits
         self.app = application(Rest(*interface), is_loopback(options.host), options.origins)
         self.grpc_address, self.started = None, threading.Event()
         self._rpc = Rpc(*interface)
@@ -106,9 +115,14 @@ class Server:
             lifespan="off",
             ws="none",
             proxy_headers=False,
-            limit_concurrency=CONNECTIONS,
-            # A client that does not read its answer would keep the server from ending.
-            timeout_graceful_shutdown=2 * self.options.timeout,
+            http=functools.partial(
+                Connection,
+                most=CONNECTIONS,
+                timeout=self.options.timeout,
+                on_unread=lambda reason: self.telemetry.event("cut off", reason=reason),
+            ),
+            timeout_keep_alive=self.options.idle,
+            timeout_graceful_shutdown=3 * self.options.timeout,
         )
         self._uvicorn = uvicorn.Server(config)
         watch = asyncio.create_task(self._watch())

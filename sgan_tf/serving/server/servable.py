@@ -15,23 +15,20 @@ from sgan_tf import hub, pretrained
 from sgan_tf.errors import UserError, first_line, shown
 
 MAX_BATCH = 1024  # rows of a request, where the source does not say
-# What JSON and TF Serving's messages can carry, of TensorFlow's types (DT_FLOAT, …).
-CARRIED = (
-    *("BOOL", "STRING", "HALF", "BFLOAT16", "FLOAT", "DOUBLE"),
-    *("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"),
-)
-# Ops that read or write files, or run Python: no sampler needs one, and a request would reach it.
-REACHING_OUT = re.compile(
-    r"(Read|Write|Matching)Files?|PrintV2|(Eager)?PyFunc(Stateless)?|DebugIdentity(V\d)?"
-    r"|(WholeFile|TextLine|TFRecord|FixedLengthRecord|LMDB)(Reader|Dataset)(V\d)?"
-    r"|(Experimental)?(CSV|Sql|LMDB|MatchingFiles)Dataset(V\d)?|ImmutableConst"
-    r"|(Save|Load|Snapshot)Dataset(V\d)?|(Experimental)?DatasetToTFRecord"
-    r"|CreateSummary(File|Db)Writer"
-)
 
 
 class SourceError(UserError):
-    """A source that cannot be served; the message says why."""
+    """A source that cannot be served; the message says why.
+
+    Args:
+        message: What went wrong and where, for whom the server belongs to.
+        reason: The same for its clients, who must not learn of folders; None where they are to be
+            told nothing.
+    """
+
+    def __init__(self, message: str, reason: str | None = None):
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass
@@ -167,9 +164,15 @@ def _loaded(path):
     from google.protobuf.message import DecodeError
 
     from sgan_tf.serving.export import WARM_UP_FILE
+    from sgan_tf.serving.server import screening
     from sgan_tf.serving.warmup import read_warmup
 
-    check(path)
+    try:
+        reason = screening.unfit((path / "saved_model.pb").read_bytes())
+    except OSError as error:
+        raise _unserved(path, "cannot be read", error) from error
+    if reason:
+        raise _unserved(path, reason)
     try:
         loaded = tf.saved_model.load(str(path))
         functions = dict(loaded.signatures)
@@ -178,7 +181,7 @@ def _loaded(path):
         *(tf.errors.OpError, DecodeError),
         *(OSError, ValueError, TypeError, KeyError, AttributeError),
     ) as error:
-        raise SourceError(f"{shown(path)} cannot be loaded ({first_line(error)})") from error
+        raise _unserved(path, "cannot be loaded", error) from error
     facts = _facts(path)
     # What export.py wrote says so, and its signatures are the Sampler's.
     ours = facts.get("format") == "savedmodel" and set(facts["signatures"]) == set(functions)
@@ -194,45 +197,7 @@ def _facts(path):
         return {}
 
 
-def check(path: pathlib.Path) -> None:
-    """Reads what a SavedModel would do, before it is loaded.
-
-    A SavedModel is a program. This finds signatures that cannot be called over the network, and
-    ops that would give a request the server's files; it makes no foreign model safe.
-
-    Args:
-        path: Of one version.
-
-    Raises:
-        SourceError: when it should not be served; the message names the signature or the ops.
-    """
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.framework import types_pb2
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    carried = {types_pb2.DataType.Value(f"DT_{name}") for name in CARRIED}
-    try:
-        content = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    except (OSError, DecodeError) as error:
-        raise SourceError(f"{shown(path)} is not a SavedModel ({first_line(error)})") from error
-    graphs = [g for g in content.meta_graphs if "serve" in g.meta_info_def.tags]
-    if len(graphs) != 1:
-        raise SourceError(f"{shown(path)} has no graph with the tag 'serve'")
-    (graph,) = graphs
-    signatures = {n: s for n, s in graph.signature_def.items() if not n.startswith("__saved_model")}
-    if not signatures:
-        raise SourceError(f"{shown(path)} has no signatures")
-    for name, signature in signatures.items():
-        for tensor, info in [*signature.inputs.items(), *signature.outputs.items()]:
-            if info.WhichOneof("encoding") != "name" or info.dtype not in carried:
-                raise SourceError(
-                    f"{shown(path)}: {tensor} of the signature {name} is no dense tensor of "
-                    "numbers or strings"
-                )
-    library = (node for function in graph.graph_def.library.function for node in function.node_def)
-    ops = {node.op for node in (*graph.graph_def.node, *library) if REACHING_OUT.fullmatch(node.op)}
-    if ops:
-        raise SourceError(
-            f"{shown(path)} reads or writes files, or runs Python, when it is called "
-            f"({', '.join(sorted(ops))}); it is not served"
-        )
+def _unserved(path, reason, error=None):
+    """The error of a SavedModel; clients do not see where it is, nor what TensorFlow says."""
+    detail = f" ({first_line(error)})" if error else ""
+    return SourceError(f"{shown(path)} {reason}{detail}", f"it {reason}")

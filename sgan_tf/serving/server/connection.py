@@ -1,0 +1,100 @@
+"""A connection of the REST interface: uvicorn's, with an end to all that it waits for.
+
+uvicorn closes a connection that is idle after an answer, unless a byte comes. It would wait for
+ever for the headers of a request and for a client that does not read, take headers of any length,
+and keep any number of connections that never ask.
+"""
+
+from collections.abc import Callable
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from sgan_tf.serving.server.guard import refusal
+from sgan_tf.serving.server.refusal import Refused
+
+HEADERS = 2**16  # bytes of a request's headers, beyond those of the first read
+SPARE = 64  # connections beyond those that are served, which are told so; all others are closed
+
+
+class Connection(HttpToolsProtocol):
+    """What uvicorn makes for each connection.
+
+    The headers of a request have to be whole `timeout_keep_alive` seconds after the connection was
+    opened, or after the answer before it. What is sent has to be taken within `timeout` seconds.
+
+    Args:
+        uvicorn, named: What uvicorn gives its protocols.
+        most: Connections that are served at a time.
+        timeout: See above.
+        on_unread: Called with a sentence when a client is cut off that did not take its answer.
+    """
+
+    def __init__(
+        self, *uvicorn, most: int, timeout: float, on_unread: Callable[[str], None], **named
+    ):
+        super().__init__(*uvicorn, **named)
+        self._most, self._timeout, self._on_unread = most, timeout, on_unread
+        self._request_due = self._reading_due = None  # timers
+        self._header_bytes = None  # None between requests and in bodies
+
+    def connection_made(self, transport):
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(0)  # writing is paused for as long as anything waits
+        if len(self.connections) > self._most + SPARE:
+            return transport.abort()
+        if len(self.connections) > self._most:
+            busy = Refused("RESOURCE_EXHAUSTED", "Server is busy: too many connections")
+            self.app = refusal(busy)
+            self.app.headers["Connection"] = "close"
+        self._await_request()
+
+    def connection_lost(self, exc):
+        _cancel(self._request_due, self._reading_due)
+        super().connection_lost(exc)
+
+    # Requests
+
+    def data_received(self, data):
+        if self._header_bytes is not None:
+            self._header_bytes += len(data)
+        super().data_received(data)
+        if (self._header_bytes or 0) > HEADERS and not self.transport.is_closing():
+            self.send_400_response("The headers are too long.")
+
+    def on_message_begin(self):
+        super().on_message_begin()
+        self._header_bytes = 0
+
+    def on_headers_complete(self):
+        self._header_bytes = None
+        _cancel(self._request_due)
+        super().on_headers_complete()
+
+    def on_response_complete(self):
+        super().on_response_complete()
+        if self.cycle.response_complete:  # else there is a next request already
+            self._await_request()
+
+    def _await_request(self):
+        _cancel(self._request_due)
+        self._request_due = self.loop.call_later(self.timeout_keep_alive, self.transport.abort)
+
+    # Answers
+
+    def pause_writing(self):
+        super().pause_writing()
+        self._reading_due = self.loop.call_later(self._timeout, self._give_up)
+
+    def resume_writing(self):
+        super().resume_writing()
+        _cancel(self._reading_due)
+
+    def _give_up(self):
+        self._on_unread(f"an answer was not read within {self._timeout:g} s")
+        self.transport.abort()
+
+
+def _cancel(*timers):
+    for timer in timers:
+        if timer:
+            timer.cancel()
