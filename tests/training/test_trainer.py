@@ -58,12 +58,9 @@ def test_the_steps_of_a_call_leave_no_trace(few, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("precision", "stages"), [("float32", ["encoder", "level0"]), ("bfloat16", None)]
-)
-def test_the_recipe_resumes_bit_for_bit(few, tmp_path, precision, stages):
+def test_the_recipe_resumes_bit_for_bit_in_bfloat16(few, tmp_path):
     """Averages, spectral norms, decay, augmentations and mirror images, stopped in every stage."""
-    options = {"stages": stages, "precision": precision, "steps_per_call": 2}
+    options = {"stages": None, "precision": "bfloat16", "steps_per_call": 2}
     whole, lines = train(tmp_path / "whole", few, RECIPE, **options)
     asked, stops = 0, 0
 
@@ -78,7 +75,7 @@ def test_the_recipe_resumes_bit_for_bit(few, tmp_path, precision, stages):
             break
         except Interrupted:
             stops += 1
-    assert stops >= (2 if stages else 3) and again == lines
+    assert stops >= 3 and again == lines
     for a, b in zip(whole.stack.get_weights(), resumed.stack.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
