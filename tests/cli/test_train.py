@@ -43,7 +43,7 @@ def test_a_run_explains_itself(finished):
     assert {"d_loss_0", "adv_0", "cond_0", "ent_0", "spread_0", "conditional_spread_0"} <= lines[
         2
     ].keys()
-    assert json.loads((run_dir / "encoder.json").read_text())["test_accuracy"] > 0.5
+    assert json.loads((run_dir / "encoder.json").read_text())["test_accuracy"] > 0.3  # about 0.66
     assert list((run_dir / "tensorboard" / "joint").iterdir())
     # Short stages are two lines each on the console; every epoch stands in the file.
     log = (run_dir / "log.txt").read_text()
