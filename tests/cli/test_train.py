@@ -53,7 +53,6 @@ def test_a_run_explains_itself(finished):
     assert " epoch " not in out and "near chance" not in out
 
 
-@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     arguments = [*SHORT, "--run_dir", tmp_path / "run", "--set", "levels.0.learning_rate=1e30"]
     _, err = train(arguments, code=3)
@@ -101,7 +100,6 @@ def test_the_encoder_of_another_run_is_taken_over(finished, tmp_path):
     assert "holds another configuration (levels.0.z_dim: 8 -> 5)" in error
 
 
-@pytest.mark.slow
 def test_config_reads_what_dry_run_prints(tmp_path):
     flags = ["--cuts", "none", "--epochs", "1", "--set", "levels.0.z_dim=5", "--seed", "3"]
     printed, _ = train(["--dry_run", *flags])
@@ -183,7 +181,6 @@ def test_a_folder_of_images_trains_to_the_end_and_is_measured(photos, tmp_path):
     assert "other images" in refused(TRAIN, arguments)
 
 
-@pytest.mark.slow
 def test_flip_is_a_setting_of_own_images(photos, tmp_path):
     arguments = [*own_images(photos, tmp_path / "run"), "--dry_run"]
     printed, err = train([*arguments, "--flip"])
@@ -202,7 +199,6 @@ def test_flip_is_a_setting_of_own_images(photos, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.slow
 def test_overwriting_keeps_images_anew(photos, tmp_path):
     arguments = own_images(photos, tmp_path / "run")
     train([*arguments, "--stages", "encoder"])
@@ -212,7 +208,6 @@ def test_overwriting_keeps_images_anew(photos, tmp_path):
     assert [path.name for path in (tmp_path / "run" / "cache").iterdir()] == ["images"]
 
 
-@pytest.mark.slow
 def test_dry_run_writes_nothing(tmp_path):
     out, _ = train(["--dry_run", "--run_dir", tmp_path / "run"])
     assert (
