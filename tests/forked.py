@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import threading
+from unittest import mock
 
 from sgan_tf.hardware import prefer_onednn
 
@@ -150,7 +151,8 @@ def _go_on(arguments):
 
 if __name__ == "__main__":
     prefer_onednn()  # as the programs do before they import TensorFlow
-    for name in IMPORTED:
-        importlib.import_module(name)
+    with mock.patch("absl.app.call_after_init"):  # by which GPUs would be listed before a program
+        for name in IMPORTED:
+            importlib.import_module(name)
     gc.freeze()  # what is imported stays: no collection need look at it again
     _go_on(_asked())
