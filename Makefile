@@ -20,7 +20,7 @@ demo-run: .venv/installed
 	$(BIN)/python train.py --dataset digits --run_dir runs/demo --sample_every 0
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Does everything wrong, and fails when an answer is not one line or something is lost.
 newcomer: .venv/installed

@@ -1,15 +1,19 @@
 """Two logical CPU devices stand in for GPUs, and what tests share: stacks, a run, an export."""
 
+import collections
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the programs do
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # small models; the workers share the cores
 
+import filelock
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import EXPORT, TRAIN, run
+from processes import EXPORT, TRAIN, finish, start
 from shared import DIGITS, SHORT
 
 from sgan_tf.models.build import build
@@ -18,6 +22,7 @@ from sgan_tf.presets import make_config
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+gc.freeze()  # what is imported stays: no collection need look at it again
 
 
 @pytest.fixture(scope="session")
@@ -45,17 +50,50 @@ def sgd():
     return lambda: (keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
 
 
+def pytest_collection_modifyitems(items):
+    """Files with many slow tests come first: short ones fill what time the workers have left."""
+    slow = collections.Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
+
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
+def once(tmp_path_factory):
+    """Fills a folder once a session, whichever worker of pytest-xdist asks first.
+
+    Returns `make(name, fill)`, which returns the folder and what `fill(folder)` returned, a string.
+    Nobody changes what is in it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def make(name, fill):
+        folder, returned = base / name, base / f"{name}.txt"
+        with filelock.FileLock(base / f"{name}.lock"):
+            if not returned.exists():
+                folder.mkdir(exist_ok=True)
+                returned.write_text(fill(folder))
+        return folder, returned.read_text()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished(once):
     """A run on digits of two epochs a stage, and what train.py printed: `(run folder, stdout)`."""
-    run_dir = tmp_path_factory.mktemp("runs") / "whole"
-    out, _ = run(TRAIN, [*SHORT, "--run_dir", run_dir])
-    return run_dir, out
+
+    def fill(folder):
+        return finish(start(TRAIN, [*SHORT, "--run_dir", folder / "whole"]))[0]
+
+    folder, out = once("runs", fill)
+    return folder / "whole", out
 
 
 @pytest.fixture(scope="session")
-def exported(finished, tmp_path_factory):
+def exported(finished, once):
     """The export of the finished run, and what export.py printed: `(version's folder, stdout)`."""
-    folder = tmp_path_factory.mktemp("exports")
-    out, _ = run(EXPORT, ["--run_dir", finished[0], "--export_dir", folder])
+
+    def fill(folder):
+        return finish(start(EXPORT, ["--run_dir", finished[0], "--export_dir", folder]))[0]
+
+    folder, out = once("exports", fill)
     return folder / "whole" / "1", out

@@ -1,4 +1,8 @@
-"""The programs as a user runs them: each in a process of its own, from the project's root."""
+"""The programs as a user runs them: each in a process of its own, from the project's root.
+
+`start` starts an interpreter. `run`, of which there are hundreds, forks where that is no matter:
+importing TensorFlow takes most of what a program takes (see `forked.py`).
+"""
 
 import json
 import os
@@ -6,6 +10,8 @@ import pathlib
 import socket
 import subprocess
 import sys
+
+from forked import Forked
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TRAIN, EXPORT, EVALUATE = (
@@ -19,25 +25,19 @@ def module(name):
 
 def on_two_devices(name):
     """A program on two logical CPU devices that stand in for GPUs, which is all that changes."""
-    return [
-        sys.executable,
-        "-c",
-        f"""
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from sgan_tf.cli.{name} import main
-main()
-""",
-    ]
+    return [sys.executable, str(ROOT / "tests" / "on_two_devices.py"), name]
+
+
+def _environment(changes):
+    inherited = {n: value for n, value in os.environ.items() if n != "TF_CPP_MIN_LOG_LEVEL"}
+    return {**inherited, **(changes or {})}
 
 
 def start(program, arguments, environment=None, **keywords):
-    inherited = {n: value for n, value in os.environ.items() if n != "TF_CPP_MIN_LOG_LEVEL"}
     return subprocess.Popen(
         [*program, *map(str, arguments)],
         cwd=ROOT,
-        env={**inherited, **(environment or {})},
+        env=_environment(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -45,9 +45,16 @@ def start(program, arguments, environment=None, **keywords):
     )
 
 
+def fork(program, arguments, environment=None):
+    """As `start`, but for programs that are given as code: they may be about what is imported."""
+    if program[1] == "-c":
+        return start(program, arguments, environment)
+    return Forked([*program[1:], *map(str, arguments)], _environment(environment))
+
+
 def run(program, arguments, code=0):
     """Runs a program to its end, which must have this exit code; returns `(stdout, stderr)`."""
-    return finish(start(program, arguments), code)
+    return finish(fork(program, arguments), code)
 
 
 def finish(process, code=0):

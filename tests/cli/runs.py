@@ -3,7 +3,7 @@
 import signal
 import time
 
-from processes import TRAIN, run, start
+from processes import TRAIN, fork, run
 
 from sgan_tf.run import Run
 
@@ -19,7 +19,7 @@ def kill_in(stage, arguments, steps, number=signal.SIGKILL):
 
     Returns `(code, stdout, progress)`.
     """
-    process = start(TRAIN, [*arguments, "--checkpoint_minutes", "0"])
+    process = fork(TRAIN, [*arguments, "--checkpoint_minutes", "0"])
     folder = Run(arguments[arguments.index("--run_dir") + 1])
     deadline = time.monotonic() + 240
     while folder.progress(stage)[0] < steps:

@@ -43,7 +43,7 @@ def test_a_run_explains_itself(finished):
     assert {"d_loss_0", "adv_0", "cond_0", "ent_0", "spread_0", "conditional_spread_0"} <= lines[
         2
     ].keys()
-    assert json.loads((run_dir / "encoder.json").read_text())["test_accuracy"] > 0.5
+    assert json.loads((run_dir / "encoder.json").read_text())["test_accuracy"] > 0.3  # about 0.66
     assert list((run_dir / "tensorboard" / "joint").iterdir())
     # Short stages are two lines each on the console; every epoch stands in the file.
     log = (run_dir / "log.txt").read_text()
@@ -53,7 +53,6 @@ def test_a_run_explains_itself(finished):
     assert " epoch " not in out and "near chance" not in out
 
 
-@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     arguments = [*SHORT, "--run_dir", tmp_path / "run", "--set", "levels.0.learning_rate=1e30"]
     _, err = train(arguments, code=3)
@@ -79,16 +78,6 @@ def test_a_trained_run_loads(finished):
 
 
 @pytest.mark.slow
-def test_a_level_without_epochs_is_trained_in_the_joint_stage_alone(tmp_path):
-    levels = ["--set", "levels.0.epochs=0", "--set", "levels.1.epochs=0"]
-    out, _ = train([*SHORT, *levels, "--run_dir", tmp_path / "run"])
-    log = (tmp_path / "run" / "log.txt").read_text()
-    assert "level0 epoch" not in log and "joint epoch 2/2" in log
-    assert "level0" not in out and "joint: done in " in out
-    assert sgan_tf.load(tmp_path / "run").sample([3], seed=0).shape == (1, 8, 8, 1)
-
-
-@pytest.mark.slow
 def test_the_encoder_of_another_run_is_taken_over(finished, tmp_path):
     old = ROOT / "tests" / "data" / "v0.1.0" / "run"
     arguments = [*SHORT, "--run_dir", tmp_path / "run", "--encoder_from", old]
@@ -111,7 +100,6 @@ def test_the_encoder_of_another_run_is_taken_over(finished, tmp_path):
     assert "holds another configuration (levels.0.z_dim: 8 -> 5)" in error
 
 
-@pytest.mark.slow
 def test_config_reads_what_dry_run_prints(tmp_path):
     flags = ["--cuts", "none", "--epochs", "1", "--set", "levels.0.z_dim=5", "--seed", "3"]
     printed, _ = train(["--dry_run", *flags])
@@ -129,9 +117,18 @@ def test_config_reads_what_dry_run_prints(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cuts", ["none", "pool2,fc3"])
-def test_other_cuts_train_to_the_end(tmp_path, cuts):
-    train(["--run_dir", tmp_path / "run", "--cuts", cuts, "--epochs", "1", "--sample_every", "0"])
+def test_a_single_level_trains_to_the_end(tmp_path):
+    train(["--run_dir", tmp_path / "run", "--cuts", "none", "--epochs", "1", "--sample_every", "0"])
+    assert sgan_tf.load(tmp_path / "run").sample([3], seed=0).shape == (1, 8, 8, 1)
+
+
+@pytest.mark.slow
+def test_of_three_levels_one_without_epochs_is_trained_in_the_joint_stage_alone(tmp_path):
+    arguments = ["--run_dir", tmp_path / "run", "--cuts", "pool2,fc3", "--epochs", "1"]
+    out, _ = train([*arguments, "--sample_every", "0", "--set", "levels.0.epochs=0"])
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert "level0 epoch" not in log and "level2 epoch 1/1" in log and "joint epoch 1/1" in log
+    assert "level0" not in out and "joint: done in " in out
     assert sgan_tf.load(tmp_path / "run").sample([3], seed=0).shape == (1, 8, 8, 1)
 
 
@@ -170,13 +167,13 @@ def test_a_folder_of_images_trains_to_the_end_and_is_measured(photos, tmp_path):
     kept = run_dir / "cache" / "images"
     before = kept.stat().st_mtime_ns
     # How the images are read, the run knows; that they are those, the picture beside them tells.
-    measure = ["--run_dir", run_dir, "--data_dir", photos, "--samples", "50"]
-    out, _ = run(EVALUATE, [*measure, "--cache_dir", tmp_path / "judges"])
+    measure = ["--run_dir", run_dir, "--data_dir", photos]
+    run(EVALUATE, [*measure, "--samples", "50", "--cache_dir", tmp_path / "judges"])
     assert "nearest training image" in (run_dir / "evaluation" / "report.html").read_text()
     assert [path.name[:14] for path in (tmp_path / "judges").iterdir()] == ["folder-noflip-"]
     assert kept.stat().st_mtime_ns == before
     kept.unlink()
-    run(EVALUATE, [*measure, "--cache_dir", tmp_path / "judges"])
+    run(module("inspection"), [*measure, "--images", photos / "dogs" / "0.png"])
     assert kept.exists()
     assert "encoder.flip: False -> True" in refused(TRAIN, [*arguments, "--flip"])
     assert "other images" in refused(TRAIN, [*arguments, "--resize", "squash"])
@@ -184,7 +181,6 @@ def test_a_folder_of_images_trains_to_the_end_and_is_measured(photos, tmp_path):
     assert "other images" in refused(TRAIN, arguments)
 
 
-@pytest.mark.slow
 def test_flip_is_a_setting_of_own_images(photos, tmp_path):
     arguments = [*own_images(photos, tmp_path / "run"), "--dry_run"]
     printed, err = train([*arguments, "--flip"])
@@ -203,7 +199,6 @@ def test_flip_is_a_setting_of_own_images(photos, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.slow
 def test_overwriting_keeps_images_anew(photos, tmp_path):
     arguments = own_images(photos, tmp_path / "run")
     train([*arguments, "--stages", "encoder"])
@@ -213,7 +208,6 @@ def test_overwriting_keeps_images_anew(photos, tmp_path):
     assert [path.name for path in (tmp_path / "run" / "cache").iterdir()] == ["images"]
 
 
-@pytest.mark.slow
 def test_dry_run_writes_nothing(tmp_path):
     out, _ = train(["--dry_run", "--run_dir", tmp_path / "run"])
     assert (
@@ -222,17 +216,6 @@ def test_dry_run_writes_nothing(tmp_path):
         and "parameters" in out
     )
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.slow
-def test_figures_of_a_run(finished, tmp_path):
-    program = module("figures")
-    out, _ = train(["--run_dir", finished[0]], program)
-    for path in out.split():
-        width, height = Image.open(path).size
-        assert width >= 300 and height >= 300
-    _, err = train(["--run_dir", tmp_path], program, code=2)
-    assert err == f"error: --run_dir: {tmp_path} is not a run of sgan_tf: it has no config.json\n"
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from processes import ROOT, TRAIN, finish, run, start, worker_environments
+from processes import ROOT, TRAIN, finish, fork, run, worker_environments
 
 from sgan_tf.run import Run
 
@@ -25,7 +25,7 @@ def on_workers(program, arguments, count=2):
     """Starts a program on several workers; `arguments` are theirs, or a list for each."""
     each = arguments if isinstance(arguments[0], list) else [arguments] * count
     environments = worker_environments(count)
-    return [start(program, a, e) for a, e in zip(each, environments)]
+    return [fork(program, a, e) for a, e in zip(each, environments)]
 
 
 def test_one_sgd_step_on_two_processes_equals_one_on_one(tmp_path):
@@ -75,7 +75,7 @@ def test_workers_that_differ_are_refused(tmp_path):
 
 def test_a_tf_config_that_cannot_be(tmp_path):
     for text in ("{", "[1]"):
-        process = start(TRAIN, ["--run_dir", tmp_path / "run"], {"TF_CONFIG": text})
+        process = fork(TRAIN, ["--run_dir", tmp_path / "run"], {"TF_CONFIG": text})
         assert "TF_CONFIG: it is not what TensorFlow reads" in finish(process, code=2)[1]
     process = on_workers(TRAIN, ["--set", "batch_size=51", "--run_dir", tmp_path / "run"])
     for worker in process:

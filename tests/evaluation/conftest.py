@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from processes import EVALUATE, run
+from processes import EVALUATE, finish, start
 
 from sgan_tf.datasets import load_dataset
 from sgan_tf.evaluation.reference import load_reference, make_reference
@@ -15,11 +15,14 @@ def digits():
 
 
 @pytest.fixture(scope="session")
-def cache(digits, tmp_path_factory):
+def cache(digits, once):
     """The folder of the digits' reference."""
-    folder = tmp_path_factory.mktemp("cache")
-    make_reference(folder, digits)
-    return folder
+
+    def fill(folder):
+        make_reference(folder, digits)
+        return ""
+
+    return once("cache", fill)[0]
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +31,13 @@ def reference(cache, digits):
 
 
 @pytest.fixture(scope="session")
-def evaluated(finished, cache, tmp_path_factory):
+def evaluated(finished, cache, once):
     """A copy of the finished run, evaluated; `(run folder, stdout)`."""
-    run_dir = tmp_path_factory.mktemp("evaluated") / "run"
-    shutil.copytree(finished[0], run_dir)
-    out, _ = run(EVALUATE, ["--run_dir", run_dir, "--samples", "500", "--cache_dir", cache])
-    return run_dir, out
+
+    def fill(folder):
+        run_dir = shutil.copytree(finished[0], folder / "run")
+        arguments = ["--run_dir", run_dir, "--samples", "500", "--cache_dir", cache]
+        return finish(start(EVALUATE, arguments))[0]
+
+    folder, out = once("evaluated", fill)
+    return folder / "run", out

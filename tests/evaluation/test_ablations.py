@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from processes import module, refused, run
+from processes import finish, module, refused, run, start
 from safetensors.numpy import load_file
 
 from sgan_tf.evaluation.ablations import ROWS, row_config, shared_stages
@@ -69,13 +69,13 @@ def test_what_the_rows_share():
 
 
 @pytest.mark.slow
-def test_the_program_trains_scores_and_resumes(tmp_path):
+def test_the_program_trains_scores_and_resumes(cache, tmp_path):
     program, out = module("ablations"), tmp_path / "ablations"
     rows = [row for row in ROWS if row.folder in ("sgan-no-joint", "sgan", "dcgan-adv-cond")]
     arguments = ["--rows", ",".join(row.folder for row in rows), "--epochs", "1"]
-    arguments += ["--samples", "100", "--out", out, "--cache_dir", tmp_path / "cache"]
+    arguments += ["--samples", "100", "--out", out, "--cache_dir", cache]
     arguments += ["--set", "levels.0.g_channels=[16,16,8,8]"]
-    printed, _ = run(program, arguments)
+    printed, _ = finish(start(program, arguments))
     table = json.loads((out / "table.json").read_text())
     assert list(table["table"]) == [*(row.name for row in rows), "real test set"]
     assert all(

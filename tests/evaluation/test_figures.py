@@ -4,7 +4,7 @@ import types
 import numpy as np
 import pytest
 from PIL import Image
-from processes import module, refused, run
+from processes import finish, module, refused, start
 
 from sgan_tf.evaluation.figures import (
     curve_drawings,
@@ -123,9 +123,10 @@ def test_scores_stand_over_the_hours_that_they_took():
 def test_the_program_draws_a_run(finished, tmp_path):
     run_dir = tmp_path / "run"
     shutil.copytree(finished[0], run_dir)
-    printed, _ = run(module("figures"), ["--run_dir", run_dir])
+    printed, _ = finish(start(module("figures"), ["--run_dir", run_dir]))
     for name in ("samples.png", "variations.png", "factors.png", "curves.png"):
         assert str(run_dir / name) in printed
         picture = Image.open(run_dir / name)
         assert picture.width >= 300 and picture.height >= 280
-    assert "is not a run" in refused(module("figures"), ["--run_dir", tmp_path])
+    error = refused(module("figures"), ["--run_dir", tmp_path])
+    assert error == f"error: --run_dir: {tmp_path} is not a run of sgan_tf: it has no config.json\n"

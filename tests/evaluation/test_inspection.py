@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
-from processes import ROOT, module, refused, run
+from processes import ROOT, finish, module, refused, run, start
 
 from sgan_tf.evaluation.figures import MOST, layers
 from sgan_tf.evaluation.inspection import BATCH, inspect_layers, score_layers
@@ -245,7 +245,8 @@ def files(digits, tmp_path):
 def test_the_program_draws_and_measures(finished, files, tmp_path):
     run_dir = tmp_path / "run"
     shutil.copytree(finished[0], run_dir)
-    out, err = run(PROGRAM, ["--run_dir", run_dir, "--images", *files, "--count", "50"])
+    arguments = ["--run_dir", run_dir, "--images", *files, "--count", "50"]
+    out, err = finish(start(PROGRAM, arguments))
     assert "50 test images of digits" in out and err == ""
     table = [line for line in out.splitlines() if line.startswith("| ")]
     assert len(table) == 4 and table[2].startswith("| h_1 (fc3) |") and "| label |" in table[3]

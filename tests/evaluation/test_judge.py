@@ -15,7 +15,7 @@ from sgan_tf.evaluation.view import View
 
 @pytest.mark.slow
 def test_the_digits_judge_is_good_and_does_not_depend_on_the_batch_size(reference, digits):
-    assert reference.judge_accuracy >= 0.97
+    assert reference.judge_accuracy > 0.95  # about 0.983 of 300 images
     logits, features = judged(reference.judge, digits.test_images, batch_size=7)
     np.testing.assert_allclose(logits, reference.test_logits, atol=1e-4)
     np.testing.assert_allclose(features, reference.test_features, atol=1e-4)

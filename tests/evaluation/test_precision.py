@@ -25,13 +25,16 @@ def test_images_in_bfloat16_are_nearly_those_in_float32(finished):
     assert difference < 0.1 * np.abs(one - one[::-1]).mean()  # which are different images
 
 
-def test_an_evaluation_records_its_precision(evaluated, cache, tmp_path):
+def test_an_evaluation_records_its_precision_where_it_is_told_to(evaluated, cache, tmp_path):
+    before = (evaluated[0] / "evaluation" / "metrics.json").read_bytes()
     arguments = ["--run_dir", evaluated[0], "--samples", "100", "--cache_dir", cache]
     out, _ = run(EVALUATE, [*arguments, "--precision", "bfloat16", "--out", tmp_path])
     assert out.startswith("samples: computed in bfloat16\n")
     facts = json.loads((tmp_path / "metrics.json").read_text())
     assert facts["settings"] == {"samples": 100, "seed": 0, "precision": "bfloat16"}
     assert "100 samples in bfloat16" in (tmp_path / "report.html").read_text()
+    assert out.strip().endswith(f"{tmp_path}/report.html")
+    assert (evaluated[0] / "evaluation" / "metrics.json").read_bytes() == before
 
 
 def test_the_benchmark_sets_the_scores_of_the_precisions_side_by_side(

@@ -44,15 +44,16 @@ def test_a_size_that_no_generator_could_mirror_is_refused(side):
 
 
 @pytest.mark.parametrize(
-    ("dataset", "preset", "shape"),
+    ("dataset", "preset", "shape", "cuts"),
     [
-        ("mnist", "mnist", (28, 28, 1)),
-        ("mnist", "mnist-release-independent", (28, 28, 1)),
-        ("svhn", "svhn-release", (32, 32, 3)),
-        ("svhn", "svhn-small", (64, 64, 3)),
+        ("mnist", "mnist", (28, 28, 1), []),
+        ("mnist", "mnist", (28, 28, 1), ["pool2", "fc3"]),
+        ("mnist", "mnist-release-independent", (28, 28, 1), ["fc3"]),
+        ("svhn", "svhn-release", (32, 32, 3), ["fc3"]),
+        ("svhn", "svhn-release", (32, 32, 3), ["conv1", "pool1", "conv2"]),
+        ("svhn", "svhn-small", (64, 64, 3), ["pool2", "fc3"]),
     ],
 )
-@pytest.mark.parametrize("cuts", [[], ["fc3"], ["pool2", "fc3"], ["conv1", "pool1", "conv2"]])
 def test_generators_mirror_the_encoder(dataset, preset, shape, cuts):
     encoder, stack = build(make_config(dataset, preset, cuts), shape, DIGITS)
     for level, target in zip(stack.levels, encoder.shapes):

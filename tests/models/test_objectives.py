@@ -17,7 +17,10 @@ def cross_entropy(logits, labels):
     return np.mean(log_sum - logits[np.arange(len(labels)), labels])
 
 
-@pytest.fixture(params=[("binary", 0), ("binary", 1), ("class_logits", 0), ("class_logits", 1)])
+@pytest.fixture(
+    scope="module",
+    params=[("binary", 0), ("binary", 1), ("class_logits", 0), ("class_logits", 1)],
+)
 def level_and_outputs(request, small_stack):
     """A level of any kind and what its networks give on a batch, in the mode of use."""
     adversarial, index = request.param

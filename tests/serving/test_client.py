@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 from PIL import Image
-from processes import ROOT, module, refused, run
+from processes import ROOT, finish, module, refused, run, start
 from served import Before, served
 from session import Model as Session
 
@@ -89,7 +89,7 @@ def test_the_program_writes_a_grid(old, tmp_path):
     asked = ["--label", "7", "--count", "16", "--seed", "1", "--out"]
     with served(old) as server:
         url = server.url
-        out, _ = run(program, ["--url", url, *asked, tmp_path / "rest.png"])
+        out, _ = finish(start(program, ["--url", url, *asked, tmp_path / "rest.png"]))
         assert "16 images of 7" in out
         run(program, ["--grpc", server.grpc_address, *asked, tmp_path / "grpc.png"])
         pictures = [

@@ -58,12 +58,9 @@ def test_the_steps_of_a_call_leave_no_trace(few, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("precision", "stages"), [("float32", ["encoder", "level0"]), ("bfloat16", None)]
-)
-def test_the_recipe_resumes_bit_for_bit(few, tmp_path, precision, stages):
+def test_the_recipe_resumes_bit_for_bit_in_bfloat16(few, tmp_path):
     """Averages, spectral norms, decay, augmentations and mirror images, stopped in every stage."""
-    options = {"stages": stages, "precision": precision, "steps_per_call": 2}
+    options = {"stages": None, "precision": "bfloat16", "steps_per_call": 2}
     whole, lines = train(tmp_path / "whole", few, RECIPE, **options)
     asked, stops = 0, 0
 
@@ -78,7 +75,7 @@ def test_the_recipe_resumes_bit_for_bit(few, tmp_path, precision, stages):
             break
         except Interrupted:
             stops += 1
-    assert stops >= (2 if stages else 3) and again == lines
+    assert stops >= 3 and again == lines
     for a, b in zip(whole.stack.get_weights(), resumed.stack.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -116,11 +113,13 @@ def test_a_divergence_names_the_step_and_keeps_the_last_checkpoint(few, tmp_path
     assert run.progress("encoder").done and run.progress("level0").step == 0
 
 
-@pytest.mark.parametrize(("shift", "warned"), [(0, False), (1, True)])
-def test_an_encoder_near_chance_is_warned_of(few, tmp_path, caplog, monkeypatch, shift, warned):
+def test_an_encoder_near_chance_is_warned_of(few, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("sgan_tf"), "propagate", True)
-    labels = (few.test_labels + shift) % 10
-    dataset = dataclasses.replace(few, test_labels=labels)
-    train(tmp_path, dataset, ["encoder.learning_rate=0.01"], stages=["encoder"], epochs=30)
-    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
-    assert warned == any("near chance (0.1000 for 10 classes)" in line for line in warnings)
+    pipeline, _ = train(tmp_path, few, stages=["encoder"], epochs=1)
+    says = np.argmax(pipeline.encoder(few.test_images), -1).astype(np.int32)
+    for labels, warned in ((says, False), ((says + 1) % 10, True)):  # always right, always wrong
+        (tmp_path / "encoder.json").unlink()  # it is measured anew
+        caplog.clear()
+        train(tmp_path, dataclasses.replace(few, test_labels=labels), stages=["encoder"], epochs=1)
+        warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+        assert warned == any("near chance (0.1000 for 10 classes)" in line for line in warnings)
