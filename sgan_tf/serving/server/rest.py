@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from sgan_tf.serving.server import messages, tensors
 from sgan_tf.serving.server.guard import Guard, refusal
-from sgan_tf.serving.server.model import Bound, Model
+from sgan_tf.serving.server.model import Bound, Model, Ticket
 from sgan_tf.serving.server.refusal import Refused, invalid
 from sgan_tf.serving.server.telemetry import Telemetry
 from sgan_tf.serving.server.workers import Workers
@@ -74,7 +74,7 @@ class Rest:
                 raise invalid(f"no signature of {name} has the method {verb}; use predict")
         held = self.bytes.ticket()
         try:
-            body = await self._body(request, held)
+            body = await self.body(request, held, self.max_body)
         except BaseException:
             held.release()
             raise
@@ -84,8 +84,17 @@ class Rest:
         request.state.rows = rows
         return Response(answer, media_type="application/json")
 
-    async def _body(self, request, held):
-        """Reads a body, whose bytes are held, within the time of a request."""
+    async def body(self, request: Request, held: Ticket, most: int) -> bytearray:
+        """Reads a body within the time of a request.
+
+        Args:
+            request: Whose body it is.
+            held: Of `bytes`; it holds as many as were read.
+            most: Bytes of the body.
+
+        Raises:
+            Refused: when it is too large, too late, compressed or broken off.
+        """
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Refused("INVALID_ARGUMENT", "bodies must not be compressed", 415)
         declared, body = request.headers.get("content-length", ""), bytearray()
@@ -94,9 +103,9 @@ class Rest:
             async with asyncio.timeout(self.workers.timeout):
                 async for chunk in request.stream():
                     body += chunk
-                    if max(size, len(body)) > self.max_body:
-                        most = self.max_body / 2**20
-                        raise Refused("INVALID_ARGUMENT", f"a body has at most {most:g} MiB", 413)
+                    if max(size, len(body)) > most:
+                        shown = f"{most / 2**20:g} MiB" if most >= 2**20 else f"{most:,} bytes"
+                        raise Refused("INVALID_ARGUMENT", f"a body has at most {shown}", 413)
                     held.hold(len(body))
         except TimeoutError as error:
             reason = f"the body did not come within {self.workers.timeout:g} s"
@@ -135,18 +144,21 @@ class Rest:
         return Response(self.telemetry.metrics(), media_type="text/plain; version=0.0.4")
 
 
-def application(rest: Rest, local: bool, origins: Sequence[str]) -> Starlette:
+def application(
+    rest: Rest, local: bool, origins: Sequence[str], more: Sequence[Route] = ()
+) -> Starlette:
     """Returns the ASGI application.
 
     Args:
         rest: Its handlers.
         local, origins: See `Guard`.
+        more: Routes beside those of `rest`.
     """
     guard = Middleware(Guard, telemetry=rest.telemetry, local=local, origins=origins)
     allow = {"allow_origins": list(origins), "allow_methods": ["*"], "allow_headers": ["*"]}
     cors = [Middleware(CORSMiddleware, **allow)] if origins else []
     app = Starlette(
-        routes=rest.routes(),
+        routes=[*rest.routes(), *more],
         middleware=[guard, *cors],
         exception_handlers={
             HTTPException: _http_error,

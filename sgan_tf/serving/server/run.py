@@ -16,6 +16,8 @@ from sgan_tf.serving.server.rest import Rest, application
 from sgan_tf.serving.server.rpc import Rpc
 from sgan_tf.serving.server.servable import SourceError
 from sgan_tf.serving.server.telemetry import Telemetry
+from sgan_tf.serving.server.turing import routes as turing
+from sgan_tf.serving.server.turing.examiner import Examiner
 from sgan_tf.serving.server.workers import Workers
 
 CONNECTIONS = 1024  # most of the REST interface
@@ -56,6 +58,7 @@ class Server:
         model: The model.
         options: How it is served.
         stream: Where log lines go; None for nowhere.
+        examiner: Of the visual Turing test, if there is one; it is closed when `run` returns.
 
     Attributes:
         url: Of the REST interface.
@@ -67,12 +70,20 @@ class Server:
         ServeError: when the port cannot be listened on.
     """
 
-    def __init__(self, model: Model, options: Options, stream: TextIO | None = None):
+    def __init__(
+        self,
+        model: Model,
+        options: Options,
+        stream: TextIO | None = None,
+        examiner: Examiner | None = None,
+    ):
         self.model, self.options = model, options
         self.telemetry = Telemetry(model, stream)
         self.workers = Workers(model, options.timeout)
         interface = model, self.workers, self.telemetry, options.max_body
-        self.app = application(Rest(*interface), is_loopback(options.host), options.origins)
+        rest, self._examiner = Rest(*interface), examiner
+        more = turing.routes(examiner, rest) if examiner else []
+        self.app = application(rest, is_loopback(options.host), options.origins, more)
         self.grpc_address, self.started = None, threading.Event()
         self._rpc = Rpc(*interface)
         self._socket = _listen(options.host, options.port)
@@ -90,6 +101,8 @@ class Server:
         finally:
             self._socket.close()
             self.workers.close()
+            if self._examiner:
+                self._examiner.close()
 
     def stop(self) -> None:
         """Makes `run` return, from any thread."""
