@@ -5,12 +5,14 @@ import contextlib
 import io
 import json
 import sqlite3
+import sys
 
 import numpy as np
 import pytest
 import requests
 import tensorflow as tf
 from PIL import Image
+from processes import run
 from served import error, post, served
 
 from sgan_tf.datasets import ImageDataset, load_dataset
@@ -62,7 +64,7 @@ def truth_of(server, name):
 
 
 def rows(path):
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute("SELECT * FROM votes ORDER BY id")]
 
@@ -337,11 +339,17 @@ def test_votes_are_all_written_or_none_and_survive_a_process_that_is_killed(kept
     with pytest.raises(votes.VotesError, match="`votes`: .* cannot be written"):
         file.add([vote(2), vote(1)])  # one of which is there
     assert [row["trial"] for row in rows(kept)] == ["t0", "t1"]
-    other = votes.Votes(kept)  # while the first is open, as after a kill
-    other.add([vote(4, source=2**63 - 1)])
+    killed = f"""
+import os, pathlib
+from sgan_tf.serving.server.turing import votes
+file = votes.Votes(pathlib.Path({str(kept)!r}))
+file.add([votes.{vote(4, source=2**63 - 1)!r}])
+os.kill(os.getpid(), 9)
+"""
+    run([sys.executable, "-c", killed], [], code=-9)  # another process, at the same time
     assert file.tally("sgan", 1, "digits") == (3, 3)
     assert file.tally("sgan", 1, "digits", "nobody") == (0, 0)
-    file.close(), other.close()
+    file.close()
     assert [path.name for path in kept.parent.iterdir()] == ["votes.sqlite"]
 
 
