@@ -1,6 +1,6 @@
 """What a browser asks of the visual Turing test, and its page.
 
-GET  /turing                       the page, with /turing.js and /turing.css
+GET  /turing                       the page, with its styles and its script
 GET  /turing/state                 model, data set, votes so far and their error rate
 POST /turing/trials                {"session"?} -> {"trial", "session", "images", "you"}
 POST /turing/trials/{trial}/votes  {"generated": [0, 4]} -> {"truth", "you", "all"}
@@ -31,6 +31,8 @@ FILES = {  # path: file, and its type
     "/turing": ("turing.html", "text/html"),
     "/turing.js": ("turing.js", "text/javascript"),
     "/turing.css": ("turing.css", "text/css"),
+    "/style.css": ("style.css", "text/css"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

@@ -13,7 +13,7 @@ from sgan_tf.serving.server.refusal import Refused
 MOST = 4096  # open trials, and clients that are remembered
 MOST_EACH = 32  # open trials of one client
 SECONDS = 1800  # until a trial is too old to be answered
-PER_MINUTE, BURST = 30, 10  # new trials of one client
+PER_MINUTE, BURST = 30, 30  # new trials of one client
 
 
 def token() -> str:

@@ -89,12 +89,10 @@ function showYou(you) {
   at("scale").setAttribute("aria-label", `Scale of 0 to 100 percent: ${own}; ${marks}.`);
 }
 
-let about = "this model";
-
 function showAll(all) {
   at("all").textContent = all.votes
-    ? `Everybody's error on ${about}: ${rate(all)}.`
-    : `Nobody has answered on ${about} yet.`;
+    ? `Everybody’s error on this model: ${rate(all)}.`
+    : "Nobody has answered on this model yet.";
 }
 
 function say(text, failed = false) {
@@ -112,6 +110,8 @@ function toggle(place) {
   const pressed = button.getAttribute("aria-pressed") !== "true";
   button.setAttribute("aria-pressed", pressed);
   button.querySelector(".said").textContent = pressed ? "generated" : "";
+  const count = grid.querySelectorAll('[aria-pressed="true"]').length;
+  say(`${count || "None"} of ${IMAGES} marked as generated.`);
 }
 
 function enter(next, action, ready = true) {
@@ -155,7 +155,7 @@ async function begin() {
     fill(told.images);
     showYou(told.you);
     enter("marking", "Answer");
-    say("Which are generated?");
+    say("Nine new images; none is marked.");
   } catch (error) {
     enter("failed", "Try again");
     say(error.message, true);
@@ -222,7 +222,7 @@ document.addEventListener("keydown", (event) => {
 async function introduce() {
   try {
     const told = await ask("state");
-    about = `${told.model} (version ${told.version}) against ${told.dataset}`;
+    at("about").textContent = `${told.model}, version ${told.version}, against test images of ${told.dataset}`;
     showAll(told.all);
   } catch {
     // The trial's own error is shown.
