@@ -100,10 +100,10 @@ def test_nine_are_marked_by_keys_answered_and_explained_in_words(page, kept):
         assert (
             f": {kind}, of class {vote['class_name']}" in said and said.endswith("right") == right
         )
-        assert button.inner_text().startswith(f"{'✓' if right else '✗'} {kind}:")
+        assert button.inner_text() == f"{kind}\n{'✓ right' if right else '✗ wrong'}"
     right = sum(vote["real"] == vote["called_real"] for vote in votes)
     assert page.get_by_role("status").inner_text().startswith(f"{right} of 9 right.")
-    shown = page.locator("#you").inner_text()
+    shown = page.locator("#you").inner_text().replace("\xa0", " ")
     assert shown.startswith(f"{100 * (9 - right) / 9:.1f} % of 9 images, 95 % interval ")
     scale = page.get_by_role("img", name=f"you {shown.rstrip('.')}")
     assert "SGAN in the paper 24.4" in scale.get_attribute("aria-label")

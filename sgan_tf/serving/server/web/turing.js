@@ -66,12 +66,12 @@ function store(session) {
 // What is shown
 
 function percent(share) {
-  return `${(100 * share).toFixed(1)} %`;
+  return `${(100 * share).toFixed(1)}\u00a0%`; // which stays in one line
 }
 
 function rate({ votes, error_rate: error, interval }) {
   const [low, high] = interval.map(percent);
-  return `${percent(error)} of ${votes.toLocaleString("en")} images, 95 % interval ${low} to ${high}`;
+  return `${percent(error)} of ${votes.toLocaleString("en")} images, 95\u00a0% interval ${low} to ${high}`;
 }
 
 function showYou(you) {
@@ -181,12 +181,12 @@ async function answer() {
 }
 
 function showTruth(place, { real, class: name }, marked) {
-  const right = real !== marked;
   const kind = real ? "real" : "generated";
-  const verdict = right ? "right" : real ? "you said generated" : "you said real";
-  buttons[place].classList.add(right ? "right" : "wrong");
-  buttons[place].querySelector(".said").textContent = `${right ? "✓" : "✗"} ${kind}: ${verdict}`;
-  label(place, `: ${kind}, of class ${name}; ${verdict}`);
+  const verdict = real !== marked ? "right" : "wrong";
+  buttons[place].classList.add(verdict);
+  const sign = verdict === "right" ? "✓" : "✗";
+  buttons[place].querySelector(".said").textContent = `${kind}\n${sign} ${verdict}`;
+  label(place, `: ${kind}, of class ${name}; you are ${verdict}`);
 }
 
 function finish(text, you) {
