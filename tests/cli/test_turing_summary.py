@@ -134,4 +134,5 @@ def test_the_program_prints_the_table_and_writes_every_vote(kept, tmp_path):
 def test_a_file_without_votes_says_so(tmp_path):
     votes.Votes(tmp_path / "new.sqlite").close()
     printed, _ = run(TURING, ["--votes", tmp_path / "new.sqlite"])
+    assert [path.name for path in tmp_path.iterdir()] == ["new.sqlite"]
     assert printed == f"{tmp_path / 'new.sqlite'} holds no votes yet\n"

@@ -193,8 +193,10 @@ def as_csv(path: str | os.PathLike) -> str:
 def _reading(path: pathlib.Path) -> Iterator[sqlite3.Connection]:
     _check(path)
     with _failing(path, "read"):
-        place = f"{path.resolve().as_uri()}?mode=ro"
+        # Read-only connections would leave SQLite's other files beside it.
+        place = f"{path.resolve().as_uri()}?mode=rw"
         with contextlib.closing(sqlite3.connect(place, timeout=WAIT, uri=True)) as connection:
+            connection.execute("PRAGMA query_only = ON")
             yield connection
 
 
