@@ -139,9 +139,9 @@ def test_half_is_real_and_classes_are_as_frequent_as_in_the_test_set(old, digits
         digits.test_images[often],
         digits.test_labels[often],
     )
-    pictures = Pictures(old, dataset)
-    shown = [about for _ in range(60) for about in pictures.draw(old.rows.ticket())[1]]
-    old.rows.count = 0
+    pictures, rows_held = Pictures(old, dataset), old.rows.ticket()
+    shown = [about for _ in range(60) for about in pictures.draw(rows_held)[1]]
+    rows_held.release()
     real = np.array([about.real for about in shown])
     assert abs(real.mean() - 0.5) < 4.5 * 0.5 / len(shown) ** 0.5
     for kind in (real, ~real):
