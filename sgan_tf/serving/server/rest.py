@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from sgan_tf.serving.server import messages, tensors
 from sgan_tf.serving.server.guard import Guard, refusal
-from sgan_tf.serving.server.model import Bound, Model, Ticket
+from sgan_tf.serving.server.model import Bound, Model
 from sgan_tf.serving.server.refusal import Refused, invalid
 from sgan_tf.serving.server.telemetry import Telemetry
 from sgan_tf.serving.server.workers import Workers
@@ -74,7 +74,7 @@ class Rest:
                 raise invalid(f"no signature of {name} has the method {verb}; use predict")
         held = self.bytes.ticket()
         try:
-            body = await self.body(request, held, self.max_body)
+            body = await self._body(request, held, self.max_body)
         except BaseException:
             held.release()
             raise
@@ -84,17 +84,24 @@ class Rest:
         request.state.rows = rows
         return Response(answer, media_type="application/json")
 
-    async def body(self, request: Request, held: Ticket, most: int) -> bytearray:
-        """Reads a body within the time of a request.
+    async def small_body(self, request: Request, most: int) -> bytearray:
+        """Returns the body of a request, which is not counted any more: for small ones.
 
         Args:
             request: Whose body it is.
-            held: Of `bytes`; it holds as many as were read.
             most: Bytes of the body.
 
         Raises:
             Refused: when it is too large, too late, compressed or broken off.
         """
+        held = self.bytes.ticket()
+        try:
+            return await self._body(request, held, most)
+        finally:
+            held.release()
+
+    async def _body(self, request, held, most):
+        """Reads a body, whose bytes are held, within the time of a request."""
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Refused("INVALID_ARGUMENT", "bodies must not be compressed", 415)
         declared, body = request.headers.get("content-length", ""), bytearray()

@@ -119,11 +119,7 @@ class _Handlers:
 
     async def _asked(self, request, name):
         """The object of a request, which has this name or none."""
-        held = self.rest.bytes.ticket()
-        try:
-            asked = tensors.parsed(await self.rest.body(request, held, MOST_BODY))
-        finally:
-            held.release()
+        asked = tensors.parsed(await self.rest.small_body(request, MOST_BODY))
         if not asked.keys() <= {name}:
             raise invalid(f"the request has nothing but '{name}'")
         return asked
