@@ -160,7 +160,7 @@ def test_half_is_real_and_classes_are_as_frequent_as_in_the_test_set(old, digits
         (TRIALS, b"", 400, "JSON Parse error"),
         (TRIALS, b"[]", 400, "no JSON object"),
         (TRIALS, b'{"seed": 1}', 400, "nothing but 'session'"),
-        (TRIALS, b'{"session": 7}', 400, "one that this server gave"),
+        (TRIALS, b'{"session": null}', 400, "one that this server gave"),
         (TRIALS, b'{"session": "me"}', 400, "one that this server gave"),
         (TRIALS, b" " * 5000, 413, "at most 4,096 bytes"),
         (f"{TRIALS}/x/votes", b"{}", 400, "'generated' must be a list of whole numbers"),

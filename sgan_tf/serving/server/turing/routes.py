@@ -84,7 +84,7 @@ class _Handlers:
         client = client_of(request.client.host if request.client else "")
         self.examiner.rate.take(client)
         asked = await self._asked(request, "session")
-        session = asked.get("session") or token()
+        session = asked.get("session", token())
         if not isinstance(session, str) or not TOKEN.fullmatch(session):
             raise invalid("'session' must be one that this server gave")
 
