@@ -403,6 +403,7 @@ def wrong_servers(place, run):
     half = place / "half" / "1"
     half.mkdir(parents=True)
     (half / "saved_model.pb").write_bytes(b"half")
+    turing = ["--model", run, "--port", "0", "--turing"]
     rows = {
         "no model": ([], "model"),
         "a model that is not there": (["--model", place / "nowhere"], "--model.*nowhere"),
@@ -422,6 +423,21 @@ def wrong_servers(place, run):
         "no rows at a time": (["--model", run, "--max_rows", "0"], "max_rows"),
         "a time that is no number": (["--model", run, "--poll", "nan"], "--poll.*nan"),
         "an origin without https": (["--model", run, "--cors", "example.org"], "--cors.*example"),
+        "a Turing test against nothing": (
+            ["--model", run, "--turing"],
+            "--turing.*--dataset.*digits",
+        ),
+        "a data set to serve": (["--model", run, "--dataset", "digits"], "--dataset.*--turing"),
+        "a Turing test against images that are not there": (
+            [*turing, "--dataset", "svhn", "--data_dir", place / "nothing"],
+            "--dataset svhn.*not prepared.*--download",
+        ),
+        "votes into another file": (
+            [*turing, "--dataset", "digits", "--votes", half / "saved_model.pb"],
+            "--votes.*saved_model.pb is no file of votes",
+        ),
     }
     for title, (arguments, names) in rows.items():
-        yield Case(title, "serve", arguments, names, (run,))
+        yield Case(title, "serve", arguments, names, (run, half))
+    missing = ["--votes", place / "nowhere.sqlite"]
+    yield Case("votes that are not there", "turing", missing, "--votes.*nowhere.sqlite")

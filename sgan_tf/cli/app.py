@@ -21,8 +21,8 @@ from sgan_tf.hardware import ONEDNN_SIDE, best_precision, prefer_onednn
 WIDTH = 100  # columns of --help
 # Flags that hold a path; a leading ~ in one is the user's home.
 PATHS = (
-    *("run_dir", "data_dir", "export_dir", "config", "cache_dir", "out", "inception"),
-    *("without_entropy", "encoder_from", "encoder", "encoder_weights", "model", "export"),
+    *("run_dir", "data_dir", "export_dir", "config", "cache_dir", "out", "csv", "inception"),
+    *("without_entropy", "encoder_from", "encoder", "encoder_weights", "model", "export", "votes"),
 )
 # Copies its stdin, but for the lines of TensorFlow's C++ below a fatal error; it ends with the last
 # process that writes to it, and so loses nothing however that process ends.

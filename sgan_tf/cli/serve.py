@@ -3,6 +3,7 @@
 sgan-serve --model exports/mnist                      # new versions are picked up
 sgan-serve --model runs/mnist --name sgan --grpc_port 8500
 sgan-serve --model digits                             # a stack that comes with the package
+sgan-serve --model digits --turing --dataset digits   # which images are real? at /turing
 
 A SavedModel is a program: serve only exports that you trust. What clients may take is bounded, in
 bytes, rows, connections and seconds, but not by client: a proxy that strangers can reach has to
@@ -15,7 +16,7 @@ import sys
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, voting
 
 FLAGS = flags.FLAGS
 ORIGIN = r"\*|https?://([\w.-]+|\[[\da-f:]+\])(:\d+)?"
@@ -70,6 +71,8 @@ def define_flags():
         "origin of other pages, or of a proxy, that may ask, as https://example.org; * for any; "
         "repeatable",
     )
+    voting.define_flags()
+    flags.adopt_module_key_flags(voting)
 
 
 def serve():
@@ -78,6 +81,7 @@ def serve():
     for origin in FLAGS.cors:
         if not re.fullmatch(ORIGIN, origin):
             raise app.UsageError(f"--cors: '{origin}' is no origin, as https://example.org, nor *")
+    voting.check_flags()
     source = open_source(FLAGS.model)  # a mistake shows before TensorFlow is imported
     app.import_tensorflow()
     try:
@@ -100,8 +104,11 @@ def serve():
         origins=tuple(FLAGS.cors),
     )
     model = Model(source, FLAGS.name, FLAGS.max_rows)
-    server = Server(model, options, sys.stdout)  # a port in use shows here
+    examiner = voting.examiner(model)
+    server = Server(model, options, sys.stdout, examiner)  # a port in use shows here
     model.refresh()
+    if examiner:
+        examiner.check()
     app.stop_signals()  # uvicorn takes them while it serves, and hands them on at the end
     server.run()
 

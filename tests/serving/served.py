@@ -13,18 +13,19 @@ from sgan_tf.serving.server.run import Options, Server
 
 
 @contextlib.contextmanager
-def served(model, before=None, **options):
+def served(model, before=None, examiner=None, **options):
     """Serves a `Model` on free ports.
 
     Args:
         model: The `sgan_tf.serving.server.model.Model`.
         before: A function from an ASGI application to one.
+        examiner: Of the visual Turing test.
         options: Of `Options`.
 
     Yields the `Server`; its `lines` are those of the log.
     """
     stream = io.StringIO()
-    server = Server(model, Options(**{"port": 0, "grpc_port": 0, **options}), stream)
+    server = Server(model, Options(**{"port": 0, "grpc_port": 0, **options}), stream, examiner)
     server.lines = lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     if before:
         server.app = before(server.app)

@@ -20,12 +20,11 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-RETRY_AFTER = "1"  # seconds
 
 
 def refusal(refused: Refused) -> Response:
     """Returns a refusal as TF Serving's error body."""
-    more = {"Retry-After": RETRY_AFTER} if refused.status == 503 else {}
+    more = {"Retry-After": str(refused.retry_after)} if refused.status in (429, 503) else {}
     # What is left of a body that was not read would be taken for the next request.
     more |= {"Connection": "close"} if refused.status in (408, 413) else {}
     body = orjson.dumps({"error": refused.message})

@@ -77,11 +77,13 @@ class Loaded:
     Attributes:
         number: Of the version.
         signatures: `{name: Signature}`.
+        class_names: Of the labels; none where the source does not say.
         users: Requests that run on it.
     """
 
     def __init__(self, number: int, servable: Servable):
         self.number, self.users, self._servable = number, 0, servable
+        self.class_names = tuple(servable.class_names)
         self.signatures = {
             name: Signature(name, function, servable.rows_apart, servable.max_batch)
             for name, function in sorted(servable.functions.items())

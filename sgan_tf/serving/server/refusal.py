@@ -22,13 +22,15 @@ class Refused(Exception):
         code: One of gRPC's codes, a key of `HTTP`.
         message: A sentence for the client.
         status: The HTTP status, where HTTP has a better one than `HTTP[code]`.
+        retry_after: Seconds until it may be asked again, where the status is 429 or 503.
     """
 
-    def __init__(self, code: str, message: str, status: int | None = None):
+    def __init__(self, code: str, message: str, status: int | None = None, retry_after: int = 1):
         # What cannot be UTF-8 could not be sent.
         message = message[:LONGEST].encode("utf-8", "replace").decode()
         super().__init__(message)
         self.code, self.message, self.status = code, message, status or HTTP[code]
+        self.retry_after = retry_after
 
 
 def invalid(message: str) -> Refused:

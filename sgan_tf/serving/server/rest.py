@@ -74,7 +74,7 @@ class Rest:
                 raise invalid(f"no signature of {name} has the method {verb}; use predict")
         held = self.limits.bodies.ticket()
         try:
-            body = await self._body(request, held)
+            body = await self._body(request, held, self.limits.max_body)
         except BaseException:
             held.release()
             raise
@@ -84,7 +84,23 @@ class Rest:
         request.state.rows = rows
         return Answer(answer, self.limits.answers)
 
-    async def _body(self, request, held):
+    async def small_body(self, request: Request, most: int) -> bytearray:
+        """Returns the body of a request, which is not counted any more: for small ones.
+
+        Args:
+            request: Whose body it is.
+            most: Bytes of the body.
+
+        Raises:
+            Refused: when it is too large, too late, compressed or broken off.
+        """
+        held = self.limits.bodies.ticket()
+        try:
+            return await self._body(request, held, most)
+        finally:
+            held.release()
+
+    async def _body(self, request, held, most):
         """Reads a body, whose bytes are held, within the time of a request."""
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Refused("INVALID_ARGUMENT", "bodies must not be compressed", 415)
@@ -94,9 +110,9 @@ class Rest:
             async with asyncio.timeout(self.workers.timeout):
                 async for chunk in request.stream():
                     body += chunk
-                    if max(size, len(body)) > self.limits.max_body:
-                        most = self.limits.max_body / 2**20
-                        raise Refused("INVALID_ARGUMENT", f"a body has at most {most:g} MiB", 413)
+                    if max(size, len(body)) > most:
+                        shown = f"{most / 2**20:g} MiB" if most >= 2**20 else f"{most:,} bytes"
+                        raise Refused("INVALID_ARGUMENT", f"a body has at most {shown}", 413)
                     held.hold(len(body))
         except TimeoutError as error:
             reason = f"the body did not come within {self.workers.timeout:g} s"
@@ -160,18 +176,21 @@ class Answer(Response):
             ticket.release()
 
 
-def application(rest: Rest, local: bool, origins: Sequence[str]) -> Starlette:
+def application(
+    rest: Rest, local: bool, origins: Sequence[str], more: Sequence[Route] = ()
+) -> Starlette:
     """Returns the ASGI application.
 
     Args:
         rest: Its handlers.
         local, origins: See `Guard`.
+        more: Routes beside those of `rest`.
     """
     guard = Middleware(Guard, telemetry=rest.telemetry, local=local, origins=origins)
     allow = {"allow_origins": list(origins), "allow_methods": ["*"], "allow_headers": ["*"]}
     cors = [Middleware(CORSMiddleware, **allow)] if origins else []
     app = Starlette(
-        routes=rest.routes(),
+        routes=[*rest.routes(), *more],
         middleware=[guard, *cors],
         exception_handlers={
             HTTPException: _http_error,

@@ -19,6 +19,8 @@ from sgan_tf.serving.server.rest import Rest, application
 from sgan_tf.serving.server.rpc import Rpc
 from sgan_tf.serving.server.servable import SourceError
 from sgan_tf.serving.server.telemetry import Telemetry
+from sgan_tf.serving.server.turing import routes as turing
+from sgan_tf.serving.server.turing.examiner import Examiner
 from sgan_tf.serving.server.workers import Workers
 
 CONNECTIONS = 512  # most of the REST interface: processes may often open 1,024 files
@@ -64,6 +66,7 @@ class Server:
         model: The model.
         options: How it is served.
         stream: Where log lines go; None for nowhere.
+        examiner: Of the visual Turing test, if there is one; it is closed when `run` returns.
 
     Attributes:
         url: Of the REST interface.
@@ -75,13 +78,21 @@ class Server:
         ServeError: when the port cannot be listened on.
     """
 
-    def __init__(self, model: Model, options: Options, stream: TextIO | None = None):
+    def __init__(
+        self,
+        model: Model,
+        options: Options,
+        stream: TextIO | None = None,
+        examiner: Examiner | None = None,
+    ):
         self.model, self.options = model, options
         self.telemetry = Telemetry(model, stream)
         self.workers = Workers(model, options.timeout)
         limits = Limits(options.max_body, options.max_answers, options.idle)
         interface = model, self.workers, self.telemetry, limits
-        self.app = application(Rest(*interface), is_loopback(options.host), options.origins)
+        rest, self._examiner = Rest(*interface), examiner
+        more = turing.routes(examiner, rest) if examiner else []
+        self.app = application(rest, is_loopback(options.host), options.origins, more)
         self.grpc_address, self.started = None, threading.Event()
         self._rpc = Rpc(*interface)
         self._socket = _listen(options.host, options.port)
@@ -99,6 +110,8 @@ class Server:
         finally:
             self._socket.close()
             self.workers.close()
+            if self._examiner:
+                self._examiner.close()
 
     def stop(self) -> None:
         """Makes `run` return, from any thread."""

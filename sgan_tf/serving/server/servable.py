@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,7 @@ class Servable:
         rows_apart: Whether a row of the outputs depends on that row of the inputs alone, so that
             requests may share a run.
         max_batch: Most rows of a request.
+        class_names: Of the labels, in their order; none where the source does not say.
         warm_up: Pairs of a signature and `{input: tensor}`, to be run before clients are answered.
         owner: What has to live as long as the functions.
     """
@@ -47,6 +48,7 @@ class Servable:
     functions: Mapping[str, Callable]
     rows_apart: bool = False
     max_batch: int = MAX_BATCH
+    class_names: Sequence[str] = ()
     warm_up: Iterable[tuple[str, Mapping[str, Any]]] = ()
     owner: Any = field(default=None, repr=False)
 
@@ -142,7 +144,10 @@ def _stack(source, name):
             raise SourceError(f"`model`: {reason}") from error
         sampler = Sampler(stack, stack.class_names, MAX_BATCH)
         warm_up = warmup_inputs(sampler).items()
-        return Servable(sampler.functions, True, MAX_BATCH, warm_up, owner=(stack, sampler))
+        return Servable(
+            *(sampler.functions, True, MAX_BATCH, stack.class_names, warm_up),
+            owner=(stack, sampler),
+        )
 
     return Source(name, lambda: {1: Version(None, load)})
 
@@ -186,7 +191,8 @@ def _loaded(path):
     # What export.py wrote says so, and its signatures are the Sampler's.
     ours = facts.get("format") == "savedmodel" and set(facts["signatures"]) == set(functions)
     most = facts.get("max_batch", MAX_BATCH) if ours else MAX_BATCH
-    return Servable(functions, ours, most, warm_up, owner=loaded)
+    names = facts.get("data", {}).get("class_names", ()) if ours else ()
+    return Servable(functions, ours, most, names, warm_up, owner=loaded)
 
 
 def _facts(path):

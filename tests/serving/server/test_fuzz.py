@@ -17,6 +17,11 @@ from served import served
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2
 from tensorflow_serving.apis import predict_pb2
 
+from sgan_tf.datasets import load_dataset
+from sgan_tf.serving.server.turing.examiner import Examiner
+from sgan_tf.serving.server.turing.trials import Rate
+from sgan_tf.serving.server.turing.votes import Votes
+
 COUNT = int(os.environ.get("SGAN_FUZZ", 300))
 ANSWERS = {200, 307, 400, 403, 404, 405, 413, 415, 421, 503}
 
@@ -59,10 +64,17 @@ requests_of_sense = st.fixed_dictionaries(
         | values,
     },
 )
+answers_of_sense = st.fixed_dictionaries(
+    {},
+    optional={
+        "session": st.just("A" * 22) | scalars,
+        "generated": st.lists(st.integers(-1, 9), max_size=9) | values,
+    },
+)
 bodies = st.one_of(
     st.binary(max_size=200),
     st.builds(lambda value: json.dumps(value).encode("utf-8", "surrogatepass"), values),
-    st.builds(lambda value: json.dumps(value).encode(), requests_of_sense),
+    st.builds(lambda value: json.dumps(value).encode(), requests_of_sense | answers_of_sense),
     st.builds(
         lambda c, n: c * n, st.sampled_from([b"[", b'{"a":', b'"', b"9"]), st.integers(0, 5000)
     ),
@@ -73,6 +85,13 @@ paths = st.one_of(
             *("/v1/models/sgan:predict",) * 6,
             *("/", "/healthz", "/readyz", "/metrics", "/v1/models/sgan", "/v1/models"),
             *("/v1/models/sgan/metadata", "/v1/models/sgan/versions/1:predict"),
+            *(
+                "/turing",
+                "/turing/state",
+                "/turing/trials",
+                "/turing/trials",
+                "/turing/trials/x/votes",
+            ),
             *("/v1/models/sgan:classify", "/v1/models/..%2f..%2fetc:predict", "//", "/v1/"),
         ]
     ),
@@ -95,8 +114,11 @@ headers = st.fixed_dictionaries(
 
 
 @pytest.fixture(scope="module")
-def server(old):
-    with served(old, max_body=4096) as server:
+def server(old, tmp_path_factory):
+    kept = Votes(tmp_path_factory.mktemp("votes") / "votes.sqlite")
+    examiner = Examiner(old, load_dataset("digits"), kept)
+    examiner.rate = Rate(per_minute=60_000, burst=60_000)
+    with served(old, examiner=examiner, max_body=4096) as server:
         yield server
         assert requests.get(f"{server.url}/readyz", timeout=60).ok
         assert old.rows.count == 0
@@ -124,6 +146,15 @@ def test_every_request_is_answered(server, method, path, body, headers):
     assert b"Traceback" not in content and b'File "' not in content
     if answer.status >= 400 and method != "HEAD":
         assert list(json.loads(content)) == ["error"], content
+
+
+@fuzzed(COUNT // 6)
+@given(bodies | st.builds(lambda value: json.dumps(value).encode(), answers_of_sense))
+def test_every_answer_to_a_trial_is_kept_or_refused(server, body):
+    trial = requests.post(f"{server.url}/turing/trials", b"{}", timeout=60).json()["trial"]
+    answer = requests.post(f"{server.url}/turing/trials/{trial}/votes", body, timeout=60)
+    assert answer.status_code in ANSWERS, (answer.status_code, answer.content)
+    assert ("truth" in answer.json()) == answer.ok and b"Traceback" not in answer.content
 
 
 tensors = st.builds(

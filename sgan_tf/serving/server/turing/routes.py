@@ -1,0 +1,167 @@
+"""What a browser asks of the visual Turing test, and its page.
+
+GET  /turing                       the page, with its styles and its script
+GET  /turing/state                 model, data set, votes so far and their error rate
+POST /turing/trials                {"session"?} -> {"trial", "session", "images", "you"}
+POST /turing/trials/{trial}/votes  {"generated": [0, 4]} -> {"truth", "you", "all"}
+"""
+
+import base64
+import contextlib
+import logging
+import pathlib
+import re
+from collections.abc import Callable
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sgan_tf.serving.server import tensors
+from sgan_tf.serving.server.refusal import Refused, invalid
+from sgan_tf.serving.server.rest import Rest
+from sgan_tf.serving.server.turing.examiner import Examiner
+from sgan_tf.serving.server.turing.pictures import IMAGES, TuringError
+from sgan_tf.serving.server.turing.trials import client_of, token
+from sgan_tf.serving.server.turing.votes import VotesError
+
+WEB = pathlib.Path(__file__).parents[1] / "web"
+FILES = {  # path: file, and its type
+    "/turing": ("turing.html", "text/html"),
+    "/turing.js": ("turing.js", "text/javascript"),
+    "/turing.css": ("turing.css", "text/css"),
+    "/style.css": ("style.css", "text/css"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+MOST_BODY = 4096  # bytes
+TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
+log = logging.getLogger(__name__)
+
+
+def routes(examiner: Examiner, rest: Rest) -> list[Route]:
+    """Returns the routes of the visual Turing test, for `Server` to mount beside `rest`'s.
+
+    Args:
+        examiner: Whose test it is.
+        rest: What reads bodies within bounds, and computes in threads.
+    """
+    handlers = _Handlers(examiner, rest)
+    return [
+        *(_file(path, name, kind) for path, (name, kind) in FILES.items()),
+        Route("/turing/state", handlers.state),
+        Route("/turing/trials", handlers.begin, methods=["POST"]),
+        Route("/turing/trials/{trial}/votes", handlers.answer, methods=["POST"]),
+    ]
+
+
+class _Handlers:
+    def __init__(self, examiner, rest):
+        self.examiner, self.rest = examiner, rest
+
+    async def state(self, request: Request) -> Response:
+        """Says what is tested, and what has come of it."""
+        examiner, model = self.examiner, self.examiner.model
+        with model.use(model.name) as loaded:
+            version = loaded.number
+        return _json(
+            {
+                "model": model.name,
+                "version": version,
+                "dataset": examiner.pictures.dataset,
+                "image_shape": examiner.pictures.image_shape,
+                "images": IMAGES,
+                "all": await self._computed(lambda _: examiner.figures(version)),
+            }
+        )
+
+    async def begin(self, request: Request) -> Response:
+        """Shows nine images."""
+        client = client_of(request.client.host if request.client else "")
+        self.examiner.rate.take(client)
+        asked = await self._asked(request, "session")
+        session = asked.get("session", token())
+        if not isinstance(session, str) or not TOKEN.fullmatch(session):
+            raise invalid("'session' must be one that this server gave")
+
+        def drawn(rows):
+            trial, images = self.examiner.draw(client, session, rows)
+            return trial, images, self.examiner.figures(trial.version, session)
+
+        trial, images, you = await self._computed(drawn)
+        self.examiner.trials.add(trial)
+        request.state.rows = IMAGES
+        encoded = [base64.b64encode(image).decode() for image in images]
+        return _json({"trial": trial.name, "session": session, "images": encoded, "you": you})
+
+    async def answer(self, request: Request) -> Response:
+        """Keeps an answer, and says what the images were."""
+        generated = _places(await self._asked(request, "generated"))
+        trial = self.examiner.trials.take(request.path_params["trial"])
+
+        def recorded(_):
+            self.examiner.record(trial, generated)
+            figures = self.examiner.figures
+            return figures(trial.version, trial.session), figures(trial.version)
+
+        try:
+            you, everyone = await self._computed(recorded)
+        except Refused as refused:
+            if refused.code != "DEADLINE_EXCEEDED":  # when it may be written yet
+                self.examiner.trials.add(trial)
+            raise
+        truth = [{"real": shown.real, "class": shown.class_name} for shown in trial.shown]
+        return _json({"truth": truth, "you": you, "all": everyone})
+
+    async def _asked(self, request, name):
+        """The object of a request, which has this name or none."""
+        asked = tensors.parsed(await self.rest.small_body(request, MOST_BODY))
+        if not asked.keys() <= {name}:
+            raise invalid(f"the request has nothing but '{name}'")
+        return asked
+
+    async def _computed(self, compute: Callable):
+        with _refusals():
+            return await self.rest.workers.run(compute)
+
+
+@contextlib.contextmanager
+def _refusals():
+    """Turns what the server's owner has to mend into refusals."""
+    try:
+        yield
+    except TuringError as error:
+        log.error("%s", error)
+        reason = "the model that is served by now does not fit the real images"
+        raise Refused("UNAVAILABLE", reason) from error
+    except VotesError as error:
+        log.error("%s", error)
+        reason = "the file of votes cannot be used; the server's log says why"
+        raise Refused("UNAVAILABLE", reason) from error
+
+
+def _places(asked):
+    """The places of the images that are called generated."""
+    places = asked.get("generated")
+    if not isinstance(places, list) or not all(type(p) is int for p in places):
+        raise invalid("'generated' must be a list of whole numbers")
+    if len(set(places)) < len(places) or not set(places) <= set(range(IMAGES)):
+        raise invalid(f"'generated' must hold different places from 0 to {IMAGES - 1}")
+    return frozenset(places)
+
+
+def _file(path, name, kind):
+    content = (WEB / name).read_bytes()  # once: no request reads the disk
+
+    async def answer(_):
+        return Response(content, 200, {"Content-Security-Policy": POLICY}, kind)
+
+    return Route(path, answer)
+
+
+def _json(body):
+    return Response(orjson.dumps(body), media_type="application/json")
