@@ -5,7 +5,7 @@ level generates, the image, a feature map or a feature vector, so that one row s
 """
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sgan_tf.config import (
     ClassifierConfig,
@@ -28,6 +28,7 @@ class Preset:
     map: dict  # for a feature map; the paper stacks none, so these follow its image level
     vector: dict  # for fc3
     joint: dict
+    unlabelled: dict = field(default_factory=dict)  # over `encoder`, where it has no labels
     batch_size: int = 100
     flip: bool = False  # as in `Config`, where the data set allows it
 
@@ -42,6 +43,7 @@ def make_config(
     overrides=(),
     precision: str = "float32",
     classifier: ClassifierConfig | None = None,
+    labels: str = "given",
 ) -> Config:
     """Builds and checks the configuration of a run.
 
@@ -58,6 +60,8 @@ def make_config(
             (`sgan_tf.hardware.best_precision()` tells which is faster here).
         classifier: A given classifier in the encoder's place, whose layers `cuts` then are; the
             preset's templates are taken by the shapes of its features.
+        labels: `given`; `none`: the encoder is trained without, and the top level is unconditional;
+            or `clusters:K`: K clusters of such an encoder's features stand for classes.
 
     Returns:
         A `Config`.
@@ -81,7 +85,8 @@ def make_config(
     row = copy.deepcopy(PRESETS[preset])
     if classifier is None:
         check_cuts(cuts)
-        encoder = EncoderConfig(**row.encoder)
+        learned = row.encoder if labels == "given" else {**row.encoder, **row.unlabelled}
+        encoder = EncoderConfig(**learned)
         maps = [cut in MAP_LAYERS for cut in cuts]
     else:
         encoder = EncoderConfig(epochs=0, flip=row.flip)  # nothing of it is made
@@ -90,10 +95,15 @@ def make_config(
     levels = [LevelConfig(**copy.deepcopy(template)) for template in levels]
     for level, shape in zip(levels, classifier.shapes if classifier else []):
         _fit(level, shape)
+    if labels == "none":  # a cross-entropy over one class is 0
+        levels[-1].lambda_cond = 0.0
+        for level in levels:
+            level.lambda_label = 0.0
     config = Config(
         dataset=dataset,
         preset=preset,
         image_size=image_size or DATASETS[dataset].side,
+        labels=labels,
         seed=seed,
         cuts=cuts,
         batch_size=row.batch_size,

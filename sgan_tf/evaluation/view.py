@@ -25,10 +25,12 @@ class View:
 
     Attributes:
         images, labels: uint8 `[N, H, W, C]` and int32 `[N]`, in random order.
+        test_labels: int32 `[M]`, of the real test images. Both are numbers of `class_names`.
         logits, features: What the judge sees in them, float32 `[N, K]` and `[N, D]`.
         reference: The data set's `Reference`, its test rows in random order.
         dataset: The data set's name.
-        class_names: K strings.
+        class_names: K strings, of the stack's classes.
+        judge_knows: The judge knows these classes; else labels are not used.
         class_images: Integers `[K]`: how many images of each class the scores by class compare: the
             fewer of the samples and of the test images, so that both are measured on as many.
         samples: How many samples were asked for. It is part of scores' names, of the real test
@@ -42,11 +44,13 @@ class View:
 
     images: np.ndarray
     labels: np.ndarray
+    test_labels: np.ndarray
     logits: np.ndarray
     features: np.ndarray
     reference: Reference
     dataset: str
     class_names: list[str]
+    judge_knows: bool
     class_images: np.ndarray
     samples: int
     seed: int
