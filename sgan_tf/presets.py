@@ -169,6 +169,7 @@ PRESETS = {
         vector=dict(z_dim=16, g_units=[128, 128], d_units=[128, 128], epochs=120,
                     learning_rate=0.0005),
         joint=dict(epochs=30),
+        unlabelled=dict(epochs=120),
         batch_size=50),
     "mnist": Preset(
         encoder=dict(),

@@ -95,20 +95,19 @@ def evaluate(
     images, labels = draw_samples(stack, train_labels, samples, seed, progress("sampling"))
     logits, features = judged(reference.judge, images, progress=progress("judging samples"))
     reference = reference.in_random_order()
-    test_labels = reference.test_labels
     if not judge_knows:
-        test_labels = stack.encoder.classify(reference.test_images)
+        seen = stack.encoder.classify(reference.test_images)
+        reference = dataclasses.replace(reference, test_labels=seen)
     fake = View(
         images=images,
         labels=labels,
-        test_labels=test_labels,
         logits=logits,
         features=features,
         reference=reference,
         dataset=data["name"],
         class_names=data["class_names"],
         judge_knows=judge_knows,
-        class_images=_common_counts(labels, test_labels, len(data["class_names"])),
+        class_images=_common_counts(labels, reference.test_labels, len(data["class_names"])),
         samples=samples,
         seed=seed,
         levels=len(stack.levels),
@@ -118,7 +117,7 @@ def evaluate(
     real = dataclasses.replace(
         fake,
         images=reference.test_images,
-        labels=test_labels,
+        labels=reference.test_labels,
         logits=reference.test_logits,
         features=reference.test_features,
         stack=None,
@@ -195,13 +194,14 @@ def evaluate_run(
     scores = evaluate(
         stack, reference, data, samples, seed, inception, train_images, progress, train_labels
     )
+    judge_classes = len(data.get("source", data)["class_names"])
     judge = {"test_accuracy": reference.judge_accuracy}
     used = reference.train_labels if train_labels is None else train_labels
     warnings = [
         *(f"{name} is not finished; it was measured as it is" for name in run.unfinished(config)),
         *judge_warnings(
             reference.judge_accuracy,
-            reference.test_logits.shape[-1],
+            judge_classes,
             info(config.dataset).judge_floor,
         ),
         *metrics.warnings(scores["samples"]),
@@ -212,7 +212,7 @@ def evaluate_run(
         "weights": run.weights(config),
         "data": data,
         "warnings": warnings,
-        "judge": judge if reference.labelled else {"trained": "without labels, on views"},
+        "judge": judge if judge_classes > 1 else {"trained": "without labels, on views"},
         "class_counts": np.bincount(used, minlength=len(data["class_names"])).tolist(),
         **scores,
         "versions": versions(),

@@ -54,7 +54,7 @@ def measure(view: View) -> dict[str, float]:
     stack, images = view.stack, view.reference.test_images[:REAL]
     real = [as_float(images), *stack.infer_noise(images).features]
     rows = np.arange(CONDITIONS * DRAWS) // DRAWS
-    labels = view.test_labels[rows % len(view.test_labels)]
+    labels = view.reference.test_labels[rows % len(view.reference.test_labels)]
     fixed = [z[rows] for z in stack.noise(CONDITIONS, view.seed + 1)]
     fresh = stack.noise(len(rows), view.seed + 2)
     scores = {}
