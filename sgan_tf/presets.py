@@ -128,6 +128,10 @@ def _fit(level, shape):
             level.d_family, level.d_kernel = "strided", 3
 
 
+# Views of photographs, in which objects come in all sizes.
+PHOTOGRAPHS = ["crop", "color"]
+
+
 # fmt: off
 def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False):
     """The recommended recipe for colour images."""
@@ -144,6 +148,7 @@ def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False):
                  d_channels=[192, 192], d_kernel=3, epochs=upper_epochs, **game),
         vector=dict(d_units=[512, 512], epochs=upper_epochs, **game),
         joint=dict(epochs=joint_epochs, learning_rate=0.0001, decay_from=0.0, beta_1=0.0),
+        unlabelled=dict(views=PHOTOGRAPHS, epochs=2 * encoder["epochs"]),
         batch_size=64,
         flip=flip)
 
@@ -180,6 +185,7 @@ PRESETS = {
                  d_channels=[128, 128], d_kernel=3, d_batch_norm=True, input_noise=0.05),
         vector=dict(d_units=[256, 256], head_init="glorot_uniform"),
         joint=dict(epochs=3),
+        unlabelled=dict(epochs=20),
         batch_size=100),
     "mnist-release": Preset(
         encoder=dict(),
@@ -190,6 +196,7 @@ PRESETS = {
         vector=dict(d_units=[256, 256], d_dense_slope=0.0, q_activation="sigmoid",
                     head_init="glorot_uniform", epochs=0),
         joint=dict(epochs=200, lower_weight=0.0),
+        unlabelled=dict(epochs=20),
         batch_size=100),
     "mnist-release-independent": Preset(
         encoder=dict(),
@@ -200,6 +207,7 @@ PRESETS = {
                  epochs=200),
         vector=dict(d_units=[256, 256], q_activation="sigmoid", epochs=200),
         joint=dict(epochs=0),
+        unlabelled=dict(epochs=20),
         batch_size=100),
     "svhn": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.5, shift=2, subtract_mean=True, epochs=15),
@@ -217,6 +225,7 @@ PRESETS = {
                     d_batch_norm=True, input_noise=0.2, joint_hidden_noise=0.2,
                     adversarial="class_logits", adaptive_steps=True, epochs=200),
         joint=dict(epochs=200, adaptive_steps=True),
+        unlabelled=dict(views=PHOTOGRAPHS, epochs=60),
         batch_size=100),
     "svhn-small": Preset(
         encoder=dict(channels=[32, 64], dropout=0.5, subtract_mean=True),
@@ -233,6 +242,7 @@ PRESETS = {
                     adversarial="class_logits", posterior_weight=0.1, adaptive_steps=True,
                     learning_rate=0.0004),
         joint=dict(adaptive_steps=True, learning_rate=0.0004),
+        unlabelled=dict(views=PHOTOGRAPHS, epochs=60),
         batch_size=100),
     "cifar10": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
@@ -252,6 +262,7 @@ PRESETS = {
                     d_batch_norm=True, input_noise=0.2, joint_hidden_noise=0.2,
                     adversarial="class_logits", adaptive_steps=True, epochs=200),
         joint=dict(epochs=200, adaptive_steps=True),
+        unlabelled=dict(views=PHOTOGRAPHS, epochs=60),
         batch_size=100),
     "cifar10-small": Preset(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
@@ -269,6 +280,7 @@ PRESETS = {
                     adversarial="class_logits", posterior_weight=0.1, adaptive_steps=True,
                     learning_rate=0.0004),
         joint=dict(adaptive_steps=True, learning_rate=0.0004),
+        unlabelled=dict(views=PHOTOGRAPHS, epochs=60),
         batch_size=100),
 }
 # fmt: on

@@ -331,7 +331,8 @@ def _train(config, dataset, strategy, classifier, encoder):
     if code:
         return code
     grids = sorted(run.path.glob("fakes_*_[0-9]*.png"), key=lambda path: path.stat().st_mtime)
-    log.info("done: %s%s", run.path, f"; samples, a row a class: {grids[-1]}" if grids else "")
+    kind = "samples, a row a class" if dataset.num_classes > 1 else "samples"
+    log.info("done: %s%s", run.path, f"; {kind}: {grids[-1]}" if grids else "")
     return 0
 
 
