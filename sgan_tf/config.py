@@ -13,6 +13,8 @@ from sgan_tf.errors import first_line
 from sgan_tf.validation import ENCODER_LAYERS, ConfigError, validate
 
 SCHEMA = 2  # of config.json
+# Settings with flags of their own.
+_FLAGS = ("dataset", "preset", "cuts", "image_size", "labels", "seed", "precision")
 
 
 @dataclass
@@ -30,6 +32,10 @@ class EncoderConfig:
     epochs: int = 5
     learning_rate: float = 1e-3  # of Adam, decayed to 0 by a cosine
     weight_decay: float = 0.0
+    # Without labels E learns to see two views of an image as one. A name in OBJECTIVES:
+    objective: str = "vicreg"
+    views: list[str] = field(default_factory=lambda: ["affine", "color"])  # how they differ: names
+    expander: list[int] = field(default_factory=lambda: [256, 256])  # dense layers behind fc3
 
 
 @dataclass
@@ -136,6 +142,9 @@ class Config:
     dataset: str = "digits"
     preset: str = "digits"
     image_size: int = 8  # side in pixels
+    # what the top level is conditioned on: given (the data set's labels), none (nothing: one class)
+    # or clusters:K (of E's features, E being trained without labels as for none)
+    labels: str = "given"
     seed: int = 0
     cuts: list[str] = field(default_factory=lambda: ["fc3"])  # of E, bottom up; none: one level
     batch_size: int = 100  # over all devices together
@@ -244,7 +253,7 @@ def _apply(tree, override):
     name, equals, text = override.partition("=")
     if not equals:
         raise ConfigError(f"`set`: '{override}' is not name=value")
-    if name.split(".")[0] in ("dataset", "preset", "cuts", "image_size", "seed", "precision"):
+    if name.split(".")[0] in _FLAGS:
         raise ConfigError(f"`set`: {name} has a flag of its own, `{name}`")
     if name.split(".")[0] == "classifier":
         raise ConfigError(f"`set`: {name} follows from `encoder`, `encoder_input` and `cuts`")

@@ -3,13 +3,16 @@
 import dataclasses
 import os
 import pathlib
+import re
 import zlib
 from collections.abc import Callable
 
 import numpy as np
 
 from sgan_tf.errors import DataError
-from sgan_tf.folders import Reading, keep, read_folder
+from sgan_tf.folders import ONE_CLASS, Reading, keep, read_folder
+
+LABELS = ("given", "none")  # whose labels are used; and clusters:K
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +25,7 @@ class ImageDataset:
         train_images, test_images: uint8 `[N, H, W, C]`.
         train_labels, test_labels: int32 `[N]` in [0, K).
         reading: How a folder's images were read; None of all others.
+        source: The data set as it was loaded, where its labels are not used; else None.
     """
 
     name: str
@@ -31,6 +35,7 @@ class ImageDataset:
     test_images: np.ndarray
     test_labels: np.ndarray
     reading: Reading | None = None
+    source: "ImageDataset | None" = None
 
     @property
     def num_classes(self):
@@ -43,11 +48,13 @@ class ImageDataset:
     def description(self) -> dict:
         """Returns what identifies it: names, sizes and a checksum of the training data.
 
-        Of a folder, also how it was read, `load_dataset`'s arguments.
+        Of a folder, also how it was read, `load_dataset`'s arguments; of one whose labels are not
+        used, also these, under `source`.
         """
         checksum = zlib.crc32(
             self.train_labels.tobytes(), zlib.crc32(np.ascontiguousarray(self.train_images))
         )
+        source = self.source and self.source.description()
         return {
             "name": self.name,
             "class_names": self.class_names,
@@ -56,6 +63,7 @@ class ImageDataset:
             "test_images": len(self.test_images),
             "crc32": f"{checksum:08x}",
             **({"reading": self.reading.options()} if self.reading else {}),
+            **({"source": {n: source[n] for n in ("class_names", "crc32")}} if source else {}),
         }
 
     def matches(self, description: dict) -> bool:
@@ -90,6 +98,34 @@ class ImageDataset:
             train_labels=places[self.train_labels],
             test_labels=places[self.test_labels],
         )
+
+    def labelled(self, labels: str) -> "ImageDataset":
+        """Returns the same images with other labels in the place of their own, which are kept.
+
+        Args:
+            labels: `given`: their own; `none`: one class, `image`; `clusters:K`: `cluster 0` and so
+                on, all images being in the first until an encoder says otherwise (`assigned`).
+
+        Raises:
+            DataError: for anything else, and for more clusters than training images.
+        """
+        count = clusters(labels)
+        if labels == "given":
+            return self
+        if labels != "none" and count is None:
+            raise DataError(f"`labels`: '{labels}' is not given, none or clusters:K, K at least 2")
+        if count and count > len(self.train_images):
+            raise DataError(
+                f"`labels`: {labels} are more clusters than the {len(self.train_images):,} "
+                "training images"
+            )
+        names = [f"cluster {k}" for k in range(count)] if count else [ONE_CLASS]
+        zeros = [np.zeros_like(own) for own in (self.train_labels, self.test_labels)]
+        return dataclasses.replace(self, class_names=names, source=self).assigned(*zeros)
+
+    def assigned(self, train_labels: np.ndarray, test_labels: np.ndarray) -> "ImageDataset":
+        """Returns the same images and classes with these labels, integers `[N]` in [0, K)."""
+        return dataclasses.replace(self, train_labels=train_labels, test_labels=test_labels)
 
     def keep(self, cache_dir: str | os.PathLike) -> None:
         """Leaves a folder's images in a cache, where `load_dataset` finds them again.
@@ -141,14 +177,16 @@ def load_dataset(
     resize: str = "crop",
     skip_unreadable: bool = False,
     cache_dir: str | os.PathLike | None = None,
+    labels: str = "given",
 ) -> ImageDataset:
     """Loads a data set whole.
 
     Args:
         name: One of `DATASETS`.
         image_size: Side in pixels to which images of another size are resized.
-        data_dir: For `folder`, the directory with one sub-directory a class; for TFDS, where its
-            data sets are prepared (by default TFDS_DATA_DIR, then ~/tensorflow_datasets).
+        data_dir: For `folder`, the directory with one sub-directory a class, or with images where
+            `labels` are not used; for TFDS, where its data sets are prepared (by default
+            TFDS_DATA_DIR, then ~/tensorflow_datasets).
         download: Allow TFDS to fetch a data set that is not prepared; else the network is never
             touched.
         resize: For `folder`, what is done to an image that is not square: `crop` keeps its centre,
@@ -156,6 +194,7 @@ def load_dataset(
         skip_unreadable: For `folder`, pass over images that cannot be read, naming them in the log.
         cache_dir: For `folder`, where `ImageDataset.keep` has left its images; they are read from
             there as long as the folder's files and these arguments are the same.
+        labels: Whose: see `ImageDataset.labelled`.
 
     Returns:
         An `ImageDataset`.
@@ -168,6 +207,7 @@ def load_dataset(
     if image_size is not None and not (isinstance(image_size, int) and image_size > 0):
         raise DataError(f"`image_size`: {image_size!r} is not a number of pixels above 0")
     reading = {"resize": resize, "skip_unreadable": skip_unreadable, "cache_dir": cache_dir}
+    reading["classes"] = labels == "given"
     dataset = DATASETS[name].load(name, image_size, data_dir, download, **reading)
     if image_size and image_size != dataset.image_shape[0]:
         dataset = dataclasses.replace(
@@ -175,7 +215,13 @@ def load_dataset(
             train_images=_resize(dataset.train_images, image_size),
             test_images=_resize(dataset.test_images, image_size),
         )
-    return dataset
+    return dataset.labelled(labels)
+
+
+def clusters(labels: str) -> int | None:
+    """Returns K of `clusters:K`, which is at least 2; None of any other `labels`."""
+    match = re.fullmatch(r"clusters:(\d{1,9})", labels)
+    return int(match[1]) if match and int(match[1]) >= 2 else None
 
 
 def info(name):
@@ -243,7 +289,7 @@ def _load_folder(name, image_size, data_dir, download, **reading):
     if not data_dir:
         raise DataError(
             "`dataset` folder: needs `data_dir`, a directory with one sub-directory of images a "
-            "class"
+            "class, or with images alone where `labels` is none"
         )
     folder = read_folder(data_dir, image_size or DATASETS[name].side, **reading)
     images, labels, test = folder.images, folder.labels, folder.in_test

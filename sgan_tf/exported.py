@@ -73,9 +73,9 @@ class Exported:
         outputs = signatures["encode"].structured_outputs
         self._h_1 = tuple(outputs["features"].shape[1:]) if "features" in outputs else None
 
-    def sample(self, labels, seed: int | None = None, first: int = 0):
+    def sample(self, labels=None, seed: int | None = None, first: int = 0, count=None):
         """As `StackedGAN.sample`, of seeds in [0, 2^31); the images of a seed are others."""
-        labels = self._labels(labels)
+        labels = arguments.labels_or_count(labels, count, len(self.class_names)).astype(np.int64)
         if seed is None:
             return self._call("serving_default", labels=labels)["images"]
         return self._call("sample_seeded", labels=labels, seeds=_seeds(seed, first, len(labels)))[

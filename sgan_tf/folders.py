@@ -1,4 +1,4 @@
-"""Reads a folder of images, one sub-folder a class, into arrays and splits it for testing."""
+"""Reads a folder of images, with a sub-folder a class or without, and splits it for testing."""
 
 import contextlib
 import dataclasses
@@ -14,6 +14,7 @@ from sgan_tf.errors import DataError, shown
 
 log = logging.getLogger("sgan_tf")
 
+ONE_CLASS = "image"  # the class of all images where they have none of their own
 TEST_PERCENT = 10  # of a class's images
 NAMES = 20  # listed in a line, of many
 
@@ -43,7 +44,7 @@ class Folder:
     """What a folder of images holds.
 
     Attributes:
-        class_names: K names of sub-folders, sorted.
+        class_names: K names of sub-folders, sorted; `ONE_CLASS` alone where there are none.
         images: uint8 `[N, side, side, C]`, C of 1 when all images are grey, else 3.
         labels: int32 `[N]` in [0, K).
         in_test: bool `[N]`, true for the images kept for testing.
@@ -63,6 +64,7 @@ def read_folder(
     resize: str = "crop",
     skip_unreadable: bool = False,
     cache_dir: str | os.PathLike | None = None,
+    classes: bool = True,
 ) -> Folder:
     """Reads all images of a folder; the package's log says how many, and what was passed over.
 
@@ -77,6 +79,8 @@ def read_folder(
         skip_unreadable: Pass over images that cannot be read, naming them in the log.
         cache_dir: Where `keep` has left the images of a folder; they are read from there as long
             as the files and the options are the same. Nothing is written.
+        classes: The sub-folders are classes, which there have to be. Else they are where all images
+            lie in two or more of them; otherwise all images, in sub-folders too, are one class.
 
     Returns:
         A `Folder`.
@@ -91,12 +95,15 @@ def read_folder(
     if not root.is_dir():
         raise DataError(f"`data_dir`: {shown(root)} is not a directory")
     try:
-        classes, skipped = _find(root)
-        paths = [path for paths in classes.values() for path in paths]
+        found, skipped = _find(root) if classes else _find_any(root)
+        paths = [path for paths in found.values() for path in paths]
         mark = image_cache.fingerprint(root, paths, side, resize, skip_unreadable)
     except OSError as error:
         raise DataError(f"`data_dir`: {shown(error.filename)}: {error.strerror}") from error
-    _check_classes(root, classes)
+    if classes:
+        _check_classes(root, found)
+    elif not paths:
+        raise DataError(f"`data_dir`: {shown(root)} holds no image")
     if skipped:
         log.info(
             "%s: skipped %d hidden files, links to nothing, files in no class and files that are "
@@ -112,14 +119,14 @@ def read_folder(
     if faults:
         _report(paths, faults, skip_unreadable)
     kept = [number for number in range(len(paths)) if number not in faults]
-    labels = np.repeat(np.arange(len(classes), dtype=np.int32), [len(p) for p in classes.values()])
+    labels = np.repeat(np.arange(len(found), dtype=np.int32), [len(p) for p in found.values()])
     labels = labels[kept]
-    in_test = _split(root, list(classes), [paths[i].relative_to(root) for i in kept], labels)
+    in_test = _split(root, list(found), [paths[i].relative_to(root) for i in kept], labels)
     if cached:
         order = np.argsort(in_test, kind="stable")  # as `keep` got them
         images = images[np.argsort(order)]
     reading = Reading(resize, skip_unreadable, mark, list(faults))
-    return Folder(list(classes), images, labels, in_test, reading)
+    return Folder(list(found), images, labels, in_test, reading)
 
 
 def keep(cache_dir: str | os.PathLike, reading: Reading, train: np.ndarray, test: np.ndarray):
@@ -174,6 +181,17 @@ def _find(root):
     return classes, skipped
 
 
+def _find_any(root):
+    """The same of a folder that need not have classes: without, all its images are one."""
+    classes, skipped = _find(root)
+    classes = {name: paths for name, paths in classes.items() if paths}
+    images, others = [], []
+    _walk(root, decoding.endings(), set(), images, others)
+    if len(classes) > 1 and len(images) == sum(map(len, classes.values())):
+        return classes, skipped
+    return {ONE_CLASS: images}, others
+
+
 def _walk(folder, endings, seen, found, skipped):
     place = os.path.realpath(folder)
     if place in seen:  # links may run in a circle
@@ -194,7 +212,7 @@ def _check_classes(root, classes):
     if len(classes) < 2:
         raise DataError(
             f"`data_dir`: {shown(root)} has {len(classes)} sub-directories with images; at least "
-            "2 classes are needed, one sub-directory each"
+            "2 classes are needed, one sub-directory each; or train without, by `labels` none"
         )
     empty = [shown(root / name) for name, paths in classes.items() if not paths]
     if empty:
@@ -226,7 +244,8 @@ def _split(root, class_names, names, labels):
     counts = np.bincount(labels, minlength=len(class_names))
     for label, (name, count) in enumerate(zip(class_names, counts)):
         if not count:
-            raise DataError(f"`data_dir`: {shown(root / name)} holds no image that can be read")
+            place = root / name if len(class_names) > 1 else root
+            raise DataError(f"`data_dir`: {shown(place)} holds no image that can be read")
         members = np.flatnonzero(labels == label)
         by_hash = sorted(members, key=lambda number: (_hash(names[number]) % 100, number))
         if not in_test[members].any():

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from sgan_tf.errors import UserError
 
 TILE = 32  # least side of an image in a grid, in pixels: smaller ones are enlarged
+ROWS = 10  # of a picture of images of one class
 TEXT = 16  # height of a line of text, in pixels
 # What a picture can be written as, by the suffix of its file: format, and most pixels of a side.
 FORMATS = {
@@ -70,6 +71,20 @@ def image_grid(images, columns, row_names=None, column_names=None):
             anchor="mm",
         )
     return named
+
+
+def class_rows(class_names):
+    """Returns what the rows of a picture hold: a class each.
+
+    Args:
+        class_names: K strings.
+
+    Returns:
+        `(label of each row, integers; its name)`. Of one class there are ten rows without names.
+    """
+    if len(class_names) > 1:
+        return np.arange(len(class_names)), list(class_names)
+    return np.zeros(ROWS, int), None
 
 
 def png(picture):

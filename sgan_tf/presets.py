@@ -5,7 +5,7 @@ level generates, the image, a feature map or a feature vector, so that one row s
 """
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sgan_tf.config import (
     ClassifierConfig,
@@ -28,6 +28,7 @@ class Preset:
     map: dict  # for a feature map; the paper stacks none, so these follow its image level
     vector: dict  # for fc3
     joint: dict
+    unlabelled: dict = field(default_factory=dict)  # over `encoder`, where it has no labels
     batch_size: int = 100
     flip: bool = False  # as in `Config`, where the data set allows it
 
@@ -42,6 +43,7 @@ def make_config(
     overrides=(),
     precision: str = "float32",
     classifier: ClassifierConfig | None = None,
+    labels: str = "given",
 ) -> Config:
     """Builds and checks the configuration of a run.
 
@@ -58,6 +60,8 @@ def make_config(
             (`sgan_tf.hardware.best_precision()` tells which is faster here).
         classifier: A given classifier in the encoder's place, whose layers `cuts` then are; the
             preset's templates are taken by the shapes of its features.
+        labels: `given`; `none`: the encoder is trained without, and the top level is unconditional;
+            or `clusters:K`: K clusters of such an encoder's features stand for classes.
 
     Returns:
         A `Config`.
@@ -81,7 +85,8 @@ def make_config(
     row = copy.deepcopy(PRESETS[preset])
     if classifier is None:
         check_cuts(cuts)
-        encoder = EncoderConfig(**row.encoder)
+        learned = row.encoder if labels == "given" else {**row.encoder, **row.unlabelled}
+        encoder = EncoderConfig(**learned)
         maps = [cut in MAP_LAYERS for cut in cuts]
     else:
         encoder = EncoderConfig(epochs=0, flip=row.flip)  # nothing of it is made
@@ -90,10 +95,15 @@ def make_config(
     levels = [LevelConfig(**copy.deepcopy(template)) for template in levels]
     for level, shape in zip(levels, classifier.shapes if classifier else []):
         _fit(level, shape)
+    if labels == "none":  # a cross-entropy over one class is 0
+        levels[-1].lambda_cond = 0.0
+        for level in levels:
+            level.lambda_label = 0.0
     config = Config(
         dataset=dataset,
         preset=preset,
         image_size=image_size or DATASETS[dataset].side,
+        labels=labels,
         seed=seed,
         cuts=cuts,
         batch_size=row.batch_size,
@@ -118,8 +128,13 @@ def _fit(level, shape):
             level.d_family, level.d_kernel = "strided", 3
 
 
+# Views of photographs, in which objects come in all sizes.
+PHOTOGRAPHS = ["crop", "color"]
+
+
 # fmt: off
-def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, g_channels=None):
+def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, g_channels=None,
+            unlabelled=None):
     """The recommended recipe; `width` multiplies the widths of its levels."""
     game = dict(d_spectral=True, d_projection=["labels"], adversarial="hinge",
                 loss_units="variance", lambda_ent=0.83, learning_rate=0.0002, decay_from=0.5,
@@ -138,6 +153,7 @@ def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, 
                  d_channels=wide(192, 192), d_kernel=3, epochs=upper_epochs, **game),
         vector=dict(g_units=wide(512, 512), d_units=wide(512, 512), epochs=upper_epochs, **game),
         joint=dict(epochs=joint_epochs, learning_rate=0.0001, decay_from=0.0, beta_1=0.0),
+        unlabelled=unlabelled or dict(views=PHOTOGRAPHS, epochs=2 * encoder["epochs"]),
         batch_size=64,
         flip=flip)
 
@@ -161,10 +177,11 @@ PRESETS = {
         vector=dict(z_dim=16, g_units=[128, 128], d_units=[128, 128], epochs=120,
                     learning_rate=0.0005),
         joint=dict(epochs=30),
+        unlabelled=dict(epochs=120),
         batch_size=50),
     "mnist": _recipe(
         encoder=dict(), epochs=12, upper_epochs=12, joint_epochs=3, width=0.5,
-        g_channels=[48, 48]),
+        g_channels=[48, 48], unlabelled=dict(epochs=20)),
     "mnist-release": Preset(
         encoder=dict(),
         image=dict(noise_units=[128], d_family="strided", d_channels=[32, 64, 128], d_units=[256],
@@ -174,6 +191,7 @@ PRESETS = {
         vector=dict(d_units=[256, 256], d_dense_slope=0.0, q_activation="sigmoid",
                     head_init="glorot_uniform", epochs=0),
         joint=dict(epochs=200, lower_weight=0.0),
+        unlabelled=dict(epochs=20),
         batch_size=100),
     "mnist-release-independent": Preset(
         encoder=dict(),
@@ -184,6 +202,7 @@ PRESETS = {
                  epochs=200),
         vector=dict(d_units=[256, 256], q_activation="sigmoid", epochs=200),
         joint=dict(epochs=0),
+        unlabelled=dict(epochs=20),
         batch_size=100),
     "svhn": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.5, shift=2, subtract_mean=True, epochs=15),
@@ -201,6 +220,7 @@ PRESETS = {
                     d_batch_norm=True, input_noise=0.2, joint_hidden_noise=0.2,
                     adversarial="class_logits", adaptive_steps=True, epochs=200),
         joint=dict(epochs=200, adaptive_steps=True),
+        unlabelled=dict(views=PHOTOGRAPHS, epochs=60),
         batch_size=100),
     "svhn-small": _recipe(
         encoder=dict(channels=[32, 64], dropout=0.5, shift=2, subtract_mean=True, epochs=10),
@@ -223,6 +243,7 @@ PRESETS = {
                     d_batch_norm=True, input_noise=0.2, joint_hidden_noise=0.2,
                     adversarial="class_logits", adaptive_steps=True, epochs=200),
         joint=dict(epochs=200, adaptive_steps=True),
+        unlabelled=dict(views=PHOTOGRAPHS, epochs=60),
         batch_size=100),
     "cifar10-small": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,

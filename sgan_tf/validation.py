@@ -2,12 +2,14 @@
 
 import dataclasses
 
+from sgan_tf.datasets import LABELS, clusters
 from sgan_tf.errors import UserError
 
 ENCODER_LAYERS = ("conv1", "pool1", "conv2", "pool2", "fc3")  # where E may be cut, bottom up
 MAP_LAYERS = ENCODER_LAYERS[:4]
 PRECISIONS = ("float32", "bfloat16")
 PROJECTIONS = ("labels", "condition")
+OBJECTIVES = ("vicreg", "barlow_twins")  # of an encoder without labels
 INPUT_RANGES = ("0..1", "0..255", "-1..1", "imagenet", "caffe")  # of a given classifier
 
 
@@ -21,6 +23,7 @@ _CHOICES = {
     "noise": ("uniform", "normal"),
     "g_family": ("mirror", "pyramid", "shapes"),
     "input_range": INPUT_RANGES,
+    "objective": OBJECTIVES,
     "d_family": ("dense", "strided", "allconv", "halved"),
     "loss_units": ("raw", "variance"),
     "q_activation": ("linear", "sigmoid"),
@@ -42,6 +45,10 @@ def validate(config):
     _require(config.batch_size > 1, "batch_size", config.batch_size, "at least 2")
     _require(0 <= config.seed < 2**31, "`seed`", config.seed, "in [0, 2^31)")
     _check_value("`precision`", "precision", config.precision, 0)
+    known = config.labels in LABELS or clusters(config.labels)
+    _require(known, "`labels`", config.labels, "given, none or clusters:K, K at least 2")
+    own = given is None or config.labels == "given"
+    _require(own, "`labels`", config.labels, "given, as a given classifier has classes of its own")
     right = len(config.levels) == len(config.cuts) + 1
     _require(right, "levels", len(config.levels), "one more than the cuts")
     for stage, settings in config.sections().items():
@@ -51,6 +58,9 @@ def validate(config):
             _check_value(f"{section}.{key}", key, value, least_epochs=least)
     channels = config.encoder.channels
     _require(len(channels) == 2, "encoder.channels", channels, "two numbers, for conv1 and conv2")
+    for name in ("views", "expander"):
+        value = getattr(config.encoder, name)
+        _require(value, f"encoder.{name}", value, "at least one")
     if given is None:
         check_image_size(config.encoder, config.image_size)
     else:

@@ -160,6 +160,13 @@ def wrong_flags(place):
             ["--encoder_input", "0..255"],
             "--encoder_input.*--encoder",
         ),
+        "labels of no kind": (["--labels", "some"], "--labels.*some.*clusters:K"),
+        "one cluster": (["--labels", "clusters:1"], "--labels.*clusters:1"),
+        "more clusters than images": (["--labels", "clusters:9999"], "--labels.*clusters:9999"),
+        "labels not used, of a classifier": (
+            ["--labels", "none", "--encoder", place / "list.json", "--cuts", "fc1"],
+            "--labels.*--encoder",
+        ),
         "a data set that is not prepared": (
             ["--dataset", "mnist", "--data_dir", theirs],
             "mnist is not prepared in .*theirs",
@@ -205,7 +212,7 @@ def wrong_images(place):
         "a file in place of a folder": (folder(base / "cats" / "0.png"), "--data_dir.*0.png"),
         "an empty folder": (folder(empty), "--data_dir.*empty"),
         "one class": (folder(one), "--data_dir.*1 sub-director"),
-        "images in no sub-folder": (folder(loose), "--data_dir.*loose"),
+        "images in no sub-folder": (folder(loose), "--data_dir.*loose.*--labels none"),
         "folders of no images": (folder(hollow), "no image|hollow"),
         "two images": (folder(few), "batch_size|few"),
         "photos without --dataset folder": (

@@ -94,6 +94,8 @@ def test_epochs_are_those_of_every_stage_that_has_any():
         (dict(cuts=["fc3", "pool2"]), "`cuts`: fc3,pool2 is not in bottom-up order"),
         (dict(cuts=["fc3", "fc3"]), "`cuts`: fc3,fc3 is not"),
         (dict(seed=-1), "`seed`: -1"),
+        (dict(labels="clusters:1"), "`labels`: clusters:1 is not given, none or clusters:K, K at"),
+        (dict(labels="colours"), "`labels`: colours is not given, none or clusters:K"),
         (
             dict(image_size=10),
             "`image_size`: the networks cannot produce 10 x 10 pixels; sizes near it that they "
@@ -115,6 +117,8 @@ def test_bad_arguments_are_named(arguments, message):
         ("levels.0.z_dim=0", "levels.0.z_dim: 0 is not above 0"),
         ("levels.0.posterior_weight=0", "levels.0.posterior_weight: 0.0 is not above 0"),
         ("encoder.shift=-1", "encoder.shift: -1 is not at least 0"),
+        ("encoder.objective=simclr", "encoder.objective: simclr is not one of vicreg, barlow"),
+        ("encoder.expander=[]", "encoder.expander: [] is not at least one"),
         ("encoder.epochs=0", "encoder.epochs: 0 is not at least 1"),
         ("levels.0.d_channels=7", "levels.0.d_channels is not a setting, or"),
         ("levels.0.g_channels=[]", "levels.0.g_channels: [] is not at least one number"),
@@ -134,6 +138,7 @@ def test_bad_arguments_are_named(arguments, message):
         ("joint.adaptive_watch=top", "joint.adaptive_watch: top is not one of bottom, least"),
         ("batch_size=1", "batch_size: 1 is not at least 2"),
         ("cuts=[fc3]", "cuts has a flag of its own"),
+        ("labels=none", "labels has a flag of its own"),
         ("nonsense", "'nonsense' is not name=value"),
     ],
 )
@@ -148,6 +153,7 @@ def test_bad_settings_are_named(override, message):
         ("levels.1.regularizers.r9=1", "levels.1.regularizers: r9 is not one of r1"),
         ("levels.0.cond_augment=[blur]", "levels.0.cond_augment: blur is not one of translation"),
         ("levels.0.augment=[blur]", "levels.0.augment: blur is not one of translation"),
+        ("encoder.views=[blur]", "encoder.views: blur is not one of translation"),
     ],
 )
 def test_a_name_that_no_table_of_losses_has(override, message):

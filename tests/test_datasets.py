@@ -228,3 +228,25 @@ def test_arguments_that_cannot_be():
     ):
         with pytest.raises(DataError, match=message):
             load_dataset(**arguments)
+
+
+def test_labels_that_are_not_used_are_kept_beside(folder):
+    given, none = (load_dataset("folder", 8, folder, labels=labels) for labels in ("given", "none"))
+    assert none.class_names == ["image"] and not none.train_labels.any()
+    np.testing.assert_array_equal(none.train_images, given.train_images)
+    np.testing.assert_array_equal(none.source.train_labels, given.train_labels)
+    described = none.description()
+    assert described["source"]["class_names"] == ["cats", "dogs", "owls"]
+    assert described["source"]["crc32"] == given.description()["crc32"] != described["crc32"]
+    assert not given.matches(described) and none.matches(described)
+    clusters = given.labelled("clusters:4")
+    assert clusters.class_names == [f"cluster {k}" for k in range(4)]
+    assert clusters.assigned(none.train_labels + 3, none.test_labels).train_labels.max() == 3
+
+
+def test_clusters_that_cannot_be():
+    refuse(
+        "clusters:1500 are more clusters than the 1,497 training", "digits", labels="clusters:1500"
+    )
+    for labels in ("clusters:1", "clusters:", "clusters:-3", "some"):
+        refuse(f"`labels`: '{labels}' is not given, none or clusters:K", "digits", labels=labels)

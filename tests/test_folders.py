@@ -491,3 +491,21 @@ def test_flags_say_how_a_folder_is_read(photos, tmp_path):
     assert "broken.png" in out and "notes.txt" in out and "9 images in 2 classes" in out
     out, _ = run(TRAIN, [*arguments, "--set", "batch_size=2", "--dry_run"])
     assert out.startswith("{")  # and no line of the log
+
+
+def test_images_without_classes(photos, tmp_path, log):
+    flat = tmp_path / "flat"
+    fill(flat / "deep" / "er", 12)
+    assert "or train without, by `labels` none" in refused(flat, 4)
+    folder = read_folder(flat, 4, classes=False)
+    assert folder.class_names == ["image"] and len(folder.images) == 12
+    assert 0 < folder.in_test.sum() < 12 and not folder.labels.any()
+    assert read_folder(photos, 4, classes=False).class_names == ["cats", "dogs"]
+    Image.new("L", (4, 4), 5).save(photos / "loose.png")
+    assert len(read_folder(photos, 4, classes=False).images) == 9  # and none is left out
+    assert len(read_folder(photos, 4).images) == 8
+    (tmp_path / "empty").mkdir()
+    assert "empty holds no image" in refused(tmp_path / "empty", 4, classes=False)
+    (flat / "deep" / "er" / "bad.png").write_bytes(b"bad")
+    read_folder(flat, 4, skip_unreadable=True, classes=False)
+    assert "bad.png" in log.text

@@ -53,6 +53,8 @@ def check_flags() -> None:
         return
     if FLAGS.encoder_from:
         raise app.UsageError("--encoder_from: --encoder says already what the encoder is")
+    if FLAGS.labels != "given":
+        raise app.UsageError("--labels: --encoder has classes of its own; leave one of them out")
     if FLAGS.cuts is None and FLAGS.config is None and not FLAGS.dry_run:
         raise app.UsageError(
             "--cuts: say at which layers --encoder is cut, bottom up, or none; --dry_run lists them"

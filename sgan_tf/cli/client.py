@@ -2,9 +2,11 @@
 
 sgan-client --url http://localhost:8501 --label 7 --count 16 --seed 1 --out grid.png
 sgan-client --grpc localhost:8500 --label cat --label dog
+sgan-client --count 100 --out samples.png               # of a model without labels
 """
 
 import io
+import math
 
 from absl import flags
 
@@ -19,7 +21,9 @@ def define_flags():
         "grpc", None, "host:port of the server's gRPC API, in place of --url (extra: client)"
     )
     flags.DEFINE_string("model", "sgan", "name under which the sampler is served")
-    flags.DEFINE_multi_string("label", None, "class name or number; repeatable", required=True)
+    flags.DEFINE_multi_string(
+        "label", [], "class name or number; repeatable; a model without labels needs none"
+    )
     flags.DEFINE_integer("count", 16, "images of each label", lower_bound=1, upper_bound=100_000)
     flags.DEFINE_integer("seed", 0, "of the first image; the next has the next seed")
     flags.DEFINE_string("out", "grid.png", "file to write: .png, .jpg or .webp")
@@ -30,7 +34,14 @@ def define_flags():
 
 def client():
     from sgan_tf.files import write_whole
-    from sgan_tf.serving.client import GrpcClient, RestClient, check_seeds, look_up, sample
+    from sgan_tf.serving.client import (
+        GrpcClient,
+        RestClient,
+        check_seeds,
+        look_up,
+        only_label,
+        sample,
+    )
 
     # What can be refused is refused before anything is asked for.
     out, seeds = pictures.picture_path(FLAGS.out), range(FLAGS.seed, FLAGS.seed + FLAGS.count)
@@ -42,25 +53,27 @@ def client():
         if FLAGS.grpc
         else RestClient(FLAGS.url, FLAGS.model, FLAGS.timeout)
     )
-    labels = look_up(server, FLAGS.label)
+    labels = look_up(server, FLAGS.label) if FLAGS.label else [only_label(server)]
     pngs = sample(
         server,
         [label for label in labels for _ in range(FLAGS.count)],
         [seed for _ in labels for seed in seeds],
     )
     write_whole(out, _grid(pngs, out.suffix.lower()))
-    print(f"{out}: {len(pngs)} images of {', '.join(FLAGS.label)}")
+    of = f" of {', '.join(FLAGS.label)}" if FLAGS.label else ""
+    print(f"{out}: {len(pngs)} images{of}")
 
 
 def _grid(pngs, suffix):
-    """Returns a file of all images, a row a label."""
+    """Returns a file of all images, a row a label; without labels as near to a square as can be."""
     import numpy as np
     from PIL import Image
 
     from sgan_tf.images import encoded, image_grid
 
     images = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in pngs])
-    picture = image_grid(images.reshape(*images.shape[:3], -1), FLAGS.count, FLAGS.label)
+    columns = FLAGS.count if FLAGS.label else math.ceil(math.sqrt(FLAGS.count))
+    picture = image_grid(images.reshape(*images.shape[:3], -1), columns, FLAGS.label or None)
     return encoded(picture, suffix)
 
 

@@ -72,7 +72,9 @@ def evaluate() -> None:
     facts, reference, dataset = _measure(config, run, data, stack, precision)
     # Shown before anything is drawn or written, which may fail.
     print(f"samples: computed in {precision}")
-    print(f"judge: test accuracy {facts['judge']['test_accuracy']:.4f}\n\n{report.table(facts)}\n")
+    accuracy = facts["judge"].get("test_accuracy")
+    judge = "trained without labels" if accuracy is None else f"test accuracy {accuracy:.4f}"
+    print(f"judge: {judge}\n\n{report.table(facts)}\n")
     for warning in facts["warnings"]:
         print(f"warning: {warning}")
     sys.stdout.flush()
@@ -149,7 +151,8 @@ def _figures(facts, stack, other, reference, dataset):
 
     seed, classes = FLAGS.seed, report.shown_classes(facts)
     which = " (the worst and the best by fcd_class)" if classes else ""
-    pictures = {f"(a) Samples: a row a class{which}": figures.samples(stack, seed, classes)}
+    samples = f"(a) Samples: a row a class{which}" if len(stack.class_names) > 1 else "(a) Samples"
+    pictures = {samples: figures.samples(stack, seed, classes)}
     if dataset:
         caption = "(b) Memory: samples, and under each its nearest training image for the judge"
         pictures[caption] = figures.nearest_images(

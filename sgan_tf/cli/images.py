@@ -25,7 +25,8 @@ def define_place_flags() -> None:
     flags.DEFINE_string(
         "data_dir",
         None,
-        "where TFDS keeps its data sets; for folder, a directory with one sub-directory a class",
+        "where TFDS keeps its data sets; for folder, a directory with one sub-directory a class, "
+        "or without labels with images alone",
     )
     flags.DEFINE_bool("download", False, "fetch a TFDS data set that is not prepared")
 
@@ -143,5 +144,6 @@ def _load(config, cache_dir, reading):
         FLAGS.data_dir,
         FLAGS.download,
         cache_dir=cache_dir,
+        labels=config.labels,
         **reading,
     )

@@ -21,6 +21,8 @@ def define_flags() -> None:
 def reference(data: dict, flip: bool, dataset: Callable[[], ImageDataset]):
     """Returns a data set's `Reference`: the cached one, or one that is made and cached.
 
+    Where labels are not used, it is that of the data set with its own labels, if it has any.
+
     Args:
         data: `ImageDataset.description()`.
         flip: The run's `encoder.flip`.
@@ -31,8 +33,11 @@ def reference(data: dict, flip: bool, dataset: Callable[[], ImageDataset]):
     """
     from sgan_tf.evaluation.reference import load_reference, make_reference
 
-    known = load_reference(cache(), data, flip)
-    return known or make_reference(cache(), dataset(), app.progress, flip)
+    known = load_reference(cache(), {**data, **data.get("source", {})}, flip)
+    if known:
+        return known
+    loaded = dataset()
+    return make_reference(cache(), loaded.source or loaded, app.progress, flip)
 
 
 def cache():

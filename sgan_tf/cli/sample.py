@@ -218,7 +218,7 @@ def _write_picture(out, drawn, names):
         blank = np.full((-len(own) % columns, *images.shape[1:]), 255, np.uint8)
         rows += [own, blank]
         row_names += [names[label]] * ((len(own) + len(blank)) // columns)
-    picture = image_grid(np.concatenate(rows), columns, row_names)
+    picture = image_grid(np.concatenate(rows), columns, row_names if len(names) > 1 else None)
     write_whole(out, encoded(picture, out.suffix.lower()))
 
 

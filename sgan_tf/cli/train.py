@@ -3,6 +3,7 @@
     python train.py                                      # scikit-learn's embedded digits
     python train.py --dataset svhn --data_dir ~/tensorflow_datasets
     python train.py --dataset folder --data_dir photos/  # one sub-directory a class
+    python train.py --labels none --dataset folder --data_dir photos/  # images alone
     python train.py --dry_run > mine.json                # all settings, to be edited and read again
     python train.py --config mine.json
     python train.py --encoder classifier.keras --cuts block2_out,dense1 --dataset svhn
@@ -25,13 +26,14 @@ from sgan_tf.training import transfer
 from sgan_tf.validation import PRECISIONS, ConfigError
 
 FLAGS = flags.FLAGS
-SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "seed")  # by --config, in their place
+# By --config, in their place.
+SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "labels", "seed")
 
 GROUPS = {  # of --help
     "images": images.NAMES,
     "networks and settings": (
-        *("preset", "list_presets", "config", "set", "cuts", "encoder_from", "epochs", "seed"),
-        "dry_run",
+        *("preset", "list_presets", "config", "set", "labels", "cuts", "encoder_from", "epochs"),
+        *("seed", "dry_run"),
     ),
     "a classifier of one's own": classifiers.NAMES,
     "run": (
@@ -64,6 +66,12 @@ def define_flags():
         None,
         "a run folder whose trained encoder is taken over, with its settings, in place of training "
         "one on the same images; cuts may differ",
+    )
+    flags.DEFINE_string(
+        "labels",
+        "given",
+        "given: those of the images; none: the encoder is trained without, and samples are of no "
+        "class; clusters:K: K clusters of such an encoder's features stand for classes",
     )
     flags.DEFINE_list("stages", None, "train these stages alone, as encoder,level0; by default all")
     flags.DEFINE_string(
@@ -233,6 +241,7 @@ def _config(cuts, classifier=None):
             FLAGS.seed,
             overrides,
             classifier=classifier,
+            labels=FLAGS.labels,
         )
     said = [name for name in SAID_BY_CONFIG if FLAGS[name].present]
     if said:
@@ -322,7 +331,8 @@ def _train(config, dataset, strategy, classifier, encoder):
     if code:
         return code
     grids = sorted(run.path.glob("fakes_*_[0-9]*.png"), key=lambda path: path.stat().st_mtime)
-    log.info("done: %s%s", run.path, f"; samples, a row a class: {grids[-1]}" if grids else "")
+    kind = "samples, a row a class" if dataset.num_classes > 1 else "samples"
+    log.info("done: %s%s", run.path, f"; {kind}: {grids[-1]}" if grids else "")
     return 0
 
 

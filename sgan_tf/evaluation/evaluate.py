@@ -66,6 +66,7 @@ def evaluate(
     inception: Inception | None = None,
     train_images: np.ndarray | None = None,
     progress: Progress = silent,
+    train_labels: np.ndarray | None = None,
 ) -> dict[str, dict[str, float]]:
     """Measures a stack's samples, and the real test set by the same code.
 
@@ -78,6 +79,8 @@ def evaluate(
         inception: An `Inception` for the published scale, or None.
         train_images: uint8, needed with `inception`.
         progress: `progress(what)` returns a wrapper of iterables.
+        train_labels: Of the training images, as the stack was trained on them, where that is not on
+            the reference's: these are not used, and scores that need them are left out.
 
     Returns:
         `{"samples": {name: number}, "real": {name: number}}`. A number of the real test set is left
@@ -87,11 +90,14 @@ def evaluate(
         EvaluationError: for too few samples.
     """
     check_samples(samples, len(data["class_names"]))
-    images, labels = draw_samples(
-        stack, reference.train_labels, samples, seed, progress("sampling")
-    )
+    judge_knows = train_labels is None
+    train_labels = reference.train_labels if judge_knows else train_labels
+    images, labels = draw_samples(stack, train_labels, samples, seed, progress("sampling"))
     logits, features = judged(reference.judge, images, progress=progress("judging samples"))
     reference = reference.in_random_order()
+    if not judge_knows:
+        seen = stack.encoder.classify(reference.test_images)
+        reference = dataclasses.replace(reference, test_labels=seen)
     fake = View(
         images=images,
         labels=labels,
@@ -100,6 +106,7 @@ def evaluate(
         reference=reference,
         dataset=data["name"],
         class_names=data["class_names"],
+        judge_knows=judge_knows,
         class_images=_common_counts(labels, reference.test_labels, len(data["class_names"])),
         samples=samples,
         seed=seed,
@@ -180,12 +187,22 @@ def evaluate_run(
     Returns:
         A dictionary for JSON, with the scores under `samples` and `real`.
     """
-    data = run.data()
-    scores = evaluate(stack, reference, data, samples, seed, inception, train_images, progress)
+    data, train_labels = run.data(), None
+    if config.labels != "given":
+        counts = run.read_facts("encoder.json")["class_counts"]
+        train_labels = np.repeat(np.arange(len(counts)), counts)
+    scores = evaluate(
+        stack, reference, data, samples, seed, inception, train_images, progress, train_labels
+    )
+    judge_classes = len(data.get("source", data)["class_names"])
+    judge = {"test_accuracy": reference.judge_accuracy}
+    used = reference.train_labels if train_labels is None else train_labels
     warnings = [
         *(f"{name} is not finished; it was measured as it is" for name in run.unfinished(config)),
         *judge_warnings(
-            reference.judge_accuracy, len(data["class_names"]), info(config.dataset).judge_floor
+            reference.judge_accuracy,
+            judge_classes,
+            info(config.dataset).judge_floor,
         ),
         *metrics.warnings(scores["samples"]),
     ]
@@ -195,10 +212,8 @@ def evaluate_run(
         "weights": run.weights(config),
         "data": data,
         "warnings": warnings,
-        "judge": {"test_accuracy": reference.judge_accuracy},
-        "class_counts": np.bincount(
-            reference.train_labels, minlength=len(data["class_names"])
-        ).tolist(),
+        "judge": judge if judge_classes > 1 else {"trained": "without labels, on views"},
+        "class_counts": np.bincount(used, minlength=len(data["class_names"])).tolist(),
         **scores,
         "versions": versions(),
         "config": dataclasses.asdict(config),

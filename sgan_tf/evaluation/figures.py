@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from sgan_tf.evaluation.inspection import LayerInspection
 from sgan_tf.evaluation.metrics.nearest import nearest
-from sgan_tf.images import TEXT, as_float, image_grid
+from sgan_tf.images import TEXT, as_float, class_rows, image_grid
 from sgan_tf.models.stacked_gan import StackedGAN
 
 COLUMNS = 10  # images a row of the figures
@@ -76,12 +76,15 @@ def nearest_images(
     for start in range(0, len(images), COLUMNS):
         row = slice(start, start + COLUMNS)
         rows += [images[row], train_images[indices[row]]]
+    names = names or [""] * (len(labels) // COLUMNS)
     names = [f"{name}{kind}" for name in names for kind in ("", ": nearest")]
     return image_grid(np.concatenate(rows), COLUMNS, names)
 
 
 def factors(stack: StackedGAN, seed: int = 0, bases: int = 3) -> Image.Image:
     """What each level holds: from a base sample, only y varies, then only the highest z, …, z_0.
+
+    Of a stack without labels, y is left out.
 
     Args:
         stack: As `sgan_tf.load` returns it.
@@ -97,15 +100,17 @@ def factors(stack: StackedGAN, seed: int = 0, bases: int = 3) -> Image.Image:
     columns = np.arange(COLUMNS)
     every = columns * classes // COLUMNS if classes > COLUMNS else columns % classes
     labels, noise, names = [], [[] for _ in range(levels)], []
+    parts = [*(["y"] if classes > 1 else []), *reversed(range(levels))]
     for base, label in enumerate(np.linspace(0, classes - 1, bases).astype(int)):
-        for varied in ("y", *reversed(range(levels))):
+        for varied in parts:
             labels.append(every if varied == "y" else np.full(COLUMNS, label))
             for i, (z, drawn) in enumerate(zip(base_noise, fresh)):
                 noise[i].append(drawn if varied == i else z[[base]].repeat(COLUMNS, axis=0))
             what = "y" if varied == "y" else f"z_{varied}"
             names.append(f"{stack.class_names[label]}: {what} varies")
     images = stack.decode(np.concatenate(labels), [np.concatenate(z) for z in noise])
-    return image_grid(images, COLUMNS, names, [stack.class_names[c] for c in labels[0]])
+    shown = [stack.class_names[c] for c in labels[0]] if classes > 1 else None
+    return image_grid(images, COLUMNS, names, shown)
 
 
 def layers(
@@ -284,5 +289,7 @@ def _plot(panel, lines, names, places, axis):
 
 def _rows_by_class(stack, classes):
     """The labels of a picture with a class a row, and the rows' names."""
-    classes = range(len(stack.class_names)) if classes is None else classes
-    return np.repeat(classes, COLUMNS), [stack.class_names[c] for c in classes]
+    rows, names = class_rows(stack.class_names)
+    if classes is not None:
+        rows, names = classes, [stack.class_names[c] for c in classes]
+    return np.repeat(rows, COLUMNS), names

@@ -1,4 +1,7 @@
-"""The judge: a classifier of real images, and not the encoder, which generators learn to please."""
+"""The judge: a classifier of real images, and not the encoder, which generators learn to please.
+
+Of images without labels it is the same network, whose features are trained by VICReg on views.
+"""
 
 import keras
 import numpy as np
@@ -9,11 +12,14 @@ from sgan_tf.batches import batches, steps_per_epoch
 from sgan_tf.datasets import info
 from sgan_tf.evaluation.protocol import Wrapper, unseen
 from sgan_tf.images import as_float
+from sgan_tf.models.augmentations import named
 from sgan_tf.models.normalization import BatchNormalization
+from sgan_tf.models.self_supervised import SelfSupervised
 
 FEATURES = 128  # length of the feature vector that distances are measured in
 BATCH = 128
 SEED = 20_170_721
+VIEWS = ("affine", "color")  # of images without labels
 # The small classifier trains for so many epochs, but no more than so many steps.
 SMALL_WIDTH, SMALL_EPOCHS, SMALL_STEPS = 0.5, 20, 1000
 
@@ -60,12 +66,12 @@ def train_judge(
     progress: Wrapper = unseen,
     flip: bool = False,
 ) -> keras.Model:
-    """Trains a judge on labelled images.
+    """Trains a judge on labelled images; its features without labels, where there is one class.
 
     Args:
         images: uint8 `[N, H, W, C]`.
         labels: Integers `[N]`.
-        num_classes: K.
+        num_classes: K; of one class the labels say nothing.
         dataset: Its name: `datasets.info` knows the number of epochs, and whether mirror images
             are as real.
         width: See `build_judge`.
@@ -81,19 +87,15 @@ def train_judge(
     steps = steps or known.judge_epochs * steps_per_epoch(len(images), size)
     keras.utils.set_random_seed(SEED)
     judge = build_judge(images.shape[1:], num_classes, width)
-    classifier = keras.Model(judge.input, judge.output[0])
     schedule = keras.optimizers.schedules.CosineDecay(3e-3, steps)
-    classifier.compile(
-        keras.optimizers.AdamW(schedule, weight_decay=1e-2),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=False,
-    )
+    mirrors = known.mirrors(flip)
+    model = _compiled(judge, keras.optimizers.AdamW(schedule, weight_decay=1e-2), mirrors)
     arrays = [images, np.asarray(labels, np.int32)]
     shift = max(1, images.shape[1] // 8)
-    data = batches(arrays, size, SEED, flip=known.mirrors(flip), shift=shift)
+    data = batches(arrays, size, SEED, flip=mirrors, shift=shift)
     tenths = iter(progress(range(10)))
     shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: next(tenths, None))
-    classifier.fit(
+    model.fit(
         data,
         steps_per_epoch=-(-steps // 10),
         epochs=10,
@@ -102,6 +104,19 @@ def train_judge(
         callbacks=[shown],
     )
     return judge
+
+
+def _compiled(judge, optimizer, mirrors):
+    """Returns what trains a judge: on classes, or where there is one, on views."""
+    if judge.output_shape[0][-1] > 1:
+        model = keras.Model(judge.input, judge.output[0])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizer, loss, jit_compile=False)
+        return model
+    views = named([*VIEWS, *(["flip"] if mirrors else [])])
+    model = SelfSupervised(keras.Model(judge.input, judge.output[1]), views, noise_seed=SEED)
+    model.compile(optimizer)
+    return model
 
 
 def small_classifier_accuracy(

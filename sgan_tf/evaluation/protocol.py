@@ -8,6 +8,9 @@ LEAST_SAMPLES = 40  # a tenth of them must have a distribution, and each needs t
 
 LEAST_OF_CLASS = 10  # images of a class, below which it has no scores of its own
 
+# Behind the names of scores whose judge was trained without labels, on views of the images.
+BY_VIEWS = "_by_views"
+
 Wrapper = Callable[[Iterable], Iterable]  # shows on the way through how far an iterable is
 Progress = Callable[[str], Wrapper]  # from the name of the work to its wrapper
 

@@ -32,12 +32,12 @@ class Reference:
 
     Attributes:
         judge: Keras model: images -> (logits, features).
-        judge_accuracy: On the test images.
+        judge_accuracy: On the test images; 1 where all are of one class.
         train_features, train_labels: float32 `[N, D]`, int32 `[N]`.
         test_images, test_labels: uint8 `[M, H, W, C]`, int32 `[M]`.
         test_logits, test_features: float32 `[M, K]`, `[M, D]`.
         train_on_real_accuracy: On the test images, of the small classifier of
-            `train_on_fake_accuracy` trained on the training images.
+            `train_on_fake_accuracy` trained on the training images; 1 where all are of one class.
         flip: Both classifiers, and those that samples are to train, see mirror images too.
     """
 
@@ -51,6 +51,11 @@ class Reference:
     test_features: np.ndarray
     train_on_real_accuracy: float
     flip: bool = False
+
+    @property
+    def labelled(self) -> bool:
+        """The judge is a classifier; else its features were trained without labels."""
+        return self.test_logits.shape[-1] > 1
 
     def in_random_order(self) -> "Reference":
         """Returns the same with its test rows in an order that tells nothing of their classes."""
@@ -135,16 +140,18 @@ def make_reference(
         judge, dataset.train_images, progress=progress("judging training images")
     )
     test_logits, test_features = judged(judge, dataset.test_images)
-    on_real = small_classifier_accuracy(
-        dataset.train_images,
-        dataset.train_labels,
-        dataset.test_images,
-        dataset.test_labels,
-        dataset.num_classes,
-        dataset.name,
-        progress("small classifier on real images"),
-        flip,
-    )
+    on_real = 1.0
+    if dataset.num_classes > 1:
+        on_real = small_classifier_accuracy(
+            dataset.train_images,
+            dataset.train_labels,
+            dataset.test_images,
+            dataset.test_labels,
+            dataset.num_classes,
+            dataset.name,
+            progress("small classifier on real images"),
+            flip,
+        )
     reference = Reference(
         judge=judge,
         judge_accuracy=accuracy(test_logits, dataset.test_labels),

@@ -26,15 +26,16 @@ class View:
     Attributes:
         images, labels: uint8 `[N, H, W, C]` and int32 `[N]`, in random order.
         logits, features: What the judge sees in them, float32 `[N, K]` and `[N, D]`.
-        reference: The data set's `Reference`, its test rows in random order.
+        reference: The data set's `Reference`, its test rows in random order, as `class_names` are.
         dataset: The data set's name.
-        class_names: K strings.
+        class_names: K strings, of the stack's classes.
         class_images: Integers `[K]`: how many images of each class the scores by class compare: the
             fewer of the samples and of the test images, so that both are measured on as many.
         samples: How many samples were asked for. It is part of scores' names, of the real test
             set's too, whose own number of images is N.
         seed: Of the samples.
         levels: Number of the stack's levels.
+        judge_knows: The judge knows the stack's classes; else these are clusters, or one.
         stack: The `StackedGAN` that drew the images; None where they are the real test set.
         inception: A `Published`; None unless the published scale was asked for.
         progress: `progress(what)` returns a wrapper of iterables that shows how far `what` is.
@@ -51,6 +52,7 @@ class View:
     samples: int
     seed: int
     levels: int
+    judge_knows: bool = True
     stack: StackedGAN | None = None
     inception: Published | None = None
     progress: Progress = silent

@@ -65,6 +65,19 @@ def labels(values, classes):
     return values
 
 
+def labels_or_count(values, count, classes):
+    """Returns `labels`; where there is one class, `count` zeros may stand in their place."""
+    if values is not None and count is not None:
+        raise ValueError("count is for sampling without labels, and labels are given")
+    if values is None and classes > 1:
+        raise ValueError(f"labels must say which of {classes} classes each image is of")
+    if values is None and count is None:
+        raise ValueError("count must say how many images are wanted")
+    if values is None:
+        return np.zeros(integer("count", count, 0, 2**31), np.int64)
+    return labels(values, classes)
+
+
 def place(seed, first):
     """Returns a seed, a new one for None, and the number of a row of its noise."""
     if seed is None:

@@ -1,7 +1,8 @@
 """Differentiable augmentations of what D or E sees, real and generated alike.
 
 `translation`, `color` and `cutout` are those of DiffAugment (Zhao et al., 2020); `flip` and `shift`
-leave to an image what a classifier should see in it anyway. Each is a function of
+leave to an image what a classifier should see in it anyway; `affine` and `crop` are for the views
+of an encoder without labels. Each is a function of
 `(images [N, H, W, C] in [0, 1], seed [2])` that returns images of the same shape; an own one can be
 handed to `LevelGAN(augment=...)`.
 """
@@ -11,6 +12,9 @@ import tensorflow as tf
 MOST_TRANSLATION = 0.125  # of the side
 MOST_SHIFT = 2  # pixels
 CUTOUT = 0.5  # of the side
+MOST_TURN = 0.25  # radians, by which images are turned and sheared
+MOST_STRETCH = 0.25  # of the side
+LEAST_CROP = 0.5  # of the side
 
 
 def translation(images, seed):
@@ -53,6 +57,50 @@ def cutout(images, seed):
     return tf.where(inside, tf.zeros_like(images), images)
 
 
+def affine(images, seed):
+    """Turns, shears, stretches each image, and moves it by up to an eighth; black comes in."""
+    drawn = tf.random.stateless_uniform([tf.shape(images)[0], 6], seed, -1.0, 1.0)
+    turn, shear, across, down, *move = tf.unstack(drawn, axis=1)
+    cos, sin = tf.cos(MOST_TURN * turn), tf.sin(MOST_TURN * turn)
+    across, down = 1 + MOST_STRETCH * across, 1 + MOST_STRETCH * down
+    shear *= MOST_TURN
+    rows = [[cos * across, cos * shear - sin * down], [sin * across, sin * shear + cos * down]]
+    return _resampled(images, rows, [MOST_TRANSLATION * by for by in move])
+
+
+def crop(images, seed):
+    """Enlarges a window of each image, of half to the whole of its width, and of its height."""
+    drawn = tf.random.stateless_uniform([tf.shape(images)[0], 4], seed)
+    width, height, *place = tf.unstack(drawn, axis=1)
+    sides = [LEAST_CROP + (1 - LEAST_CROP) * side for side in (width, height)]
+    zero = tf.zeros_like(width)
+    move = [(at - 0.5) * (1 - side) for at, side in zip(place, sides)]
+    return _resampled(images, [[sides[0], zero], [zero, sides[1]]], move)
+
+
+def _resampled(images, rows, move):
+    """Each image at `M p + move` for the place p, from its centre, of a pixel; bilinear.
+
+    Args:
+        images: `[N, H, W, C]`.
+        rows: Of M: `[[a, b], [c, d]]`, each `[N]`, across and down.
+        move: `[across, down]`, each `[N]`, in sides of the image.
+    """
+    height, width = images.shape[1:3]
+    x, y = (width - 1) / 2, (height - 1) / 2
+    (a, b), (c, d) = rows
+    right, below = x - a * x - b * y + width * move[0], y - c * x - d * y + height * move[1]
+    zero = tf.zeros_like(a)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([a, b, right, c, d, below, zero, zero], axis=1),
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+
+
 def _moved(images, seed, most):
     count = tf.shape(images)[0]
     for axis in (1, 2):
@@ -77,6 +125,8 @@ AUGMENTATIONS = {
     "flip": flip,
     "color": color,
     "cutout": cutout,
+    "affine": affine,
+    "crop": crop,
 }
 
 

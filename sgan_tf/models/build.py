@@ -100,6 +100,9 @@ def _level(config, encoder, i, mean, joint):
 
 def check_names(config: Config):
     """Raises `ConfigError` for a loss, regulariser or augmentation that no table has."""
+    unknown = [name for name in config.encoder.views if name not in AUGMENTATIONS]
+    if unknown:
+        raise ConfigError(f"encoder.views: {unknown[0]} is not one of {', '.join(AUGMENTATIONS)}")
     for i, level in enumerate(config.levels):
         named = {
             "adversarial": ([level.adversarial], ADVERSARIAL),

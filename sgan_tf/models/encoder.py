@@ -10,6 +10,7 @@ from keras import layers, ops
 from sgan_tf.config import EncoderConfig
 from sgan_tf.models import given
 from sgan_tf.models.base import TrainedModel, apply_gradients
+from sgan_tf.models.batched import in_batches
 from sgan_tf.models.cutting import ClassifierError
 from sgan_tf.models.layers import Dropout, SubtractMean, unit_images
 from sgan_tf.models.losses import label_loss
@@ -174,6 +175,11 @@ class Encoder(TrainedModel):
             outputs.append(h)
         return outputs
 
+    def classify(self, images, batch_size: int = 500):
+        """Returns the labels int32 `[N]` that the encoder gives to images `[N, H, W, C]`."""
+        logits = tf.function(lambda batch: self(batch, training=False))
+        return in_batches(logits, [images], batch_size).argmax(-1).astype(np.int32)
+
     def compile(self, optimizer="adam", **kwargs):
         """As in Keras; the loss is the cross-entropy and need not be given."""
         super().compile(optimizer=optimizer, **{"jit_compile": False, **kwargs})
@@ -272,6 +278,17 @@ def _layers_by_name(c, num_classes, mean):
             dense("fc4", num_classes),
         ],
     ]
+
+
+def trunk_of(encoder: Encoder) -> keras.Model:
+    """Returns conv1 to fc3 of an encoder of `build_encoder`, images -> fc3, with its own layers."""
+    found = [keras.Input(encoder.image_shape)]
+    for stage in encoder.stages:
+        for layer in stage.layers:
+            found.append(layer)
+            if layer.name == "fc3":
+                return keras.Sequential(found, name="trunk")
+    raise ValueError("the encoder has no layer fc3, as those of `build_encoder` have")
 
 
 def inner_maps(stage: keras.Model, names: Sequence[str]):

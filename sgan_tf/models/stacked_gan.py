@@ -230,25 +230,27 @@ class StackedGAN(AdversarialModel):
         noise = self._noise(noise, top, len(condition))
         return in_batches(self._part(top, 0), [condition, *noise], batch_size)
 
-    def sample(self, labels, seed=None, first=0):
-        """Samples an image for each label.
+    def sample(self, labels=None, seed=None, first=0, count=None):
+        """Samples an image for each label, or of a stack without labels as many as are wanted.
 
         A batch is one call of one compiled function, which draws, chains and returns. Its first
         call traces it, for batches of any size.
 
         Args:
-            labels: Integers in [0, K), `[N]`.
+            labels: Integers in [0, K), `[N]`; of one class they may be left out, for a count.
             seed: Integer: the same labels and seed give the same images. None: new noise at every
                 call.
             first: Number of the first image in the endless row that a seed stands for, so that
                 many can be drawn in parts.
+            count: N, where there are no labels.
 
         Returns:
             float32 array `[N, H, W, C]` in [0, 1]. Image j depends on (its label, seed, first + j)
             alone: exactly where its uniform noise is concerned, else up to the rounding of normal
             noise and convolutions, which may differ by how many rows are computed at a time.
         """
-        labels, (seed, first) = self._labels(labels), arguments.place(seed, first)
+        labels = arguments.labels_or_count(labels, count, self.encoder.num_classes)
+        seed, first = arguments.place(seed, first)
         numbers = np.arange(first, first + len(labels))
         sample = functools.partial(self._sample, seed)
         return in_batches(sample, [numbers, labels.astype(np.int64)])
@@ -362,10 +364,8 @@ class StackedGAN(AdversarialModel):
         return arguments.noise(noise, dims, count)
 
     def _one_hot(self, labels):
-        return np.eye(self.encoder.num_classes, dtype=np.float32)[self._labels(labels)]
-
-    def _labels(self, labels):
-        return arguments.labels(labels, self.encoder.num_classes)
+        classes = self.encoder.num_classes
+        return np.eye(classes, dtype=np.float32)[arguments.labels(labels, classes)]
 
     def _level(self, name, level):
         return arguments.integer(name, level, 0, len(self.levels))

@@ -158,6 +158,7 @@ def saved_card(name: str, config: Config, metadata: dict, differences: np.ndarra
     known = f"\n\n{_training(plain, training['metrics'])}" if "metrics" in training else "\n"
     written_by = f"sgan_tf {metadata['versions']['sgan_tf']}"
     measured = training.get("metrics", {}).get("evaluation")
+    asked = "[0, 1]" if len(metadata["class_names"]) > 1 else "count=2"
     scored = "Scores were measured before it." if measured else "Its samples have no scores yet."
     return f"""# {name}
 
@@ -167,7 +168,7 @@ def saved_card(name: str, config: Config, metadata: dict, differences: np.ndarra
 import sgan_tf
 
 stack = sgan_tf.load("{name}")  # or the path of this folder, or hf://user/name
-images = stack.sample([0, 1], seed=1)
+images = stack.sample({asked}, seed=1)
 ```
 
 {_unfinished(training)}{_data(plain, training.get("data"))}{known}
@@ -198,11 +199,16 @@ python evaluate.py {" ".join([f"--run_dir runs/{name}", *settings])}
 
 def _about(image_shape, class_names, written_by):
     height, width, channels = image_shape
+    kind, classes = (
+        "A label-conditioned",
+        f" in {len(class_names)} classes:\n{', '.join(class_names)}",
+    )
+    if len(class_names) == 1:
+        kind, classes = "An unconditional", ", without labels"
     return f"""\
-A label-conditioned sampler of images: a stacked GAN (Huang et al., *Stacked Generative Adversarial
+{kind} sampler of images: a stacked GAN (Huang et al., *Stacked Generative Adversarial
 Networks*, CVPR 2017), written by {written_by}. It generates
-{height} x {width} images with {channels} channel(s) in {len(class_names)} classes:
-{", ".join(class_names)}."""
+{height} x {width} images with {channels} channel(s){classes}."""
 
 
 def _data(config, data):
@@ -226,10 +232,18 @@ def _training(config, metrics):
 
 Preset `{config["preset"]}`, seed {config["seed"]}, encoder cut at
 {", ".join(config["cuts"]) or "no layer"}, batches of {config["batch_size"]}.
-The encoder's test accuracy is {metrics["encoder"]["test_accuracy"]}. The last epoch of each stage:
+{_encoder(metrics["encoder"])} The last epoch of each stage:
 
 {_table(("stage", "epoch", "means"), stages)}
 {_scores(metrics)}"""
+
+
+def _encoder(facts):
+    """How the encoder was trained, in a sentence."""
+    if "test_accuracy" in facts:
+        return f"The encoder's test accuracy is {facts['test_accuracy']}."
+    purity = f"; the purity of its clusters is {facts['purity']}" if "purity" in facts else ""
+    return f"The encoder was trained without labels, by {facts['objective']}{purity}."
 
 
 def _unfinished(facts):
@@ -247,7 +261,7 @@ def _computed(facts):
 
 
 def _picture(format):
-    return "![Samples, a row a class](samples.png)\n\n" if format == "savedmodel" else ""
+    return "![Samples](samples.png)\n\n" if format == "savedmodel" else ""
 
 
 def _scores(metrics):

@@ -1,7 +1,7 @@
 """Clients of a served sampler, over REST or gRPC; for REST no TensorFlow is imported.
 
 client = RestClient("http://localhost:8501")
-labels = look_up(client, ["7", "cat"])
+labels = look_up(client, ["7", "cat"])  # or [only_label(client)], of a model without labels
 pngs = sample(client, labels, seeds=[1, 2])
 """
 
@@ -11,6 +11,7 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 
 from sgan_tf.errors import UserError
+from sgan_tf.folders import ONE_CLASS
 from sgan_tf.serving.address import is_loopback
 
 BATCH = 256  # rows of a request
@@ -188,6 +189,21 @@ def look_up(client: RestClient | GrpcClient, names: Sequence[str]) -> list[int]:
         ClientError: when the model has no such class, or there is no answer.
     """
     return client.call("lookup", {"names": list(names)})
+
+
+def only_label(client: RestClient | GrpcClient) -> int:
+    """Returns the label that all images of a model without labels have.
+
+    Raises:
+        ClientError: when the model has classes, naming them, or there is no answer.
+    """
+    try:
+        return look_up(client, [ONE_CLASS])[0]
+    except ClientError as error:
+        if "unknown class" not in str(error):
+            raise
+        classes = str(error).rpartition("; ")[2].rstrip("]")
+        raise ClientError(f"`label`: name a class, or more; {classes}") from error
 
 
 def sample(

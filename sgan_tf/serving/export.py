@@ -16,7 +16,7 @@ import numpy as np
 from sgan_tf.config import Config
 from sgan_tf.errors import UserError
 from sgan_tf.files import PARTIAL, InUse, sole_writer
-from sgan_tf.images import image_grid, png
+from sgan_tf.images import class_rows, image_grid, png
 from sgan_tf.run import Run, read_config
 from sgan_tf.validation import PRECISIONS
 
@@ -30,8 +30,8 @@ _SAMPLE = """
 import sys
 sys.modules["keras"] = sys.modules["sgan_tf"] = None
 import numpy as np, tensorflow as tf
-model, rows, columns, out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-labels, seeds = map(tf.constant, np.divmod(np.arange(rows * columns), columns))
+model, classes, each, out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+labels, seeds = map(tf.constant, np.divmod(np.arange(classes * each), each))
 sample = tf.saved_model.load(model).signatures["sample_seeded"]
 images = sample(labels=labels, seeds=seeds)["images"].numpy()
 assert ((images >= 0) & (images <= 1)).all(), "an image lies outside [0, 1]"
@@ -238,11 +238,14 @@ def _write_facts(facts, path):
 def _samples(sampler, path):
     """Returns a grid of images, a row a class, that a fresh process drew from a SavedModel."""
     columns = min(GRID_COLUMNS, sampler.max_batch)
-    rows = min(len(sampler.class_names), sampler.max_batch // columns)
+    labels, names = class_rows(sampler.class_names)
+    rows = min(len(labels), sampler.max_batch // columns)
+    classes = len(np.unique(labels[:rows]))
+    numbers = [str(classes), str(rows * columns // classes)]
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "images.npy")
         child = subprocess.run(
-            [sys.executable, "-c", _SAMPLE, str(path), str(rows), str(columns), out],
+            [sys.executable, "-c", _SAMPLE, str(path), *numbers, out],
             capture_output=True,
             text=True,
         )
@@ -251,7 +254,7 @@ def _samples(sampler, path):
                 f"{path} does not load in a fresh process, so it was not kept: "
                 f"{(child.stderr.strip() or f'exit code {child.returncode}').splitlines()[-1]}"
             )
-        return image_grid(np.load(out), columns, sampler.class_names[:rows])
+        return image_grid(np.load(out), columns, names and names[:rows])
 
 
 @contextlib.contextmanager

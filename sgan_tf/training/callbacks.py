@@ -8,7 +8,6 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from sgan_tf.images import image_grid
 from sgan_tf.training.monitor import collapsed
 
 log = logging.getLogger("sgan_tf")
@@ -159,28 +158,24 @@ class Progress(keras.callbacks.Callback):
 
 
 class SampleGrid(keras.callbacks.Callback):
-    """Writes `fakes_<stage>_<epoch>.png` from fixed noise, a row a class.
+    """Writes `fakes_<stage>_<epoch>.png`, a picture from fixed noise.
 
     Args:
         run: The `Run`.
         stage: Its name.
         epochs: Epochs of the stage; the last always gets a grid.
         every: Epochs between two grids; 0 for the last alone.
-        draw: Function of nothing that returns the images, row by row.
-        class_names: A name a row.
+        draw: Function of nothing that returns the picture.
     """
 
-    def __init__(self, run, stage, epochs, every, draw, class_names):
+    def __init__(self, run, stage, epochs, every, draw):
         super().__init__()
         self.run, self.stage, self.epochs, self.every = run, stage, epochs, every
-        self.draw, self.class_names = draw, class_names
+        self.draw = draw
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch + 1 == self.epochs or (self.every and (epoch + 1) % self.every == 0):
-            images = self.draw()
-            columns = len(images) // len(self.class_names)
-            picture = image_grid(images, columns, self.class_names)
-            self.run.save_png(f"fakes_{self.stage}_{epoch + 1:04d}.png", picture)
+            self.run.save_png(f"fakes_{self.stage}_{epoch + 1:04d}.png", self.draw())
 
 
 class AverageStatistics(keras.callbacks.Callback):

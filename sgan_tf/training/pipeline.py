@@ -8,8 +8,9 @@ import tensorflow as tf
 from sgan_tf.classifiers import builder
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.run import RunError
+from sgan_tf.training.encoder_stages import EncoderStage, UnlabelledEncoderStage
 from sgan_tf.training.scores import Scoring
-from sgan_tf.training.stages import Material, plan
+from sgan_tf.training.stages import JointStage, LevelStage, Material, Stage
 from sgan_tf.training.trainer import Trainer
 
 log = logging.getLogger("sgan_tf")
@@ -134,3 +135,13 @@ class Pipeline:
         self.run.checkpoint(stage.name).load(model.networks())
         stage.finish(model)
         return True
+
+
+def plan(material: Material) -> list[Stage]:
+    """Returns the stages of a configuration in the order of training."""
+    config, trained = material.config, material.config.stages()
+    encoder = EncoderStage if config.labels == "given" else UnlabelledEncoderStage
+    indices = [i for i in range(len(config.levels)) if f"level{i}" in trained]
+    levels = [LevelStage(material, i) for i in indices]
+    joint = [JointStage(material, [s.name for s in levels])] if "joint" in trained else []
+    return [encoder(material), *levels, *joint]

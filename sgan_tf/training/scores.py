@@ -9,7 +9,7 @@ import numpy as np
 from sgan_tf.evaluation.judge import judged
 from sgan_tf.evaluation.metrics.frechet import frechet_distance
 from sgan_tf.evaluation.metrics.precision_recall import precision_recall
-from sgan_tf.evaluation.protocol import short
+from sgan_tf.evaluation.protocol import BY_VIEWS, short
 from sgan_tf.evaluation.reference import Reference
 
 
@@ -48,10 +48,11 @@ class Scoring:
         real = train[self.rows(len(train))[: min(len(train), len(features))]]
         precision, recall = precision_recall(real, features[: len(real)])
         count = short(len(images))
+        by = "" if self.reference.labelled else BY_VIEWS
         return {
-            f"fcd{count}_train": frechet_distance(train, features),
-            f"precision{count}": precision,
-            f"recall{count}": recall,
+            f"fcd{count}_train{by}": frechet_distance(train, features),
+            f"precision{count}{by}": precision,
+            f"recall{count}{by}": recall,
         }
 
 

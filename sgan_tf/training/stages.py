@@ -1,8 +1,6 @@
-"""The stages of training as objects: the encoder, a level alone, all levels jointly."""
+"""The stages of training as objects: what they share; a level alone, all levels jointly."""
 
 import functools
-import json
-import logging
 from collections.abc import Callable
 
 import keras
@@ -10,19 +8,16 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.batches import steps_per_epoch
-from sgan_tf.images import image_grid
+from sgan_tf.images import class_rows, image_grid
 from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.base import TrainedModel
 from sgan_tf.models.build import stage_seed
-from sgan_tf.run import RunError
 from sgan_tf.training.callbacks import AverageStatistics, SampleGrid
 from sgan_tf.training.monitor import CollapseMonitor
 from sgan_tf.training.scores import SampleScores, Scoring
 
-log = logging.getLogger("sgan_tf")
 GRID_COLUMNS = 10
 FEATURE_BATCH = 500
-NEAR_CHANCE = 1.5  # times chance: an encoder below it is warned of
 REFRESH_ROWS = 1000  # of the batch on which averaged generators measure their statistics
 
 
@@ -112,69 +107,15 @@ class Stage:
     def adapt(self, model):
         """Tells the model what it has to know of the data before it is trained."""
 
+    def settle(self, model):
+        """Does to the trained weights what is left to do, before they are saved as finished."""
+
     def callbacks(self, model, sample_every: int) -> list[keras.callbacks.Callback]:
         """Returns what happens at the end of an epoch beside the log and the checkpoint."""
         return []
 
     def finish(self, model):
         """Passes the trained model on, and writes what a finished stage leaves if it is missing."""
-
-
-class EncoderStage(Stage):
-    """The classifier; a given one is finished from the beginning."""
-
-    def __init__(self, material):
-        settings = material.config.encoder
-        super().__init__(material, "encoder", settings.epochs)
-
-    def prepare(self):
-        settings, material = self.material.config.encoder, self.material
-        if not self.epochs:
-            if not material.run.progress(self.name).done:
-                raise RunError(
-                    f"`run_dir`: {material.run.path} lacks checkpoints/encoder.safetensors; name "
-                    "the classifier with `encoder` again, which writes it"
-                )
-            return material.encoder
-        steps = material.steps(self.epochs)
-        schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
-        material.encoder.compile(optimizer)
-        return material.encoder
-
-    def arrays(self):
-        return [self.material.dataset.train_images, self.material.dataset.train_labels]
-
-    def augmentation(self):
-        settings = self.material.config.encoder
-        return {"flip": settings.flip, "shift": settings.shift}
-
-    def finish(self, model):
-        model.trainable = False
-        run = self.material.run
-        if (run.path / "encoder.json").exists():
-            return
-        images, labels = self.material.dataset.test_images, self.material.dataset.test_labels
-        classify = tf.function(lambda batch: model(batch, training=False))
-        logits = [
-            classify(tf.constant(images[i : i + FEATURE_BATCH])).numpy()
-            for i in range(0, len(images), FEATURE_BATCH)
-        ]
-        accuracy = float(np.mean(np.concatenate(logits).argmax(-1) == labels))
-        facts = {"test_accuracy": round(accuracy, 4), "test_images": len(labels)}
-        run.write("encoder.json", json.dumps(facts) + "\n")
-        log.info("encoder: test accuracy %.4f on %d images", accuracy, len(labels))
-        chance = 1 / len(self.material.dataset.class_names)
-        if accuracy < NEAR_CHANCE * chance:
-            trained = "train it longer (encoder.epochs), or look at the labels"
-            given = "look at what it expects of images, and at the order of its classes"
-            log.warning(
-                "encoder: that is near chance (%.4f for %d classes): its features say little of "
-                "the classes, and so will the images of a stack that inverts it; %s",
-                chance,
-                round(1 / chance),
-                trained if self.epochs else given,
-            )
 
 
 class LevelStage(Stage):
@@ -244,15 +185,6 @@ class JointStage(Stage):
         self.material.stack = model
 
 
-def plan(material: Material) -> list[Stage]:
-    """Returns the stages of a configuration in the order of training."""
-    trained = material.config.stages()
-    indices = [i for i in range(len(material.config.levels)) if f"level{i}" in trained]
-    levels = [LevelStage(material, i) for i in indices]
-    joint = [JointStage(material, [s.name for s in levels])] if "joint" in trained else []
-    return [EncoderStage(material), *levels, *joint]
-
-
 def _adapt(levels, material):
     for level in levels:
         # It takes a pass over all features, and matters in these units alone.
@@ -265,23 +197,21 @@ def _watchers(stage, model, levels, top, stack, sample_every):
     material, run = stage.material, stage.material.run
     real, labels = material.real_features(), material.dataset.train_labels
     names, seed = material.dataset.class_names, material.config.seed
-    classes = np.arange(len(names))
+    rows, row_names = class_rows(names)
     if top == len(stack.levels) - 1:
-        condition = classes.repeat(GRID_COLUMNS)
-    else:  # one real h_{top+1} a class
-        first = np.concatenate([np.flatnonzero(labels == c)[:1] for c in classes])
-        condition = real[top + 1][first.repeat(GRID_COLUMNS)]
+        condition = rows.repeat(GRID_COLUMNS)
+    else:  # one real h_{top+1} a row
+        condition = real[top + 1][_of_rows(labels, rows, 1).repeat(GRID_COLUMNS)]
     noise = stack.noise(len(condition), seed=seed)
 
     def draw():
-        return stack.decode(condition, noise, top=top)
+        return image_grid(stack.decode(condition, noise, top=top), GRID_COLUMNS, row_names)
 
     if not (run.path / "reals.png").exists():
-        rows = [np.resize(np.flatnonzero(labels == c), GRID_COLUMNS) for c in classes]
-        images = material.dataset.train_images[np.concatenate(rows)]
-        run.save_png("fakes_init.png", image_grid(draw(), GRID_COLUMNS, names))
+        images = material.dataset.train_images[_of_rows(labels, rows, GRID_COLUMNS)]
+        run.save_png("fakes_init.png", draw())
         # Last, as it says that both are there.
-        run.save_png("reals.png", image_grid(images, GRID_COLUMNS, names))
+        run.save_png("reals.png", image_grid(images, GRID_COLUMNS, row_names))
     measured = [line for line in run.read_metrics() if line["stage"] == stage.name]
     upper = [*real, labels][top + 1]
     scores = []
@@ -293,6 +223,16 @@ def _watchers(stage, model, levels, top, stack, sample_every):
     return [
         AverageStatistics(model, upper[:REFRESH_ROWS], seed),
         CollapseMonitor(levels, real, labels, seed + 1, stage.epochs, measured),
-        SampleGrid(run, stage.name, stage.epochs, sample_every, draw, names),
+        SampleGrid(run, stage.name, stage.epochs, sample_every, draw),
         *scores,
     ]
+
+
+def _of_rows(labels, rows, count):
+    """Numbers of the images of a picture: each row has the next `count` of its label."""
+    numbers = []
+    for i, label in enumerate(rows):
+        before = np.sum(rows[:i] == label)
+        members = np.resize(np.flatnonzero(labels == label), (before + 1) * count)
+        numbers.append(members[-count:])
+    return np.concatenate(numbers)

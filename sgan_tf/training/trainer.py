@@ -193,6 +193,8 @@ class _Loop:
         stop = self.stopping or (self.trainer.workers.count == 1 and self.trainer.stop())
         if not (epoch_ends or due or stop):
             return
+        if self.step >= last:
+            self.stage.settle(self.model)
         if self.trainer.run.writes:
             try:
                 self.checkpoint.save(

@@ -26,7 +26,7 @@ def with_encoder(config: Config, source: str | os.PathLike, overrides=()) -> Con
 
     Raises:
         RunError: when `source` is no run, its encoder is not finished, or it sees images of another
-            size.
+            size or other labels.
         ConfigError: when an override asks for another encoder.
     """
     theirs = _asked(read_config, source)
@@ -38,6 +38,11 @@ def with_encoder(config: Config, source: str | os.PathLike, overrides=()) -> Con
         raise RunError(
             f"`encoder_from`: {source} is not trained: encoder is not finished; run train.py there "
             "again to resume it"
+        )
+    if theirs.labels != config.labels:
+        raise RunError(
+            f"`encoder_from`: the encoder of {source} was trained with `labels` {theirs.labels}, "
+            f"and this run is to have {config.labels}; give both the same"
         )
     side, wanted = theirs.image_size, config.image_size
     if side != wanted:

@@ -64,6 +64,8 @@ def test_errors_say_what_the_server_said(old, monkeypatch):
                 clients.look_up(client, ["dog"])
             with pytest.raises(clients.ClientError, match=r"labels must lie in \[0, 10\)"):
                 clients.sample(client, [10], [0])
+            with pytest.raises(clients.ClientError, match="`label`: name a class, .*: 0, 1, .*9$"):
+                clients.only_label(client)
         for client in both(server, "other"):
             with pytest.raises(clients.ClientError, match="`model`"):
                 clients.look_up(client, ["1"])

@@ -18,6 +18,8 @@ and its score then stands in `metrics.json`, in the table and in the report. A m
 * `measure(view)`: returns `{score's name: number}` of a `View`: once of the samples, once of the
   real test set. What has no meaning for the real test set is left out there.
 * `BEST`, where its scores are by class: `min` or `max`, whichever class is the best one.
+* `JUDGED = True`, where it compares the judge's features. Of images without labels that judge is
+  another, and `BY_VIEWS` stands behind the names of the scores.
 * `warnings(scores)`, if there is anything to warn of: returns lines, of the samples' scores.
 """
 
@@ -28,6 +30,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import NamedTuple
 
+from sgan_tf.evaluation.protocol import BY_VIEWS
 from sgan_tf.evaluation.view import View
 
 
@@ -67,6 +70,8 @@ def measure(view: View) -> dict[str, float]:
     scores = {}
     for module in found():
         measured = module.measure(view)
+        if _judged(module) and not view.reference.labelled:
+            measured = {f"{name}{BY_VIEWS}": value for name, value in measured.items()}
         for name in measured:
             if name in scores or _described(module, name) is None:
                 reason = "another metric has" if name in scores else "its SCORES does not describe"
@@ -91,7 +96,12 @@ def warnings(scores: dict[str, float]) -> list[str]:
     return [line for warn in warning for line in warn(scores)]
 
 
+def _judged(module):
+    return getattr(module, "JUDGED", False)
+
+
 def _described(module, name):
+    whole, name = name, name.removesuffix(BY_VIEWS) if _judged(module) else name
     matches = ((re.fullmatch(pattern, name), text) for pattern, text in module.SCORES.items())
     match, text = next(((m, text) for m, text in matches if m), (None, None))
     if match is None:
@@ -104,4 +114,7 @@ def _described(module, name):
     if "count" in groups:
         start, stop = match.span("count")
         label = f"{label[:start]}{'N' if of_class is None else ''}{label[stop:]}"
+    if name != whole:
+        label += BY_VIEWS
+        text += "; the judge was trained without labels, on views of the training images"
     return Score(label, text, of_class, getattr(module, "BEST", max))

@@ -12,6 +12,8 @@ BEST = max
 
 
 def measure(view: View) -> dict[str, float]:
+    if not view.judge_knows:
+        return {}
     return {
         f"class_images_{name}": float(count)
         for name, count in zip(view.class_names, view.class_images)

@@ -46,4 +46,6 @@ def named_score(prefix: str, logits: np.ndarray, samples: int) -> dict[str, floa
 
 
 def measure(view: View) -> dict[str, float]:
+    if not view.reference.labelled:
+        return {}
     return named_score("cs", view.logits, view.samples)

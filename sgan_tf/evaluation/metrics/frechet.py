@@ -7,6 +7,7 @@ from sgan_tf.evaluation.tfgan import classifier_metrics
 from sgan_tf.evaluation.view import View
 
 ORDER = 20
+JUDGED = True
 SCORES = {
     r"fcd(?P<count>[\dk]+)_train": "Fréchet distance of the judge's features to those of the "
     "training set: quality and diversity in one; few images bias it upwards (lower is better)",

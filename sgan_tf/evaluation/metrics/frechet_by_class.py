@@ -19,6 +19,8 @@ BEST = min
 
 
 def measure(view: View) -> dict[str, float]:
+    if not view.judge_knows:
+        return {}
     progress = view.progress("Fréchet distance by class")
     values = {c: frechet_distance(train, seen) for c, train, seen in progress(view.by_class())}
     return by_class(f"fcd{view.count}_class", values)

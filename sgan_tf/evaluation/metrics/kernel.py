@@ -7,6 +7,7 @@ from sgan_tf.evaluation.tfgan import classifier_metrics
 from sgan_tf.evaluation.view import View
 
 ORDER = 30
+JUDGED = True
 SCORES = {
     r"kcd(?P<count>[\dk]+)": "kernel distance of the judge's features to those of the training "
     "set; few images do not bias it (lower is better)"

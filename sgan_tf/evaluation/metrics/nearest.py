@@ -7,6 +7,7 @@ from sgan_tf.evaluation.protocol import Wrapper, unseen
 from sgan_tf.evaluation.view import View
 
 ORDER = 100
+JUDGED = True
 SCORES = {
     "nn_ratio": "distance of an image to its nearest training image, in the judge's features, over "
     "that of test images; near 0: memorised"

@@ -7,6 +7,7 @@ from sgan_tf.evaluation.protocol import Wrapper, unseen
 from sgan_tf.evaluation.view import View
 
 ORDER = 40
+JUDGED = True
 SCORES = {
     r"precision(?P<count>[\dk]+)": "share of images that lie as near to training images as those "
     "to each other, in the judge's features: fidelity (higher is better)",

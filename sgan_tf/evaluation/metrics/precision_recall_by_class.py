@@ -19,6 +19,8 @@ BEST = max
 
 
 def measure(view: View) -> dict[str, float]:
+    if not view.judge_knows:
+        return {}
     precision, recall = {}, {}
     for name, train, seen in view.progress("precision and recall by class")(view.by_class()):
         # As many rows of each: the radii shrink as rows are added.

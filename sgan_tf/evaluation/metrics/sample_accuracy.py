@@ -11,4 +11,6 @@ SCORES = {
 
 
 def measure(view: View) -> dict[str, float]:
+    if not view.judge_knows:
+        return {}
     return {"sample_accuracy": accuracy(view.logits, view.labels)}

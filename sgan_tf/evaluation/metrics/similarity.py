@@ -43,6 +43,8 @@ def mean_pairwise_ssim(images: np.ndarray, pairs: int = 200, seed: int = 0) -> f
 
 
 def measure(view: View) -> dict[str, float]:
+    if len(view.class_names) == 1:
+        return {}
     groups = {name: view.images[view.labels == c] for c, name in enumerate(view.class_names)}
     return {
         f"ms_ssim_{name}": mean_pairwise_ssim(group)

@@ -1,0 +1,126 @@
+"""Compare what trains an encoder: a Markdown table, a row a data set and objective.
+
+    python benchmarks/features.py --datasets digits,mnist --set encoder.views=[affine,cutout]
+
+`labels` stands for the encoder that is trained on labels, `nothing` for one that is not trained.
+The probe is a logistic regression on fc3, of up to 10,000 training images, and its accuracy that on
+the test images. Purity is that of ten clusters of the training images. The time is the processor's,
+all cores together, which other work on the machine changes less than it does that of the clock.
+"""
+
+import dataclasses
+import tempfile
+import time
+
+from absl import flags
+
+from sgan_tf.cli import app
+from sgan_tf.validation import OBJECTIVES
+
+FLAGS = flags.FLAGS
+KINDS = ("nothing", "labels", *OBJECTIVES)
+PROBED = 10_000  # training images that a probe learns from
+CLUSTERS = 10
+
+
+def define_flags():
+    flags.DEFINE_list("datasets", ["digits"], "data sets")
+    flags.DEFINE_list("objectives", list(KINDS), f"of {', '.join(KINDS)}")
+    flags.DEFINE_integer("epochs", None, "in place of the presets' own", lower_bound=1)
+    flags.DEFINE_integer("images", None, "training images, in place of all", lower_bound=PROBED)
+    flags.DEFINE_multi_string("set", [], "name=value, as for train.py; repeatable")
+    flags.DEFINE_integer("seed", 0, "as for train.py")
+
+
+def bench():
+    unknown = set(FLAGS.objectives) - set(KINDS)
+    if unknown:
+        raise app.UsageError(
+            f"--objectives: unknown '{min(unknown)}'; choose from {', '.join(KINDS)}"
+        )
+    app.import_tensorflow()
+    from measure import table
+
+    from sgan_tf.datasets import load_dataset
+    from sgan_tf.hardware import set_arithmetic
+
+    set_arithmetic()  # as train.py does
+    head = ["data set", "images", "trained by", "epochs", "processor time", "probe", "purity"]
+    rows = []
+    for name in FLAGS.datasets:
+        dataset = _part(load_dataset(name))
+        rows += [_row(dataset, kind) for kind in FLAGS.objectives]
+    print(table(head, rows))
+
+
+def _part(dataset):
+    """The first images that --images asks for."""
+    return dataclasses.replace(
+        dataset,
+        train_images=dataset.train_images[: FLAGS.images],
+        train_labels=dataset.train_labels[: FLAGS.images],
+    )
+
+
+def _row(dataset, kind):
+    from sgan_tf.models.build import build
+    from sgan_tf.models.clusters import k_means, majorities
+    from sgan_tf.presets import make_config
+    from sgan_tf.run import Run
+    from sgan_tf.training.pipeline import Pipeline
+
+    labels = "none" if kind in OBJECTIVES else "given"
+    objective = [f"encoder.objective={kind}"] if kind in OBJECTIVES else []
+    overrides = [*objective, *FLAGS["set"].value]
+    config = make_config(
+        dataset.name, epochs=FLAGS.epochs, seed=FLAGS.seed, overrides=overrides, labels=labels
+    )
+    started, epochs = time.process_time(), 0
+    if kind == "nothing":
+        encoder, _ = build(config, dataset.image_shape, dataset.class_names)
+    else:
+        epochs = config.encoder.epochs
+        with tempfile.TemporaryDirectory() as folder:
+            run = Run.open(folder, config)
+            pipeline = Pipeline(config, run, dataset.labelled(labels), sample_every=0)
+            pipeline.train(["encoder"])
+            encoder = pipeline.encoder
+            run.close()
+    seconds = time.process_time() - started
+    train, test = _fc3(encoder, dataset.train_images), _fc3(encoder, dataset.test_images)
+    images, largest = majorities(*_clustered(k_means, train, dataset.train_labels))
+    accuracy = _probe(train, dataset.train_labels, test, dataset.test_labels)
+    numbers = [f"{accuracy:.4f}", f"{largest.sum() / images.sum():.4f}"]
+    return [dataset.name, len(train), kind, epochs, f"{seconds:.0f} s", *numbers]
+
+
+def _fc3(encoder, images):
+    from sgan_tf.models.batched import in_batches
+
+    return in_batches(encoder.features, [images], 500)[0]
+
+
+def _clustered(k_means, features, labels):
+    """Returns clusters and labels of features, standardised as the last stage of E sees them."""
+    from sgan_tf.evaluation.metrics.nearest import nearest
+
+    scaled = features / (features.std(0) + 1e-6)
+    return nearest(scaled, k_means(scaled, CLUSTERS))[0], labels
+
+
+def _probe(train, labels, test, test_labels):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
+    return probe.fit(train[:PROBED], labels[:PROBED]).score(test, test_labels)
+
+
+def main():
+    define_flags()
+    app.run(bench)
+
+
+if __name__ == "__main__":
+    main()

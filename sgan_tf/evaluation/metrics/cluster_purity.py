@@ -1,0 +1,22 @@
+"""Whether a class is visible in the samples of a cluster, as the judge sees them."""
+
+from sgan_tf.evaluation.view import View
+from sgan_tf.models.clusters import majorities
+
+ORDER = 55
+SCORES = {
+    "cluster_purity": "share of images whose class, as the judge sees it, is the most frequent one "
+    "of their cluster; in the real column of test images, in the encoder's clusters (1 is best)",
+    "visible_clusters": "share of clusters of which the judge sees one class in more than half of "
+    "the images (1 is best)",
+}
+
+
+def measure(view: View) -> dict[str, float]:
+    if view.judge_knows or len(view.class_names) == 1 or not view.reference.labelled:
+        return {}
+    images, largest = majorities(view.labels, view.logits.argmax(-1))
+    return {
+        "cluster_purity": float(largest.sum() / images.sum()),
+        "visible_clusters": float((largest > images / 2).mean()),
+    }

@@ -1,0 +1,160 @@
+"""Features without labels: those of two views of an image are to agree, and to say much.
+
+Which of an image's properties the views share decides what the features know. Behind the features
+stands an expander, in whose outputs an objective is measured, and which is thrown away.
+"""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+from keras import layers, ops
+
+from sgan_tf.config import EncoderConfig
+from sgan_tf.models.augmentations import named
+from sgan_tf.models.base import TrainedModel, apply_gradients
+from sgan_tf.models.encoder import Encoder, trunk_of
+from sgan_tf.models.layers import unit_images
+from sgan_tf.models.normalization import BatchNormalization
+
+EXPANDER = (256, 256)
+
+
+def vicreg(a, b):
+    """VICReg (Bardes et al., 2022), as in its authors' code, with their weights.
+
+    `25 mean (a - b)^2 + 25 v + c`: v is the mean over views and columns of `max(0, 1 - s)`, s being
+    a column's standard deviation, and c the sum over both views of the squared covariances of
+    different columns, over D.
+
+    Args:
+        a, b: `[N, D]`, of two views of the same N images.
+
+    Returns:
+        Scalar.
+    """
+    invariance, variance, covariance = ops.mean(ops.square(a - b)), 0.0, 0.0
+    for z in (a, b):
+        z = z - ops.mean(z, axis=0)
+        c = ops.matmul(ops.transpose(z), z) / (ops.cast(ops.shape(z)[0], "float32") - 1)
+        own = ops.diagonal(c)
+        variance += ops.mean(ops.relu(1 - ops.sqrt(own + 1e-4))) / 2
+        covariance += (ops.sum(ops.square(c)) - ops.sum(ops.square(own))) / z.shape[-1]
+    return 25 * invariance + 25 * variance + covariance
+
+
+def barlow_twins(a, b):
+    """Barlow Twins (Zbontar et al., 2021): `sum_i (1 - C_ii)^2 + 0.0051 sum_{i != j} C_ij^2`.
+
+    C is the correlation of a's columns with b's. Arguments and result as in `vicreg`.
+    """
+    a, b = ((z - ops.mean(z, axis=0)) / ops.sqrt(ops.var(z, axis=0) + 1e-5) for z in (a, b))
+    c = ops.matmul(ops.transpose(a), b) / ops.cast(ops.shape(a)[0], "float32")
+    own = ops.diagonal(c)
+    others = ops.sum(ops.square(c)) - ops.sum(ops.square(own))
+    return ops.sum(ops.square(1 - own)) + 0.0051 * others
+
+
+OBJECTIVES = {"vicreg": vicreg, "barlow_twins": barlow_twins}
+
+
+class SelfSupervised(TrainedModel):
+    """Trains a network to give features without labels: `fit(images, anything)`.
+
+    Objectives are of a replica's share of the batch. The views are a function of (noise_seed, the
+    optimizer's iterations), so a restored model goes on with those it would have seen.
+
+    Args:
+        network: A Keras model: images `[N, H, W, C]` -> features `[N, D]`.
+        augment: Function `(images, seed [2]) -> images` that makes a view.
+        objective: A name in `OBJECTIVES`.
+        expander: Units of the dense layers behind the features.
+        noise_seed: Integer.
+
+    Example:
+
+    >>> network = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(16)])
+    >>> model = SelfSupervised(network, named(["affine", "color"]))
+    >>> model.compile()
+    >>> images = keras.random.uniform((32, 8, 8, 1), seed=0)
+    >>> _ = model.fit(images, ops.zeros(32), verbose=0)
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        augment: Callable,
+        objective: str = "vicreg",
+        expander: Sequence[int] = EXPANDER,
+        noise_seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(["loss"], **kwargs)
+        self.network, self.augment, self.noise_seed = network, augment, noise_seed
+        self.objective = OBJECTIVES[objective]
+        hidden = [
+            part
+            for units in expander[:-1]
+            for part in (layers.Dense(units, use_bias=False), BatchNormalization(), layers.ReLU())
+        ]
+        features = keras.Input(network.output_shape[1:])
+        self.expander = keras.Sequential(
+            [features, *hidden, layers.Dense(expander[-1], use_bias=False)], name="expander"
+        )
+
+    def compile(self, optimizer="adam", **kwargs):
+        """As in Keras; the loss need not be given."""
+        super().compile(optimizer=optimizer, **{"jit_compile": False, **kwargs})
+        self.optimizer.build(self._trained())
+
+    def update(self, x, y):
+        variables = self._trained()
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([v.value for v in variables])
+            loss = self._loss(x, self.optimizer.iterations, training=True)
+            objective = loss / tf.distribute.get_strategy().num_replicas_in_sync
+        apply_gradients(self.optimizer, objective, tape, variables)
+        return self._numbers({"loss": loss})
+
+    def measure(self, x, y):
+        return self._numbers({"loss": self._loss(x, 0, training=False)})
+
+    def _loss(self, x, step, training):
+        images, seed = unit_images(x), tf.constant([self.noise_seed, 0], tf.int32)
+        seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(step, tf.int32))
+        seeds = [tf.random.experimental.stateless_fold_in(seed, view) for view in range(2)]
+        views = tf.concat([self.augment(images, seed) for seed in seeds], 0)
+        embedded = self.expander(self.network(views, training=training), training=training)
+        return self.objective(*tf.split(embedded, 2))
+
+    def _trained(self):
+        return [*self.network.trainable_variables, *self.expander.trainable_variables]
+
+    def networks(self):
+        return {"network": self.network.variables}
+
+    def optimizers(self):
+        return {"optimizer": self.optimizer}
+
+    def state(self):
+        return {**super().state(), "expander": self.expander.variables}
+
+
+class UnlabelledEncoder(SelfSupervised):
+    """Trains conv1 to fc3 of an `Encoder` without labels; fc4 stays as it is.
+
+    Args:
+        encoder: An `Encoder` of `build_encoder`.
+        config: What it was built by, and is trained by. `config.flip` makes mirror images views.
+        noise_seed: Integer.
+    """
+
+    def __init__(self, encoder: Encoder, config: EncoderConfig, noise_seed: int = 0, **kwargs):
+        augment = named([*config.views, *(["flip"] if config.flip else [])])
+        super().__init__(
+            trunk_of(encoder), augment, config.objective, config.expander, noise_seed, **kwargs
+        )
+        self.encoder = encoder
+
+    def networks(self):
+        return self.encoder.networks()
