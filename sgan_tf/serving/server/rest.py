@@ -2,6 +2,8 @@
 
 POST /v1/models/NAME[/versions/N]:predict      GET /v1/models/NAME[/versions/N]
 GET  /v1/models/NAME[/versions/N]/metadata     GET /healthz  /readyz  /metrics  /
+
+Where the server shows a page, `/` is the page's (page.py).
 """
 
 import asyncio
@@ -135,18 +137,21 @@ class Rest:
         return Response(self.telemetry.metrics(), media_type="text/plain; version=0.0.4")
 
 
-def application(rest: Rest, local: bool, origins: Sequence[str]) -> Starlette:
+def application(
+    rest: Rest, local: bool, origins: Sequence[str], pages: Sequence[Route] = ()
+) -> Starlette:
     """Returns the ASGI application.
 
     Args:
         rest: Its handlers.
         local, origins: See `Guard`.
+        pages: Routes for people, which go before those of `rest`.
     """
     guard = Middleware(Guard, telemetry=rest.telemetry, local=local, origins=origins)
     allow = {"allow_origins": list(origins), "allow_methods": ["*"], "allow_headers": ["*"]}
     cors = [Middleware(CORSMiddleware, **allow)] if origins else []
     app = Starlette(
-        routes=rest.routes(),
+        routes=[*pages, *rest.routes()],
         middleware=[guard, *cors],
         exception_handlers={
             HTTPException: _http_error,

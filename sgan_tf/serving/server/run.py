@@ -11,6 +11,7 @@ import uvicorn
 
 from sgan_tf.errors import UserError
 from sgan_tf.serving.address import is_loopback
+from sgan_tf.serving.server import page
 from sgan_tf.serving.server.model import Model
 from sgan_tf.serving.server.rest import Rest, application
 from sgan_tf.serving.server.rpc import Rpc
@@ -38,6 +39,7 @@ class Options:
         max_body: Most bytes of a request.
         poll: Seconds between two looks for a newer version.
         origins: Of pages elsewhere that may ask.
+        page: Whether `/` is the page for people; else it is a line of JSON.
     """
 
     host: str = "127.0.0.1"
@@ -47,6 +49,7 @@ class Options:
     max_body: int = 16 * 2**20
     poll: float = 1.0
     origins: tuple[str, ...] = ()
+    page: bool = False
 
 
 class Server:
@@ -72,7 +75,9 @@ class Server:
         self.telemetry = Telemetry(model, stream)
         self.workers = Workers(model, options.timeout)
         interface = model, self.workers, self.telemetry, options.max_body
-        self.app = application(Rest(*interface), is_loopback(options.host), options.origins)
+        pages = page.routes(model.name) if options.page else []
+        local = is_loopback(options.host)
+        self.app = application(Rest(*interface), local, options.origins, pages)
         self.grpc_address, self.started = None, threading.Event()
         self._rpc = Rpc(*interface)
         self._socket = _listen(options.host, options.port)
