@@ -1,5 +1,7 @@
 """Serve a model over TF Serving's REST and gRPC interface, without Docker (extra: serve).
 
+With a page for people at /, which shows what each level of the stack holds.
+
 sgan-serve --model exports/mnist                      # new versions are picked up
 sgan-serve --model runs/mnist --name sgan --grpc_port 8500
 sgan-serve --model digits                             # a stack that comes with the package
@@ -7,6 +9,7 @@ sgan-serve --model digits                             # a stack that comes with 
 A SavedModel is a program: serve only exports that you trust.
 """
 
+import contextlib
 import re
 import sys
 
@@ -48,6 +51,7 @@ def define_flags():
         "origin of other pages, or of a proxy, that may ask, as https://example.org; * for any; "
         "repeatable",
     )
+    flags.DEFINE_boolean("no_page", False, "without the page at /")
 
 
 def serve():
@@ -57,29 +61,47 @@ def serve():
         if not re.fullmatch(ORIGIN, origin):
             raise app.UsageError(f"--cors: '{origin}' is no origin, as https://example.org, nor *")
     source = open_source(FLAGS.model)  # a mistake shows before TensorFlow is imported
+    options = dict(
+        host=FLAGS.host,
+        port=FLAGS.port,
+        grpc_port=FLAGS.grpc_port,
+        timeout=FLAGS.timeout,
+        max_body=int(FLAGS.max_body * 2**20),
+        poll=FLAGS.poll,
+        origins=tuple(FLAGS.cors),
+        page=not FLAGS.no_page,
+    )
+    open_server(source, FLAGS.name, FLAGS.max_rows, sys.stdout, options).run()
+
+
+def open_server(source, name, rows, stream, options):
+    """Returns a server whose model is loaded, and which listens already.
+
+    Args:
+        source: Of the model, a `Source`.
+        name, rows: Of `Model`.
+        stream: Where log lines go; None for nowhere.
+        options: Of `Options`, a dictionary.
+    """
     app.import_tensorflow()
-    try:
+    with extra():
         from sgan_tf.serving.server.model import Model
         from sgan_tf.serving.server.run import Options, Server
-    except ModuleNotFoundError as error:
-        raise app.UsageError(
-            f"sgan-serve needs {error.name}; pip install sgan-tf[serve]"
-        ) from error
 
-    options = Options(
-        FLAGS.host,
-        FLAGS.port,
-        FLAGS.grpc_port,
-        FLAGS.timeout,
-        int(FLAGS.max_body * 2**20),
-        FLAGS.poll,
-        tuple(FLAGS.cors),
-    )
-    model = Model(source, FLAGS.name, FLAGS.max_rows)
-    server = Server(model, options, sys.stdout)  # a port in use shows here
+    model = Model(source, name, rows)
+    server = Server(model, Options(**options), stream)  # a port in use shows here
     model.refresh()
     app.stop_signals()  # uvicorn takes them while it serves, and hands them on at the end
-    server.run()
+    return server
+
+
+@contextlib.contextmanager
+def extra():
+    """Names the extra that brings a package which is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise app.UsageError(f"a server needs {error.name}; pip install sgan-tf[serve]") from error
 
 
 def main():

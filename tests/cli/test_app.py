@@ -15,7 +15,7 @@ from sgan_tf.presets import PRESETS
 
 PROGRAMS = (
     *("train", "evaluate", "export", "figures", "ablations", "client", "sample", "inspection"),
-    "serve",
+    *("serve", "demo"),
 )
 NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None\n"
 LOGGED = (
