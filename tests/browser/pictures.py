@@ -1,4 +1,4 @@
-"""Takes the pictures of the page that docs/ shows: python tests/browser/pictures.py [MODEL]."""
+"""Takes the pictures of the page that docs/ shows: python tests/browser/pictures.py"""
 
 import io
 import pathlib
@@ -9,64 +9,63 @@ from PIL import Image
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
-from opened import browser, loaded, with_page  # noqa: E402
+from opened import loaded, started, with_page  # noqa: E402
 
 DOCS = FOLDER.parents[1] / "docs"
 LINK = "#count=36&z0=2024&z1=17"
+DESKTOP = dict(viewport={"width": 1240, "height": 900}, color_scheme="light")
+PHONE = dict(viewport={"width": 390, "height": 844}, color_scheme="dark")
+PHONE |= dict(device_scale_factor=2, is_mobile=True, has_touch=True)
 MOST = 300_000  # bytes of a picture
 
 
-def main(model="digits"):
-    with browser() as chromium, with_page(loaded(model)) as server:
-        desktop = dict(viewport={"width": 1240, "height": 900}, color_scheme="light")
-        page = opened(chromium, server, f"{LINK}&pick=3,33", **desktop)
-        page.wait_for_selector("#walk-strip .here")
-        page.get_by_label("all levels").check()
-        page.locator("#walk-slider").fill("12")
-        page.locator("#walk-slider").blur()
-        take(page, "explore")
-        page.set_input_files(
-            "#file", {"name": "seven.png", "mimeType": "image/png", "buffer": seven()}
-        )
-        page.wait_for_selector("#varied canvas")
-        page.locator("#reading").scroll_into_view_if_needed()
-        take(page, "image", "#reading")
-        phone = dict(viewport={"width": 390, "height": 844}, color_scheme="dark")
-        phone |= dict(device_scale_factor=2, is_mobile=True, has_touch=True)
-        take(opened(chromium, server, LINK, **phone), "phone")
+def main():
+    with started() as browser:
+        with with_page(loaded("svhn")) as server:
+            on_a_desktop(opened(browser, server, f"{LINK}&pick=3,33", DESKTOP))
+        with with_page(loaded("digits")) as server:
+            keep("phone", opened(browser, server, LINK, PHONE).screenshot())
 
 
-def opened(chromium, server, link, **context):
-    page = chromium.new_context(**context).new_page()
+def on_a_desktop(page):
+    page.wait_for_selector("#walk-strip .here")
+    page.get_by_label("all levels").check()
+    page.locator("#walk-slider").fill("12")
+    page.locator("#walk-slider").blur()
+    keep("explore", page.screenshot(full_page=True))
+    file = {"name": "seven.png", "mimeType": "image/png", "buffer": seven()}
+    page.set_input_files("#file", file)
+    page.wait_for_selector("#varied canvas")
+    keep("image", page.locator("#reading").screenshot())
+
+
+def opened(browser, server, link, context):
+    page = browser.new_context(**context).new_page()
+    page.set_default_timeout(120_000)
     page.goto(f"{server.url}/{link}")
     page.wait_for_selector("#path [aria-label^='h₁ of']")
     return page
 
 
-def take(page, name, part=None):
+def keep(name, content):
     path = DOCS / f"page_{name}.png"
-    if part:
-        page.locator(part).screenshot(path=path)
-    else:
-        page.screenshot(path=path, full_page=name != "phone")
-    picture = Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    picture.save(path, optimize=True)
+    Image.open(io.BytesIO(content)).convert("RGB").save(path, optimize=True)
     size = path.stat().st_size
     assert size < MOST, f"{path} has {size} bytes"
-    print(path, picture.size, size)
+    print(f"{path}: {size} bytes")
 
 
 def seven():
     """Returns a PNG of a drawn seven, white on black, of 64 x 64 pixels."""
     pixels = np.zeros((64, 64), np.uint8)
-    pixels[1:10, 16:48] = 255
-    for row in range(10, 63):
-        left = 37 - int((row - 10) * 0.32)
-        pixels[row, left : left + 10] = 255
+    pixels[8:16, 18:46] = 255
+    for row in range(16, 56):
+        left = 36 - int((row - 16) * 0.35)
+        pixels[row, left : left + 9] = 255
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
