@@ -448,3 +448,13 @@ def wrong_servers(place, run):
         yield Case(title, "serve", arguments, names, (run, half))
     missing = ["--votes", place / "nowhere.sqlite"]
     yield Case("votes that are not there", "turing", missing, "--votes.*nowhere.sqlite")
+    rows = {
+        "a page of no model": (["--model", place / "nowhere"], "--model.*nowhere"),
+        "a page at a port in use": (["--model", run, "--port", port], f"--port.*{port}"),
+        "a page of a server without a name": (["--backend", "localhost:1"], "--name"),
+        "a page of no server": (["--backend", "localhost:1", "--name", "x"], "--backend.*:1"),
+        "a page of a server of no protocol": (["--backend", "ftp://x", "--name", "x"], "--backend"),
+        "a page of two models": (["--backend", "localhost:1", "--model", run], "--backend"),
+    }
+    for title, (arguments, names) in rows.items():
+        yield Case(title, "demo", [*arguments, "--no_browser"], names, (run,))

@@ -125,7 +125,8 @@ def help_text(program):
 
 
 def _flag_help(flag):
-    name = f"  --[no]{flag.name}" if flag.boolean else f"  --{flag.name}"
+    switch = flag.boolean and not flag.name.startswith("no_")
+    name = f"  --[no]{flag.name}" if switch else f"  --{flag.name}"
     # Without absl's own remarks: a list of an enum's values before, of repetition behind.
     text = " ".join(flag.help.split(";\n")[0].split()).split(">: ")[-1]
     if flag.default is None:

@@ -1,5 +1,7 @@
 """Serve a model over TF Serving's REST and gRPC interface, without Docker (extra: serve).
 
+With a page for people at /, which shows what each level of the stack holds.
+
 sgan-serve --model exports/mnist                      # new versions are picked up
 sgan-serve --model runs/mnist --name sgan --grpc_port 8500
 sgan-serve --model digits                             # a stack that comes with the package
@@ -11,6 +13,7 @@ bound the connections and requests of each, and to speak TLS; to gRPC, which tak
 connections, let only your own. A proxy should close idle connections before --idle.
 """
 
+import contextlib
 import re
 import sys
 
@@ -73,6 +76,7 @@ def define_flags():
     )
     voting.define_flags()
     flags.adopt_module_key_flags(voting)
+    flags.DEFINE_boolean("no_page", False, "without the page at /")
 
 
 def serve():
@@ -83,16 +87,7 @@ def serve():
             raise app.UsageError(f"--cors: '{origin}' is no origin, as https://example.org, nor *")
     voting.check_flags()
     source = open_source(FLAGS.model)  # a mistake shows before TensorFlow is imported
-    app.import_tensorflow()
-    try:
-        from sgan_tf.serving.server.model import Model
-        from sgan_tf.serving.server.run import Options, Server
-    except ModuleNotFoundError as error:
-        raise app.UsageError(
-            f"sgan-serve needs {error.name}; pip install sgan-tf[serve]"
-        ) from error
-
-    options = Options(
+    options = dict(
         host=FLAGS.host,
         port=FLAGS.port,
         grpc_port=FLAGS.grpc_port,
@@ -102,15 +97,42 @@ def serve():
         idle=FLAGS.idle,
         poll=FLAGS.poll,
         origins=tuple(FLAGS.cors),
+        page=not FLAGS.no_page,
     )
-    model = Model(source, FLAGS.name, FLAGS.max_rows)
+    open_server(source, FLAGS.name, FLAGS.max_rows, sys.stdout, options).run()
+
+
+def open_server(source, name, rows, stream, options):
+    """Returns a server whose model is loaded, and which listens already.
+
+    Args:
+        source: Of the model, a `Source`.
+        name, rows: Of `Model`.
+        stream: Where log lines go; None for nowhere.
+        options: Of `Options`, a dictionary.
+    """
+    app.import_tensorflow()
+    with extra():
+        from sgan_tf.serving.server.model import Model
+        from sgan_tf.serving.server.run import Options, Server
+
+    model = Model(source, name, rows)
     examiner = voting.examiner(model)
-    server = Server(model, options, sys.stdout, examiner)  # a port in use shows here
+    server = Server(model, Options(**options), stream, examiner)  # a port in use shows here
     model.refresh()
     if examiner:
         examiner.check()
     app.stop_signals()  # uvicorn takes them while it serves, and hands them on at the end
-    server.run()
+    return server
+
+
+@contextlib.contextmanager
+def extra():
+    """Names the extra that brings a package which is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise app.UsageError(f"a server needs {error.name}; pip install sgan-tf[serve]") from error
 
 
 def main():

@@ -7,12 +7,11 @@ pngs = sample(client, labels, seeds=[1, 2])
 
 import base64
 import json
-import urllib.parse
 from collections.abc import Mapping, Sequence
 
 from sgan_tf.errors import UserError
 from sgan_tf.folders import ONE_CLASS
-from sgan_tf.serving.address import is_loopback
+from sgan_tf.serving.address import is_loopback, server_url
 
 BATCH = 256  # rows of a request
 ATTEMPTS = 5
@@ -42,7 +41,10 @@ class RestClient:
         import requests
         from urllib3.util import Retry
 
-        url, host = _address(url)
+        try:
+            url, host = server_url(url)
+        except ValueError as error:
+            raise ClientError(f"`url`: {error}") from error
         self.url, self.timeout = f"{url}/v1/models/{model}:predict", timeout
         # A request that timed out is not sent again: the server may be at work on it.
         retry = Retry(
@@ -238,19 +240,6 @@ def check_seeds(seeds: Sequence[int]) -> None:
     for seed in seeds:
         if not -(2**63) <= seed < 2**63:
             raise ClientError(f"`seed`: {seed} is out of range; seeds lie in [-2^63, 2^63)")
-
-
-def _address(url):
-    """Returns `(url, host)` of a server's URL, whose scheme may be left out."""
-    whole = url if "://" in url else f"http://{url}"
-    try:
-        parts = urllib.parse.urlsplit(whole)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port that is no number, brackets of an address that is none
-        good = False
-    if not good:
-        raise ClientError(f"`url`: '{url}' is not a server's URL, as http://localhost:8501")
-    return whole.rstrip("/"), parts.hostname
 
 
 def _reason(text):

@@ -58,6 +58,7 @@ class Sampler(tf.Module):
             "render": (["features", "z0"], self._render),
             "encode": (["images"], self._encode),
             "variations": (["images", "seeds"], self._variations),
+            "describe": (["labels"], self._describe),
         }
         if len(self.z_dims) == 1:  # without a cut there is no h_1 to start from
             del table["render"]
@@ -181,6 +182,14 @@ class Sampler(tf.Module):
                 "images": self._chain(one_hot(tf.argmax(logits, -1), len(self.class_names)), [z0])
             }
         return self._render(features[0], z0)
+
+    def _describe(self, labels):
+        """Names of classes; and what each level's noise is drawn from, the same in every row."""
+        noise = tf.constant([[level.noise.name for level in self._stack().levels]])
+        return {
+            "names": tf.gather(tf.constant(self.class_names), labels),
+            "noise": tf.repeat(noise, tf.shape(labels)[0], axis=0),
+        }
 
     def _lookup(self, names):
         """Labels of class names; a number in [0, K) that is no class's name stands for itself."""

@@ -16,7 +16,7 @@ from sgan_tf.presets import PRESETS
 
 PROGRAMS = (
     *("train", "evaluate", "export", "figures", "ablations", "client", "sample", "inspection"),
-    *("serve", "turing"),
+    *("serve", "turing", "demo"),
 )
 NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None\n"
 LOGGED = (

@@ -146,6 +146,13 @@ def test_lookup_takes_names_and_numbers(small_stack):
         lookup(names=tf.constant(["cat", "dog"]))
 
 
+def test_describe_names_classes_and_the_noise_of_each_level(small_stack):
+    _, stack, _ = small_stack(overrides=["levels.0.noise=normal"])
+    known = Sampler(stack, NAMES, MOST).functions["describe"](labels=ints(3, 9, 3))
+    assert known["names"].numpy().tolist() == [b"class 3", b"class 9", b"class 3"]
+    assert known["noise"].numpy().tolist() == [[b"normal", b"uniform"]] * 3
+
+
 def test_what_no_signature_takes(sampler):
     sampler, _, batch = sampler
     zeros = {f"z{i}": tf.zeros([2, d]) for i, d in enumerate(sampler.z_dims)}

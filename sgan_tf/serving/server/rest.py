@@ -2,6 +2,8 @@
 
 POST /v1/models/NAME[/versions/N]:predict      GET /v1/models/NAME[/versions/N]
 GET  /v1/models/NAME[/versions/N]/metadata     GET /healthz  /readyz  /metrics  /
+
+Where the server shows a page, `/` is the page's (page.py).
 """
 
 import asyncio
@@ -177,20 +179,20 @@ class Answer(Response):
 
 
 def application(
-    rest: Rest, local: bool, origins: Sequence[str], more: Sequence[Route] = ()
+    rest: Rest, local: bool, origins: Sequence[str], pages: Sequence[Route] = ()
 ) -> Starlette:
     """Returns the ASGI application.
 
     Args:
         rest: Its handlers.
         local, origins: See `Guard`.
-        more: Routes beside those of `rest`.
+        pages: Routes for people, which go before those of `rest`.
     """
     guard = Middleware(Guard, telemetry=rest.telemetry, local=local, origins=origins)
     allow = {"allow_origins": list(origins), "allow_methods": ["*"], "allow_headers": ["*"]}
     cors = [Middleware(CORSMiddleware, **allow)] if origins else []
     app = Starlette(
-        routes=[*rest.routes(), *more],
+        routes=[*pages, *rest.routes()],
         middleware=[guard, *cors],
         exception_handlers={
             HTTPException: _http_error,

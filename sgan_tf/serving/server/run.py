@@ -12,6 +12,7 @@ import uvicorn
 
 from sgan_tf.errors import UserError
 from sgan_tf.serving.address import is_loopback
+from sgan_tf.serving.server import page
 from sgan_tf.serving.server.connection import Connection
 from sgan_tf.serving.server.limits import Limits
 from sgan_tf.serving.server.model import Model
@@ -46,6 +47,7 @@ class Options:
         idle: Seconds that a connection may be open without a request.
         poll: Seconds between two looks for a newer version.
         origins: Of pages elsewhere that may ask.
+        page: Whether `/` is the page for people; else it is a line of JSON.
     """
 
     host: str = "127.0.0.1"
@@ -57,6 +59,7 @@ class Options:
     idle: float = 30.0
     poll: float = 1.0
     origins: tuple[str, ...] = ()
+    page: bool = False
 
 
 class Server:
@@ -91,8 +94,9 @@ class Server:
         limits = Limits(options.max_body, options.max_answers, options.idle)
         interface = model, self.workers, self.telemetry, limits
         rest, self._examiner = Rest(*interface), examiner
-        more = turing.routes(examiner, rest) if examiner else []
-        self.app = application(rest, is_loopback(options.host), options.origins, more)
+        pages = page.routes(model.name) if options.page else []
+        pages += turing.routes(examiner, rest) if examiner else []
+        self.app = application(rest, is_loopback(options.host), options.origins, pages)
         self.grpc_address, self.started = None, threading.Event()
         self._rpc = Rpc(*interface)
         self._socket = _listen(options.host, options.port)

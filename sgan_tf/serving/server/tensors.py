@@ -7,6 +7,7 @@ are refused, and what is not finite in an output becomes null.
 import base64
 import binascii
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import orjson
@@ -72,7 +73,7 @@ def arrays(request: Mapping, signature: Signature) -> tuple[bool, dict[str, np.n
             raise invalid(f"'inputs' must be an object of {names}, as there are several")
         given = {next(iter(signature.inputs)): given}
     known = {
-        n: _array(n, signature.inputs[n], v) for n, v in given.items() if n in signature.inputs
+        n: converted(n, signature.inputs[n], v) for n, v in given.items() if n in signature.inputs
     }
     if len(known) < len(given):  # `rows` says which
         signature.rows({name: known.get(name, np.zeros(0)) for name in given})
@@ -97,7 +98,17 @@ def _columns(rows, signature):
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def _array(name, spec, value):
+def converted(name: str, spec: tf.TensorSpec, value: Any) -> np.ndarray:
+    """Returns a value of JSON as an array of a type; its shape is not checked.
+
+    Args:
+        name: What to call it when it is refused.
+        spec: Its type.
+        value: Lists, numbers, strings; `{"b64": …}` stands for bytes.
+
+    Raises:
+        Refused: when it is not of that type.
+    """
     array = np.array(value, dtype=object)
     if array.ndim > DEEPEST:
         raise invalid(f"{name}: lists are nested too deeply")

@@ -9,7 +9,6 @@ POST /turing/trials/{trial}/votes  {"generated": [0, 4]} -> {"truth", "you", "al
 import base64
 import contextlib
 import logging
-import pathlib
 import re
 from collections.abc import Callable
 
@@ -19,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sgan_tf.serving.server import tensors
+from sgan_tf.serving.server.page import file_route
 from sgan_tf.serving.server.refusal import Refused, invalid
 from sgan_tf.serving.server.rest import Rest
 from sgan_tf.serving.server.turing.examiner import Examiner
@@ -26,18 +26,14 @@ from sgan_tf.serving.server.turing.pictures import IMAGES, TuringError
 from sgan_tf.serving.server.turing.trials import client_of, token
 from sgan_tf.serving.server.turing.votes import VotesError
 
-WEB = pathlib.Path(__file__).parents[1] / "web"
-FILES = {  # path: file, and its type
-    "/turing": ("turing.html", "text/html"),
-    "/turing.js": ("turing.js", "text/javascript"),
-    "/turing.css": ("turing.css", "text/css"),
-    "/style.css": ("style.css", "text/css"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
+FILES = {  # path: its file
+    "/turing": "turing.html",
+    "/turing.js": "turing.js",
+    "/turing.css": "turing.css",
+    # Of the other page too, which may not be served:
+    "/style.css": "style.css",
+    "/icon.svg": "icon.svg",
 }
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 MOST_BODY = 4096  # bytes
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 log = logging.getLogger(__name__)
@@ -52,7 +48,7 @@ def routes(examiner: Examiner, rest: Rest) -> list[Route]:
     """
     handlers = _Handlers(examiner, rest)
     return [
-        *(_file(path, name, kind) for path, (name, kind) in FILES.items()),
+        *(file_route(path, name) for path, name in FILES.items()),
         Route("/turing/state", handlers.state),
         Route("/turing/trials", handlers.begin, methods=["POST"]),
         Route("/turing/trials/{trial}/votes", handlers.answer, methods=["POST"]),
@@ -152,15 +148,6 @@ def _places(asked):
     if len(set(places)) < len(places) or not set(places) <= set(range(IMAGES)):
         raise invalid(f"'generated' must hold different places from 0 to {IMAGES - 1}")
     return frozenset(places)
-
-
-def _file(path, name, kind):
-    content = (WEB / name).read_bytes()  # once: no request reads the disk
-
-    async def answer(_):
-        return Response(content, 200, {"Content-Security-Policy": POLICY}, kind)
-
-    return Route(path, answer)
 
 
 def _json(body):

@@ -1,0 +1,205 @@
+"""A model that a server elsewhere has, TF Serving for one, as a source: each call is passed on."""
+
+import base64
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+
+from sgan_tf.errors import first_line
+from sgan_tf.serving.address import is_loopback, server_url
+from sgan_tf.serving.server.refusal import HTTP, Refused
+from sgan_tf.serving.server.servable import Servable, Source, SourceError, Version
+
+TIMEOUT = 30.0  # seconds until the server elsewhere has to send something
+MOST = 64 * 2**20  # bytes of an answer
+PIECE = 2**16
+
+
+class Backend:
+    """TF Serving's REST interface of one model, on a server elsewhere.
+
+    Args:
+        url: Of the server.
+        name: Of the model there.
+
+    Raises:
+        SourceError: when the URL is none of a server.
+    """
+
+    def __init__(self, url: str, name: str):
+        try:
+            whole, host = server_url(url)
+        except ValueError as error:
+            raise SourceError(f"`backend`: {error}") from error
+        self.url = f"{whole}/v1/models/{urllib.parse.quote(name, safe='')}"
+        self._here = is_loopback(host)
+
+    def ask(self, path: str, body: bytes | None = None) -> dict:
+        """Returns what the server answers, an object of JSON.
+
+        Args:
+            path: What follows the model's name.
+            body: Of a POST; None for a GET.
+
+        Raises:
+            Refused: when it refuses, fails, cannot be reached or answers something else.
+        """
+        import requests
+
+        method = "GET" if body is None else "POST"
+        try:
+            with requests.Session() as session:  # each thread has its own
+                session.trust_env = not self._here  # no proxy is asked for this machine
+                with session.request(
+                    method,
+                    f"{self.url}{path}",
+                    data=body,
+                    timeout=TIMEOUT,
+                    stream=True,
+                    allow_redirects=False,
+                ) as answer:
+                    return self._checked(answer.status_code, answer.iter_content(PIECE))
+        except requests.RequestException as error:
+            reason = type(error).__name__
+            raise Refused("UNAVAILABLE", f"cannot reach {self.url} ({reason})") from error
+
+    def _checked(self, status, pieces):
+        content = bytearray()
+        for piece in pieces:
+            content += piece
+            if len(content) > MOST:
+                raise Refused("UNAVAILABLE", f"{self.url} answered more than {MOST} bytes")
+        try:
+            answer = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise Refused("UNAVAILABLE", f"{self.url} answered {status}, and no JSON")
+        if status != 200:
+            said = str(answer.get("error", "no reason given"))
+            for code, known in HTTP.items():
+                if known == status < 500:
+                    raise Refused(code, said)
+            raise Refused("UNAVAILABLE", f"{self.url} answered {status}: {said}")
+        return answer
+
+
+class Function:
+    """A signature elsewhere, as TensorFlow's concrete functions are called.
+
+    Args:
+        backend: A `Backend`.
+        version: Of the model.
+        name: Of the signature.
+        inputs, outputs: `{name: tf.TensorSpec}`.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        version: int,
+        name: str,
+        inputs: Mapping[str, Any],
+        outputs: Mapping[str, Any],
+    ):
+        self.structured_input_signature, self.structured_outputs = ((), dict(inputs)), outputs
+        self._backend, self._name = backend, name
+        self._path = f"/versions/{version}:predict"
+
+    def __call__(self, **tensors) -> dict:
+        import tensorflow as tf
+
+        from sgan_tf.serving.server import tensors as json
+
+        sent = {name: _plain(tensor) for name, tensor in tensors.items()}
+        body = {"signature_name": self._name, "inputs": sent}
+        packed = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+        answer = self._backend.ask(self._path, packed).get("outputs")
+        specs = self.structured_outputs
+        if not isinstance(answer, dict):  # one output goes without its name
+            answer = dict.fromkeys(specs, answer)
+        if set(answer) != set(specs):
+            raise Refused("UNAVAILABLE", f"{self._backend.url} answered with other outputs")
+        return {
+            name: tf.constant(json.converted(name, spec, answer[name]))
+            for name, spec in specs.items()
+        }
+
+
+def open_remote(url: str, name: str) -> Source:
+    """Returns the model of a server elsewhere as a source, whose newest version is served.
+
+    Args:
+        url: Of the server's REST interface, as `http://localhost:8501`.
+        name: Of the model there.
+
+    Raises:
+        SourceError: when the server cannot be reached, or has no such model.
+    """
+    backend = Backend(url, name)
+
+    def versions():
+        states = _known(backend, "")
+        try:
+            known = [(int(s["version"]), s["state"]) for s in states["model_version_status"]]
+        except (LookupError, TypeError, ValueError) as error:
+            raise SourceError(f"`backend`: {backend.url} is no model of TF Serving's") from error
+        numbers = [number for number, state in known if state == "AVAILABLE"]
+        return {number: Version(None, lambda n=number: _load(backend, n)) for number in numbers}
+
+    if not versions():
+        raise SourceError(f"`name`: {backend.url} has no version that is served")
+    return Source(name, versions)
+
+
+def _load(backend, version):
+    import tensorflow as tf
+    from google.protobuf import json_format
+    from tensorflow_serving.apis import get_model_metadata_pb2
+
+    answer = _known(backend, f"/versions/{version}/metadata")
+    known = get_model_metadata_pb2.SignatureDefMap()
+    try:
+        described = answer["metadata"]["signature_def"]
+        json_format.ParseDict(described, known, ignore_unknown_fields=True)
+    except (LookupError, TypeError, json_format.ParseError) as error:
+        reason = first_line(error)
+        raise SourceError(f"`backend`: {backend.url} has no metadata ({reason})") from error
+
+    def specs(infos):
+        return {
+            name: tf.TensorSpec(tf.TensorShape(info.tensor_shape), tf.as_dtype(info.dtype), name)
+            for name, info in infos.items()
+        }
+
+    functions = {
+        name: Function(backend, version, name, specs(found.inputs), specs(found.outputs))
+        for name, found in known.signature_def.items()
+        if not name.startswith("__saved_model")
+    }
+    return Servable(functions, owner=backend)
+
+
+def _known(backend, path):
+    try:
+        return backend.ask(path)
+    except Refused as refused:
+        unknown = refused.code == "NOT_FOUND"
+        raise SourceError(f"`{'name' if unknown else 'backend'}`: {refused.message}") from refused
+
+
+def _plain(tensor):
+    """A tensor as orjson writes it; text as base64."""
+    array = np.array(tensor.numpy(), object if tensor.dtype.name == "string" else None)
+    if array.dtype == object:
+        return _texts(array.tolist())
+    return array.astype(np.float32) if array.dtype.kind in "Vf" else array
+
+
+def _texts(value):
+    if isinstance(value, list):
+        return [_texts(item) for item in value]
+    return {"b64": base64.b64encode(value).decode()}
