@@ -1,4 +1,4 @@
-"""One server of the stack of digits and one browser; a page for each test, which has no mishaps."""
+"""One server and one browser a module, as Playwright runs once a thread; a page for each test."""
 
 import urllib.parse
 
@@ -6,18 +6,18 @@ import pytest
 from opened import chromium, loaded, started, with_page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def model():
     return loaded("digits")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(model):
     with with_page(model) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     if chromium() is None:
         pytest.skip("no Chromium is installed: apt-get install chromium")
