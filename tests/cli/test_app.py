@@ -204,6 +204,7 @@ app.run(lambda: print(*(flags.FLAGS[name].value for name in app.PATHS)))
     names = (
         *("run_dir", "data_dir", "export_dir", "config", "cache_dir", "out", "inception"),
         *("without_entropy", "encoder_from", "encoder", "encoder_weights", "model", "export"),
+        *("csv", "votes"),
     )
     arguments = [f"--{name}=~/{name}" for name in names]
     out, _ = finish(start(script(text), arguments, {"HOME": str(tmp_path)}))
