@@ -1,4 +1,4 @@
-"""Reads the package's docstrings, whose examples stand at the margin, as mkdocstrings expects them."""
+"""Shows mkdocstrings the examples of docstrings, which stand at the margin, as a section."""
 
 import re
 

@@ -1,7 +1,7 @@
 """What MkDocs does not do by itself: pages out of other files, links to lines, equations, checks.
 
 * README.md, CONTRIBUTING.md, CHANGELOG.md and docs/notebook.ipynb become pages
-* `<!-- programs -->`, `<!-- presets -->` and `<!-- api: a b -->` become what the package itself says
+* `<!-- programs -->`, `<!-- presets -->` and `<!-- api: a b -->` become what programs say
 * `[text](code:sgan_tf.models.losses.Binary)` leads to the line of that class or function, on a page
   that shows the file; when it is gone, the build fails
 * `$...$` and `$$...$$` become MathML, which browsers show without a script
