@@ -16,10 +16,12 @@ import re
 import subprocess
 import sys
 
+import nbformat
 from latex2mathml.converter import convert
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, InclusionLevel
 from mkdocs.utils import get_relative_url
+from nbconvert import MarkdownExporter
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = {
@@ -74,9 +76,11 @@ def moved(text):
 
 def notebook(path):
     """Returns a notebook as files of the site, `{path: content}`: a page and its pictures."""
-    from nbconvert import MarkdownExporter
-
-    text, resources = MarkdownExporter().from_filename(str(path))
+    content = nbformat.read(path, as_version=4)
+    for cell in content.cells:
+        kept = [output for output in cell.get("outputs", []) if output.get("name") != "stderr"]
+        cell.update({"outputs": kept} if cell.cell_type == "code" else {})
+    text, resources = MarkdownExporter().from_notebook_node(content)
     return {f"{path.stem}.md": text, **resources["outputs"]}
 
 
