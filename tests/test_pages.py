@@ -31,16 +31,19 @@ NEEDS = {TRAIN: [], "docs/install.md": [], INVERT: [], "README.md": [INVERT]}
 SHORTER = {
     r"pip install \. && ": "",
     r"train\.py --dataset (mnist|svhn|cifar10)( --download| --data_dir \S+)": "train.py --dry_run",
-    r"train\.py": "train.py --epochs 1 --sample_every 0",
+    r"train\.py": "train.py --epochs 1 --set joint.epochs=0 --sample_every 0",
     r"--run_dir runs/(flat|dcgan|three|begun|plain)": "--dry_run",
     r"--run_dir runs/long": "--run_dir runs/digits",
     r"--data_dir photos/": "--data_dir photos/ --set batch_size=4 --dry_run",
     r"evaluate\.py": "evaluate.py --samples 500",
     r"epochs=20": "epochs=2",
-    r'run_dir="runs/': 'epochs=1, sample_every=0, run_dir="runs/',
+    r'run_dir="runs/': 'epochs=1, overrides=["joint.epochs=0"], run_dir="runs/',
     r"--count 1000000": "--count 80",
 }
-SLOW = {TRAIN, INVERT, "README.md", "docs/tutorials/serve.md", "docs/tutorials/evaluate.md"}
+SLOW = {
+    *(TRAIN, INVERT, "README.md", "docs/tutorials/serve.md", "docs/tutorials/evaluate.md"),
+    "docs/howto/own_networks.md",
+}
 
 
 class Desk:
