@@ -1,11 +1,11 @@
-# make demo, make test, make lint, make newcomer, make bench: each makes .venv and installs when needed.
+# make demo, make test, make lint, make docs, make newcomer, make bench: each makes .venv and installs when needed.
 # make results DATASET=svhn: what docs/results.md shows of a data set.
 # make pretrained RUN=runs/digits: puts a trained and evaluated run into the package.
 # make clean removes what was built; runs/ and exports/ stay.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-sample demo-run test newcomer lint results bench pretrained clean
+.PHONY: demo demo-sample demo-run test newcomer lint docs results bench pretrained clean
 
 demo: demo-sample demo-run
 	$(BIN)/python evaluate.py --run_dir runs/demo
@@ -35,6 +35,11 @@ lint: .venv/installed
 	$(BIN)/deptry . --extend-exclude '\.ci|benchmarks|docs|tests' \
 		--requirements-files .venv/user.txt --requirements-files-dev .venv/dev.txt
 	$(BIN)/deptry . benchmarks tests tests/*/ --requirements-files .venv/user.txt,.venv/dev.txt
+
+# The site, in build/site; a warning is an error. `python3 -m http.server -d build/site` shows it, with its search.
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo build/site/index.html
 
 # What docs/results.md shows of a data set, from the start: make results DATASET=svhn
 DATASET ?= mnist

@@ -3,7 +3,7 @@
     python .ci/requirements.py FOLDER
 
 Writes FOLDER/user.txt (install_requires and the extras that users choose from) and FOLDER/dev.txt
-(the extras of developers, `dev` and `bench`).
+(the extras of developers, `dev`, `docs` and `bench`).
 """
 
 import configparser
@@ -24,7 +24,7 @@ def declared(setup):
         extra: [line for line in text.split("\n") if line and not line.startswith(f"{name}[")]
         for extra, text in setup["options.extras_require"].items()
     }
-    dev = extras.pop("dev") + extras.pop("bench")
+    dev = extras.pop("dev") + extras.pop("docs") + extras.pop("bench")
     core = [line for line in setup["options"]["install_requires"].split("\n") if line]
     return [*core, *sum(extras.values(), [])], dev
 
