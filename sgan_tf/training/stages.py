@@ -264,12 +264,13 @@ def _watchers(stage, model, levels, top, stack, sample_every):
     """What looks at a GAN stage's samples, whose highest level is `top`, after every epoch."""
     material, run = stage.material, stage.material.run
     real, labels = material.real_features(), material.dataset.train_labels
-    names, seed = material.dataset.class_names, material.config.seed
-    classes = np.arange(len(names))
+    seed = material.config.seed
+    classes = np.unique(labels)  # one without a training image has no row: it was never learned
+    names = [material.dataset.class_names[c] for c in classes]
     if top == len(stack.levels) - 1:
         condition = classes.repeat(GRID_COLUMNS)
     else:  # one real h_{top+1} a class
-        first = np.concatenate([np.flatnonzero(labels == c)[:1] for c in classes])
+        first = np.array([np.argmax(labels == c) for c in classes])
         condition = real[top + 1][first.repeat(GRID_COLUMNS)]
     noise = stack.noise(len(condition), seed=seed)
 
