@@ -11,10 +11,25 @@ import numpy as np
 from keras import layers, ops
 
 from sgan_tf.errors import first_line
+from sgan_tf.models.cost import operation_flop
 from sgan_tf.validation import ConfigError
 
 PROBABILITIES = (keras.activations.softmax, keras.activations.sigmoid)
 LEAST_PROBABILITY = 1e-7  # of whose logarithm a logit is made
+# What operations of Keras give, as the output activations of generators; by their names.
+GIVEN = {
+    **dict.fromkeys(("relu", "relu6", "softplus"), "relu"),
+    **dict.fromkeys(("sigmoid", "hardsigmoid", "softmax"), "sigmoid"),
+    **dict.fromkeys(("tanh", "hardtanh", "softsign"), "tanh"),
+    **dict.fromkeys(("linear", "elu", "selu", "celu", "gelu", "silu", "mish"), "linear"),
+    **dict.fromkeys(("leakyrelu", "prelu"), "linear"),
+}
+PASSING = {  # operations that leave the range of values as it is
+    *("maxpooling2d", "globalmaxpooling2d", "maxpool", "max"),
+    *("averagepooling2d", "globalaveragepooling2d", "averagepool", "mean"),
+    *("flatten", "reshape", "permute", "transpose", "identity", "cropping2d", "zeropadding2d"),
+    *("dropout", "spatialdropout2d", "gaussiandropout", "gaussiannoise"),
+}
 # What Keras and user's layers raise when they are called on what they do not take.
 REFUSALS = (ValueError, TypeError, AttributeError, NotImplementedError, RuntimeError)
 
@@ -28,6 +43,16 @@ class Cut(NamedTuple):
 
     name: str  # of the layer or operation; of one inside a nested model `model/layer`
     shape: tuple  # of its output, without the batch dimension
+    below: int  # FLOP of an image, forward, in what is below it, itself among that
+    above: int  # the same above it
+
+
+class Part(NamedTuple):
+    """A stage of a classifier that is cut."""
+
+    end: str  # name of its upper end, where it is cut; the last one's is `logits`
+    activation: str | None  # what gives its output, a value of `GIVEN`; None: its values tell
+    model: keras.Model
 
 
 class _Point(NamedTuple):
@@ -82,10 +107,19 @@ class ClassifierGraph:
 
     def candidates(self) -> list[Cut]:
         """Returns where the classifier can be cut, bottom up."""
-        places = [i for i in self._separators if self._usable(i)]
-        return [Cut(self._points[i].name, tuple(self._points[i].output.shape[1:])) for i in places]
+        below = list(itertools.accumulate(map(self._flop, self._points)))
+        return [
+            Cut(
+                self._points[i].name,
+                tuple(self._points[i].output.shape[1:]),
+                below[i],
+                below[-1] - below[i],
+            )
+            for i in self._separators
+            if self._usable(i)
+        ]
 
-    def cut(self, names: Sequence[str]) -> list[tuple[str, keras.Model]]:
+    def cut(self, names: Sequence[str]) -> list[Part]:
         """Cuts the classifier into stages, functional models of the same layers.
 
         Args:
@@ -94,7 +128,7 @@ class ClassifierGraph:
                 The second call of a layer is `layer#2`.
 
         Returns:
-            `[(name of the upper end, stage), …]`, bottom up; the last end is the logits.
+            The stages, bottom up.
 
         Raises:
             ConfigError: for a name that is none, and where the graph cannot be cut.
@@ -102,11 +136,24 @@ class ClassifierGraph:
         places = sorted({self._place(name) for name in names})
         if len(places) < len(names):
             raise ConfigError(f"`cuts`: {', '.join(names)}: two of them name the same place")
-        points = [self._points[i] for i in (0, *places, -1)]
-        return [
-            (upper.name, keras.Model(lower.output, upper.output, name="classifier"))
-            for lower, upper in zip(points, points[1:])
-        ]
+        parts, lower = [], self._points[0]
+        for upper in [self._points[i] for i in (*places, -1)]:
+            model = keras.Model(lower.output, upper.output, name="classifier")
+            parts.append(Part(upper.name, self._activation(upper), model))
+            lower = upper
+        return parts
+
+    def _activation(self, point):
+        """Returns what gives a point's values, as far as operations of Keras itself say so."""
+        while type(point.operation).__module__.startswith("keras."):
+            given = getattr(point.operation, "activation", point.operation)
+            name = getattr(given, "__name__", type(given).__name__).replace("_", "").lower()
+            plain = name == "linear" and isinstance(point.operation, layers.Activation)
+            if not plain and name not in PASSING:
+                slope = getattr(point.operation, "negative_slope", 0)
+                return "linear" if slope else GIVEN.get(name)
+            point = self._points[point.sources[0]]
+        return None
 
     # The graph
 
@@ -162,6 +209,10 @@ class ClassifierGraph:
         if values.min() >= 0 and np.allclose(values.sum(-1), 1, atol=1e-2):
             return ops.log(ops.maximum(last.output, LEAST_PROBABILITY)), place
         return last.output, place
+
+    def _flop(self, point):
+        inputs = [self._points[i].output for i in point.sources]
+        return operation_flop(point.operation, inputs, point.output)
 
     # Where it can be cut
 

@@ -7,6 +7,7 @@ from classifiers import Subclassed, plain, residual
 from keras import layers, ops
 
 from sgan_tf import ConfigError, Encoder
+from sgan_tf.models.cutting import ClassifierGraph
 from sgan_tf.models.given import candidates
 
 IMAGES = np.random.default_rng(0).random((6, 8, 8, 1), dtype=np.float32)
@@ -100,6 +101,51 @@ def test_a_layer_that_two_nested_models_have_is_asked_for_by_its_model():
     model = keras.Model(inputs, layers.Dense(3, name="top")(layers.Concatenate()(both)))
     with pytest.raises(ConfigError, match="did you mean a/conv1 or b/conv1"):
         Encoder.from_keras(model, ["conv1"])
+
+
+class Block(layers.Layer):
+    """A user's layer; what it does with its activation is its own affair."""
+
+    activation = "relu"
+
+    def call(self, x):
+        return -x
+
+
+def test_the_graph_says_what_gives_features_where_layers_of_keras_do():
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(3, 3, activation="relu", name="conv"),
+            layers.AveragePooling2D(2, name="pooled"),
+            layers.BatchNormalization(name="normalised"),
+            layers.ReLU(name="rectified"),
+            layers.Conv2D(3, 3, name="plain"),
+            layers.Activation("sigmoid", name="squashed"),
+            layers.Activation("linear", name="same"),
+            layers.ReLU(negative_slope=0.1, name="leaky"),
+            Block(name="own"),
+            layers.Flatten(name="flat"),
+            layers.Dense(5, activation="gelu", name="dense"),
+            layers.Dense(4),
+        ]
+    )
+    given = dict(conv="relu", pooled="relu", normalised=None, rectified="relu", plain="linear")
+    given |= dict(squashed="sigmoid", same="sigmoid", leaky="linear", own=None, flat=None)
+    given |= dict(dense="linear")
+    parts = ClassifierGraph(model, (8, 8, 1)).cut(list(given))
+    assert {part.end: part.activation for part in parts[:-1]} == given
+
+
+def test_operations_are_cuts_and_say_what_they_give():
+    inputs = keras.Input((8, 8, 1))
+    x = ops.tanh(layers.Conv2D(3, 3, name="conv")(inputs))
+    means = ops.mean(x, axis=(1, 2))
+    model = keras.Model(inputs, layers.Dense(4)(2 * means))
+    (conv, tanh, mean, multiply), shapes = zip(*[cut[:2] for cut in candidates(model)])
+    assert conv == "conv" and shapes == ((6, 6, 3), (6, 6, 3), (3,), (3,))
+    parts = ClassifierGraph(model, (8, 8, 1)).cut([tanh, mean, multiply])
+    assert [part.activation for part in parts] == ["tanh", "tanh", None, None]
 
 
 @pytest.mark.parametrize(
