@@ -113,7 +113,7 @@ def print_cuts(classifier, dataset: ImageDataset, configure: Callable) -> None:
 
     print(
         f"# {FLAGS.encoder} can be cut at, bottom up. A stack of that cut alone would cost: "
-        "parameters of G, D and Q;\n# GFLOP of a step of level 0, and of level 1; PFLOP of all "
+        "parameters of G, D and Q;\n# GFLOP of a step of level 0, and of level 1; TFLOP of all "
         "steps that are planned"
     )
     costs = StackCosts(dataset.num_classes)
@@ -131,4 +131,4 @@ def _listed(cost, config, images):
     flop = {stage: config.batch_size * count for stage, count in cost.flop.items()}
     whole = sum(epochs * steps * flop[stage] for stage, epochs in config.stages().items())
     level0, level1 = (f"{flop[f'level{i}'] / 1e9:.3g}" for i in range(2))
-    return f"{cost.parameters / 1e6:.3g} M; {level0} + {level1} GFLOP; {whole / 1e15:.3g} PFLOP"
+    return f"{cost.parameters / 1e6:.3g} M; {level0} + {level1} GFLOP; {whole / 1e12:,.1f} TFLOP"

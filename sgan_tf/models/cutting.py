@@ -14,7 +14,7 @@ from sgan_tf.errors import first_line
 from sgan_tf.models.cost import operation_flop
 from sgan_tf.validation import ConfigError
 
-PROBABILITIES = (keras.activations.softmax, keras.activations.sigmoid)
+PROBABILITIES = ("softmax", "sigmoid")
 LEAST_PROBABILITY = 1e-7  # of whose logarithm a logit is made
 # What operations of Keras give, as the output activations of generators; by their names.
 GIVEN = {
@@ -95,10 +95,11 @@ class ClassifierGraph:
             raise ClassifierError(
                 f"the classifier cannot be run layer by layer on images of {size} ({brief(error)})"
             ) from error
-        if not isinstance(output, keras.KerasTensor) or len(output.shape) != 2:
-            shape = getattr(output, "shape", (None, "several tensors"))[1:]
+        single = isinstance(output, keras.KerasTensor)
+        if not single or len(output.shape) != 2:
+            found = output.shape[1:] if single else "several tensors"
             raise ClassifierError(
-                f"the classifier's output is {shape}; it should be (K,), a number for each class"
+                f"the classifier's output is {found}; it should be (K,), a number for each class"
             )
         logits, sources = self._without_softmax(self._points[self._places[id(output)]])
         self._points.append(_Point("logits", None, (), logits, sources))
@@ -145,9 +146,7 @@ class ClassifierGraph:
 
     def _activation(self, point):
         """Returns what gives a point's values, as far as operations of Keras itself say so."""
-        while type(point.operation).__module__.startswith("keras."):
-            given = getattr(point.operation, "activation", point.operation)
-            name = getattr(given, "__name__", type(given).__name__).replace("_", "").lower()
+        while name := _function(point.operation):
             plain = name == "linear" and isinstance(point.operation, layers.Activation)
             if not plain and name not in PASSING:
                 slope = getattr(point.operation, "negative_slope", 0)
@@ -195,11 +194,10 @@ class ClassifierGraph:
 
         They are what is below a softmax, else the logarithms of what proves to be probabilities.
         """
-        operation, activation = last.operation, getattr(last.operation, "activation", None)
-        alone = isinstance(operation, layers.Activation) and activation in PROBABILITIES
-        if alone or isinstance(operation, layers.Softmax):
-            return self._points[last.sources[0]].output, last.sources
-        if activation in PROBABILITIES:
+        operation = last.operation
+        if _function(operation) in PROBABILITIES:
+            if not getattr(operation, "weights", None):
+                return self._points[last.sources[0]].output, last.sources
             changes = {"activation": "linear", "name": f"{operation.name}_logits"}
             return _copied(operation, *last.arguments, **changes), last.sources
         whole = keras.Model(self._points[0].output, last.output)
@@ -289,6 +287,17 @@ def _try_opened(operation, args):
     return model if len(model.outputs) == 1 else None
 
 
+def _function(operation):
+    """Returns the name of an operation of Keras, or of its activation; None of others.
+
+    It is in small letters, and the same for a layer, a function and what stands for it in a graph.
+    """
+    if not type(operation).__module__.startswith("keras."):
+        return None
+    given = getattr(operation, "activation", operation)
+    return getattr(given, "__name__", type(given).__name__).replace("_", "").lower()
+
+
 def _copied(operation, args, kwargs, **changes):
     """Calls a copy of an operation with other settings and the same weights."""
     copy = type(operation).from_config({**operation.get_config(), **changes})
@@ -299,5 +308,8 @@ def _copied(operation, args, kwargs, **changes):
 
 
 def brief(error: Exception) -> str:
-    """Returns the beginning of what Keras says, which may be a whole configuration."""
-    return first_line(error)[:200]
+    """Returns what Keras says is wrong, in a line; it may say a whole configuration."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error))  # without bold letters
+    unknown = re.search(r"Could not locate .*", text)
+    text = unknown[0] if unknown else re.sub(r"^Exception encountered when calling .*", "", text)
+    return first_line(Exception(text) if text.strip() else error)[:200]

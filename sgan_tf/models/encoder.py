@@ -160,10 +160,13 @@ class Encoder(TrainedModel):
         return [end.of for end in ends]
 
     def call(self, images, training=False):
-        """Returns the class logits `[N, K]` of `images` `[N, H, W, C]`."""
+        """Returns the class logits `[N, K]` of `images` `[N, H, W, C]`.
+
+        A frozen encoder is in inference mode always.
+        """
         h = unit_images(images)
         for stage in self.stages:
-            h = stage(h, training=training)
+            h = stage(h, training=training and self.trainable)
         return h
 
     def features(self, images):

@@ -58,7 +58,7 @@ def test_a_classifier_is_inverted_by_commands(classifier, tmp_path):
         for cut in ("scaled  8 x 8 x 1", "conv1  8 x 8 x 8", "pool1  4 x 4 x 8", "conv2  4 x 4 x 8")
         + ("flat  128", "dropout  128", "hidden  12")
     ]
-    assert re.search(r"hidden  12: 0\.\d+ M; \S+ \+ \S+ GFLOP; \S+ PFLOP$", out)
+    assert re.search(r"hidden  12: 0\.\d+ M; \S+ \+ \S+ GFLOP; \S+ TFLOP$", out)
     flags += ["--cuts", "hidden,pool1", "--class_names", NAMES, "--epochs", "1"]
     flags += ["--sample_every", "0", "--set", "joint.epochs=0", "--run_dir", tmp_path / "run"]
     out, _ = run(TRAIN, flags)
@@ -104,6 +104,7 @@ def test_a_classifier_is_inverted_by_commands(classifier, tmp_path):
         (["--cuts", "hiden"], "--cuts: the classifier has no layer 'hiden'; did you mean hidden"),
         (["--cuts", "none", "--class_names", "a,b"], "--class_names: a, b are not names for 10"),
         (["--cuts", "hidden", "--stages", "encoder"], "--stages: unknown stage 'encoder'"),
+        (["--cuts", "hidden", "--encoder_input", "caffe"], "--encoder_input: caffe is of three"),
     ],
 )
 def test_what_cannot_be_is_one_line(classifier, tmp_path, flags, message):

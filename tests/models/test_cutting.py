@@ -68,6 +68,22 @@ def test_operations_of_a_subclass_have_the_same_names_each_time():
         assert Encoder.from_keras(model, ["mean"]).shapes == [(8, 8, 1), (4,), (10,)]
 
 
+def test_an_operation_that_ends_in_probabilities_is_left_out():
+    inputs = keras.Input((8, 8, 1))
+    scores = layers.Dense(10, name="scores")(layers.Flatten(name="flat")(inputs))
+    model = keras.Model(inputs, ops.softmax(scores))
+    assert names(model) == ["flat"]
+    logits = keras.Model(inputs, scores)(IMAGES)
+    np.testing.assert_allclose(Encoder.from_keras(model, ["flat"])(IMAGES), logits, atol=1e-5)
+
+
+def test_it_is_in_inference_mode_whoever_calls_it():
+    model = plain(last=None)
+    encoder = Encoder.from_keras(model, ["hidden"])
+    expected = model(IMAGES, training=False)
+    np.testing.assert_allclose(encoder(IMAGES, training=True), expected, atol=1e-5)
+
+
 def test_logits_stay_as_they_are():
     model = plain(last=None)
     encoder = Encoder.from_keras(model, ["hidden"])
@@ -172,6 +188,11 @@ def of_vectors():
     return keras.Sequential([keras.Input((64,)), layers.Dense(3)])
 
 
+def two_outputs():
+    inputs = keras.Input((8, 8, 1))
+    return keras.Model(inputs, [layers.Dense(n)(layers.Flatten()(inputs)) for n in (3, 4)])
+
+
 def of_maps():
     return keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(3, 3)])
 
@@ -188,7 +209,8 @@ def too_small():
         (two_inputs, "the classifier has 2 inputs; one is needed"),
         (of_vectors, r"the classifier takes \(64,\), and no images"),
         (of_maps, r"the classifier's output is \(6, 6, 3\); it should be \(K,\)"),
-        (too_small, "the classifier cannot be run layer by layer on images of 8 x 8 x 1"),
+        (two_outputs, r"the classifier's output is several tensors; it should be \(K,\)"),
+        (too_small, "run layer by layer on images of 8 x 8 x 1 .Computed output size would be"),
         (lambda: plain((8, 8, 3)).layers[0], "the classifier is no Keras model but Conv2D"),
         (lambda: keras.Sequential([layers.Dense(3)]), "the classifier is not built"),
     ],
