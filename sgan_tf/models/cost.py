@@ -44,7 +44,8 @@ class StackCosts:
     def of(self, cut, config: Config) -> StackCost:
         """Returns the cost of a stack on a cut.
 
-        With adaptive steps of G it is the least: a step of D and one of G.
+        With adaptive steps of G it is the least: a step of D and one of G. Projections of D and
+        what regularises it are left out.
 
         Args:
             cut: A `Cut`.

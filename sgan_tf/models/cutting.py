@@ -137,12 +137,15 @@ class ClassifierGraph:
         places = sorted({self._place(name) for name in names})
         if len(places) < len(names):
             raise ConfigError(f"`cuts`: {', '.join(names)}: two of them name the same place")
-        parts, lower = [], self._points[0]
-        for upper in [self._points[i] for i in (*places, -1)]:
-            model = keras.Model(lower.output, upper.output, name="classifier")
-            parts.append(Part(upper.name, self._activation(upper), model))
-            lower = upper
-        return parts
+        points = [self._points[i] for i in (0, *places, -1)]
+        return [
+            Part(
+                upper.name,
+                self._activation(upper),
+                keras.Model(lower.output, upper.output, name="classifier"),
+            )
+            for lower, upper in zip(points, points[1:])
+        ]
 
     def _activation(self, point):
         """Returns what gives a point's values, as far as operations of Keras itself say so."""
