@@ -13,6 +13,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 
@@ -106,7 +107,8 @@ class Classifier:
         if settings and not pathlib.Path(weights).is_file():
             raise ConfigError(f"`encoder_weights`: {weights} is no file, nor imagenet")
         try:
-            model = make(weights=weights, **settings)
+            with warnings.catch_warnings(action="ignore"):  # a line for every layer that misfits
+                model = make(weights=weights, **settings)
         except Exception as error:  # whatever the network stack and HDF5 raise
             raise ConfigError(
                 f"`encoder_weights`: {name} cannot have the weights {weights} ({brief(error)})"

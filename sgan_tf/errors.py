@@ -2,6 +2,8 @@
 
 import re
 
+FLAGS = {"input_range": "encoder_input"}  # of parameters, where they have another name
+
 
 class UserError(ValueError):
     """Something that cannot be: one line that names the parameter or file, and what to do.
@@ -12,7 +14,7 @@ class UserError(ValueError):
 
     def for_flags(self):
         """Returns the message as a program says it: each parameter as the flag of that name."""
-        return re.sub(r"`([a-z_]+)`", r"--\1", str(self))
+        return re.sub(r"`([a-z_]+)`", lambda name: f"--{FLAGS.get(name[1], name[1])}", str(self))
 
 
 class DataError(UserError):

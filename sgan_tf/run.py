@@ -81,7 +81,7 @@ class Run:
                 run.path.mkdir(parents=True, exist_ok=True)
                 run._take_lock()
             if exists and overwrite and writes:
-                run._clear()
+                run._clear(keep_classifier=config.classifier is not None)
                 exists = False
             if not exists and not writes:
                 raise RunError(
@@ -170,13 +170,10 @@ class Run:
                 "folder"
             ) from error
 
-    def _clear(self):
+    def _clear(self, keep_classifier=False):
         """Removes all that a run has made, and nothing else; after a kill it can be repeated."""
-        if not {p.name for p in self.path.iterdir()} & {
-            "data.json",
-            "versions.json",
-            "checkpoints",
-        }:
+        signs = {"data.json", "versions.json", "checkpoints"}
+        if not signs & {p.name for p in self.path.iterdir()}:
             try:
                 read_config(self.path)  # ours: an earlier `overwrite` was killed
             except RunError as error:
@@ -189,9 +186,11 @@ class Run:
         _remove(self.path.glob("fakes_*.png"))
         names = ("reals", "samples", "variations", "factors", "curves", "inspect")
         _remove(self.path / f"{name}.png" for name in names)
-        # config.json stays until the new one takes its place: it says whose folder this is.
+        # config.json stays until the new one takes its place: it says whose folder this is. So does
+        # a classifier: this may be the only copy, and the one that is to be inverted anew.
         names = ("encoder.json", "encoder_from.json", "metrics.jsonl", "log.txt", "versions.json")
-        _remove(self.path / n for n in (*names, "inspect.json", "classifier.keras", "data.json"))
+        names += () if keep_classifier else ("classifier.keras",)
+        _remove(self.path / name for name in (*names, "inspect.json", "data.json"))
 
     # Files
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from sgan_tf.config import ClassifierConfig
 from sgan_tf.presets import make_config
 from sgan_tf.run import Run, RunError, read_config
 
@@ -81,6 +82,18 @@ def test_an_overwrite_that_was_killed_can_be_repeated(crowded, monkeypatch, remo
     monkeypatch.undo()
     Run.open(crowded, make_config(seed=1), overwrite=True)
     assert left(crowded) == {"notes.md", "config.json"}
+
+
+def test_an_overwrite_keeps_the_classifier_until_another_takes_its_place(crowded):
+    given = crowded / "classifier.keras"
+    given.write_bytes(b"the only copy")
+    described = ClassifierConfig("", shapes=[[8, 8, 1]], activations=["sigmoid"])
+    config = make_config(cuts=(), classifier=described)
+    Run.open(crowded, config, overwrite=True).close()  # and killed before the next line
+    assert left(crowded) == {"notes.md", "config.json", given.name}
+    assert given.read_bytes() == b"the only copy"
+    Run.open(crowded, make_config(), overwrite=True)
+    assert not given.exists()
 
 
 def test_a_lost_config_is_recovered_from_the_checkpoints(tmp_path):

@@ -2,10 +2,13 @@
 
 import os
 import pathlib
+from collections.abc import Callable
 
 from absl import flags
 
+from sgan_tf.batches import steps_per_epoch
 from sgan_tf.cli import app
+from sgan_tf.config import ClassifierConfig
 from sgan_tf.datasets import ImageDataset
 from sgan_tf.validation import INPUT_RANGES
 
@@ -20,7 +23,8 @@ def define_flags() -> None:
         "encoder",
         None,
         "a Keras classifier that takes the encoder's place, a .keras file or a name of "
-        "keras.applications; with --dry_run and without --cuts, where it can be cut",
+        "keras.applications; with --dry_run and without --cuts, where it can be cut, and at what "
+        "cost",
     )
     flags.DEFINE_enum(
         "encoder_input",
@@ -99,8 +103,34 @@ def open_classifier(dataset: ImageDataset, run_dir: pathlib.Path | None):
     return classifier if run_dir is None else classifier.as_kept(run_dir, dataset)
 
 
-def print_cuts(classifier, dataset: ImageDataset) -> None:
-    """Prints where a `Classifier` can be cut, a line each that --config passes over."""
-    print(f"# {FLAGS.encoder} can be cut at, bottom up:")
+def print_cuts(classifier, dataset: ImageDataset, configure: Callable) -> None:
+    """Prints where a `Classifier` can be cut, and what a stack would cost that is cut there alone.
+
+    Args:
+        classifier: The `Classifier`.
+        dataset: The images.
+        configure: Function of a list of cuts and a `ClassifierConfig` that returns a `Config`.
+    """
+    from sgan_tf.models.cost import StackCosts
+
+    print(
+        f"# {FLAGS.encoder} can be cut at, bottom up. A stack of that cut alone would cost: "
+        "parameters of G, D and Q;\n# GFLOP of a step of level 0, and of level 1; TFLOP of all "
+        "steps that are planned"
+    )
+    costs = StackCosts(dataset.num_classes)
     for cut in classifier.candidates(dataset.image_shape):
-        print(f"#   {cut.name}  {' x '.join(map(str, cut.shape))}")
+        shapes = [list(dataset.image_shape), list(cut.shape)]
+        described = ClassifierConfig("", shapes=shapes, activations=["sigmoid", "relu"])
+        config = configure([cut.name], described)
+        cost = _listed(costs.of(cut, config), config, len(dataset.train_images))
+        print(f"#   {cut.name}  {' x '.join(map(str, cut.shape))}: {cost}", flush=True)
+
+
+def _listed(cost, config, images):
+    """A `StackCost` in the words of `print_cuts`."""
+    steps = steps_per_epoch(images, config.batch_size)
+    flop = {stage: config.batch_size * count for stage, count in cost.flop.items()}
+    whole = sum(epochs * steps * flop[stage] for stage, epochs in config.stages().items())
+    level0, level1 = (f"{flop[f'level{i}'] / 1e9:.3g}" for i in range(2))
+    return f"{cost.parameters / 1e6:.3g} M; {level0} + {level1} GFLOP; {whole / 1e12:,.1f} TFLOP"

@@ -18,7 +18,7 @@ from sgan_tf.decoding import RESIZES
 from sgan_tf.errors import DataError, shown
 
 FLAGS = flags.FLAGS
-SETTINGS = ("images", "resize", "draws", "count", "seed")  # flags that inspect.json records
+SETTINGS = ("images", "resize", "draws", "count", "seed", "originals")  # that inspect.json records
 HELD_OUT_DRAWS = 2  # of each test image: the least that have a variance
 
 
@@ -41,6 +41,12 @@ def define_flags() -> None:
         "count", 500, "test images to measure on; where there are none, on --images", lower_bound=2
     )
     flags.DEFINE_integer("seed", 0, "of the noise")
+    flags.DEFINE_bool(
+        "originals",
+        True,
+        "draw --images themselves too; --nooriginals draws generated images alone, for "
+        "where those may not be shown",
+    )
     flags.DEFINE_string(
         "out",
         None,
@@ -76,7 +82,7 @@ def inspect() -> None:
         "captions": captions,
         "layers": [dataclasses.asdict(score) for score in scores],
     }
-    picture = figures.layers(given, layers, captions)
+    picture = figures.layers(given if FLAGS.originals else None, layers, captions)
     save(out, facts, encoded(picture, out.suffix.lower()))
     print(f"{out}\n{out.with_suffix('.json')}")
 

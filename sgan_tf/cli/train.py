@@ -158,10 +158,8 @@ def train():
         dataset = dataset if FLAGS.class_names is None else dataset.named(FLAGS.class_names)
         kept = None if FLAGS.overwrite else _run_dir(config)
         classifier = classifiers.open_classifier(dataset, kept)
-        if FLAGS.dry_run:
-            classifiers.print_cuts(classifier, dataset)
-        if FLAGS.cuts is None and FLAGS.config is None:
-            return 0
+        if FLAGS.cuts is None and FLAGS.config is None:  # --dry_run, as check_flags saw
+            return classifiers.print_cuts(classifier, dataset, _config)
         encoder, config = _adapted(classifier, dataset, config)
         _check_stages(config)
     check_names(config)

@@ -114,7 +114,9 @@ def factors(stack: StackedGAN, seed: int = 0, bases: int = 3) -> Image.Image:
 
 
 def layers(
-    images: np.ndarray, inspected: Sequence[LayerInspection], captions: Sequence[str] = ()
+    images: np.ndarray | None,
+    inspected: Sequence[LayerInspection],
+    captions: Sequence[str] = (),
 ) -> Image.Image:
     """What layers keep and what they ignore: of each image a row a layer, the lowest layer first.
 
@@ -122,7 +124,7 @@ def layers(
     and the draws. Variances have one scale in the whole picture.
 
     Args:
-        images: The N real ones, `[N, H, W, C]`.
+        images: The N real ones, `[N, H, W, C]`; None leaves their column out.
         inspected: What `inspect_layers` returned of them.
         captions: Lines above the picture.
 
@@ -135,13 +137,17 @@ def layers(
     highest = max(float(variance.max()) for variance in variances)
     draws = inspected[0].drawn.shape[1]
     names = [layer.name for layer in inspected]
-    columns = ["image", "kept", "varies", *map(str, range(1, draws + 1))]
-    blank, grids = np.ones_like(images[0], np.float32), []
-    for k, image in enumerate(as_float(images)):
+    columns = ["kept", "varies", *map(str, range(1, draws + 1))]
+    columns = columns if images is None else ["image", *columns]
+    grids = []
+    for k in range(len(variances[0])):
         tiles = []
         for i, (layer, variance) in enumerate(zip(inspected, variances)):
             heat = matplotlib.colormaps["magma"](variance[k] / (highest or 1.0))[..., :3]
-            tiles += [blank if i else image, layer.mean[k], heat, *layer.drawn[k]]
+            if images is not None:  # it stands once
+                image = as_float(images[k])
+                tiles.append(np.ones_like(image) if i else image)
+            tiles += [layer.mean[k], heat, *layer.drawn[k]]
         tiles = np.stack([_tile(tile) for tile in tiles])
         grids.append(image_grid(tiles, len(columns), names, None if k else columns))
     legend = f"kept: mean of the draws; varies: variance of pixels, black 0, yellow {highest:.2g}"

@@ -11,10 +11,25 @@ import numpy as np
 from keras import layers, ops
 
 from sgan_tf.errors import first_line
+from sgan_tf.models.cost import operation_flop
 from sgan_tf.validation import ConfigError
 
-PROBABILITIES = (keras.activations.softmax, keras.activations.sigmoid)
+PROBABILITIES = ("softmax", "sigmoid")
 LEAST_PROBABILITY = 1e-7  # of whose logarithm a logit is made
+# What operations of Keras give, as the output activations of generators; by their names.
+GIVEN = {
+    **dict.fromkeys(("relu", "relu6", "softplus"), "relu"),
+    **dict.fromkeys(("sigmoid", "hardsigmoid", "softmax"), "sigmoid"),
+    **dict.fromkeys(("tanh", "hardtanh", "softsign"), "tanh"),
+    **dict.fromkeys(("linear", "elu", "selu", "celu", "gelu", "silu", "mish"), "linear"),
+    **dict.fromkeys(("leakyrelu", "prelu"), "linear"),
+}
+PASSING = {  # operations that leave the range of values as it is
+    *("maxpooling2d", "globalmaxpooling2d", "maxpool", "max"),
+    *("averagepooling2d", "globalaveragepooling2d", "averagepool", "mean"),
+    *("flatten", "reshape", "permute", "transpose", "identity", "cropping2d", "zeropadding2d"),
+    *("dropout", "spatialdropout2d", "gaussiandropout", "gaussiannoise"),
+}
 # What Keras and user's layers raise when they are called on what they do not take.
 REFUSALS = (ValueError, TypeError, AttributeError, NotImplementedError, RuntimeError)
 
@@ -28,6 +43,16 @@ class Cut(NamedTuple):
 
     name: str  # of the layer or operation; of one inside a nested model `model/layer`
     shape: tuple  # of its output, without the batch dimension
+    below: int  # FLOP of an image, forward, in what is below it, itself among that
+    above: int  # the same above it
+
+
+class Part(NamedTuple):
+    """A stage of a classifier that is cut."""
+
+    end: str  # name of its upper end, where it is cut; the last one's is `logits`
+    activation: str | None  # what gives its output, a value of `GIVEN`; None: its values tell
+    model: keras.Model
 
 
 class _Point(NamedTuple):
@@ -70,10 +95,11 @@ class ClassifierGraph:
             raise ClassifierError(
                 f"the classifier cannot be run layer by layer on images of {size} ({brief(error)})"
             ) from error
-        if not isinstance(output, keras.KerasTensor) or len(output.shape) != 2:
-            shape = getattr(output, "shape", (None, "several tensors"))[1:]
+        single = isinstance(output, keras.KerasTensor)
+        if not single or len(output.shape) != 2:
+            found = output.shape[1:] if single else "several tensors"
             raise ClassifierError(
-                f"the classifier's output is {shape}; it should be (K,), a number for each class"
+                f"the classifier's output is {found}; it should be (K,), a number for each class"
             )
         logits, sources = self._without_softmax(self._points[self._places[id(output)]])
         self._points.append(_Point("logits", None, (), logits, sources))
@@ -82,10 +108,19 @@ class ClassifierGraph:
 
     def candidates(self) -> list[Cut]:
         """Returns where the classifier can be cut, bottom up."""
-        places = [i for i in self._separators if self._usable(i)]
-        return [Cut(self._points[i].name, tuple(self._points[i].output.shape[1:])) for i in places]
+        below = list(itertools.accumulate(map(self._flop, self._points)))
+        return [
+            Cut(
+                self._points[i].name,
+                tuple(self._points[i].output.shape[1:]),
+                below[i],
+                below[-1] - below[i],
+            )
+            for i in self._separators
+            if self._usable(i)
+        ]
 
-    def cut(self, names: Sequence[str]) -> list[tuple[str, keras.Model]]:
+    def cut(self, names: Sequence[str]) -> list[Part]:
         """Cuts the classifier into stages, functional models of the same layers.
 
         Args:
@@ -94,7 +129,7 @@ class ClassifierGraph:
                 The second call of a layer is `layer#2`.
 
         Returns:
-            `[(name of the upper end, stage), …]`, bottom up; the last end is the logits.
+            The stages, bottom up.
 
         Raises:
             ConfigError: for a name that is none, and where the graph cannot be cut.
@@ -104,9 +139,23 @@ class ClassifierGraph:
             raise ConfigError(f"`cuts`: {', '.join(names)}: two of them name the same place")
         points = [self._points[i] for i in (0, *places, -1)]
         return [
-            (upper.name, keras.Model(lower.output, upper.output, name="classifier"))
+            Part(
+                upper.name,
+                self._activation(upper),
+                keras.Model(lower.output, upper.output, name="classifier"),
+            )
             for lower, upper in zip(points, points[1:])
         ]
+
+    def _activation(self, point):
+        """Returns what gives a point's values, as far as operations of Keras itself say so."""
+        while name := _function(point.operation):
+            plain = name == "linear" and isinstance(point.operation, layers.Activation)
+            if not plain and name not in PASSING:
+                slope = getattr(point.operation, "negative_slope", 0)
+                return "linear" if slope else GIVEN.get(name)
+            point = self._points[point.sources[0]]
+        return None
 
     # The graph
 
@@ -148,11 +197,10 @@ class ClassifierGraph:
 
         They are what is below a softmax, else the logarithms of what proves to be probabilities.
         """
-        operation, activation = last.operation, getattr(last.operation, "activation", None)
-        alone = isinstance(operation, layers.Activation) and activation in PROBABILITIES
-        if alone or isinstance(operation, layers.Softmax):
-            return self._points[last.sources[0]].output, last.sources
-        if activation in PROBABILITIES:
+        operation = last.operation
+        if _function(operation) in PROBABILITIES:
+            if not getattr(operation, "weights", None):
+                return self._points[last.sources[0]].output, last.sources
             changes = {"activation": "linear", "name": f"{operation.name}_logits"}
             return _copied(operation, *last.arguments, **changes), last.sources
         whole = keras.Model(self._points[0].output, last.output)
@@ -162,6 +210,10 @@ class ClassifierGraph:
         if values.min() >= 0 and np.allclose(values.sum(-1), 1, atol=1e-2):
             return ops.log(ops.maximum(last.output, LEAST_PROBABILITY)), place
         return last.output, place
+
+    def _flop(self, point):
+        inputs = [self._points[i].output for i in point.sources]
+        return operation_flop(point.operation, inputs, point.output)
 
     # Where it can be cut
 
@@ -238,6 +290,17 @@ def _try_opened(operation, args):
     return model if len(model.outputs) == 1 else None
 
 
+def _function(operation):
+    """Returns the name of an operation of Keras, or of its activation; None of others.
+
+    It is in small letters, and the same for a layer, a function and what stands for it in a graph.
+    """
+    if not type(operation).__module__.startswith("keras."):
+        return None
+    given = getattr(operation, "activation", operation)
+    return getattr(given, "__name__", type(given).__name__).replace("_", "").lower()
+
+
 def _copied(operation, args, kwargs, **changes):
     """Calls a copy of an operation with other settings and the same weights."""
     copy = type(operation).from_config({**operation.get_config(), **changes})
@@ -248,5 +311,8 @@ def _copied(operation, args, kwargs, **changes):
 
 
 def brief(error: Exception) -> str:
-    """Returns the beginning of what Keras says, which may be a whole configuration."""
-    return first_line(error)[:200]
+    """Returns what Keras says is wrong, in a line; it may say a whole configuration."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error))  # without bold letters
+    unknown = re.search(r"Could not locate .*", text)
+    text = unknown[0] if unknown else re.sub(r"^Exception encountered when calling .*", "", text)
+    return first_line(Exception(text) if text.strip() else error)[:200]

@@ -116,8 +116,8 @@ class Encoder(TrainedModel):
         """Measures the features of an encoder `from_keras`, and gives them units of their own.
 
         Each channel of a feature is divided by its standard deviation over images and places;
-        features that can be negative are centred first, bounded ones are left as they are. The
-        range of the values gives `activations`.
+        features that can be negative are centred first, bounded ones are left as they are.
+        `activations` are what the classifier's own layers say, else what the values' range does.
 
         Args:
             images: `[N, H, W, C]`, of the data that the encoder is to be inverted on.
@@ -140,7 +140,7 @@ class Encoder(TrainedModel):
         ]
         for layer in (layer for seam in seams for layer in seam):
             layer.measured(1.0, 0.0)
-        statistics = [given.FeatureStatistics(below.of) for below, _ in seams]
+        statistics = [given.FeatureStatistics(h.of, h.activation) for h, _ in seams]
         features = tf.function(lambda batch: self.features(batch)[:-1])
         for start in range(0, len(images) if seams else 0, batch_size):
             for part, h in zip(
@@ -161,10 +161,13 @@ class Encoder(TrainedModel):
         return [end.of for end in ends]
 
     def call(self, images, training=False):
-        """Returns the class logits `[N, K]` of `images` `[N, H, W, C]`."""
+        """Returns the class logits `[N, K]` of `images` `[N, H, W, C]`.
+
+        A frozen encoder is in inference mode always.
+        """
         h = unit_images(images)
         for stage in self.stages:
-            h = stage(h, training=training)
+            h = stage(h, training=training and self.trainable)
         return h
 
     def features(self, images):

@@ -11,6 +11,7 @@ from sgan_tf.models.cutting import ClassifierError, ClassifierGraph
 from sgan_tf.validation import INPUT_RANGES, ConfigError
 
 LEAST_SPREAD = 0.01  # of a channel, over its layer's: below it a channel is as good as dead
+NEAR_BOUND = 0.01  # how near a sigmoid's features come to 0 and 1, and a tanh's to -1 and 1
 CAFFE_MEANS = (103.939, 116.779, 123.68)  # of ImageNet, blue first
 IMAGENET_MEANS, IMAGENET_STDDEVS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -73,12 +74,13 @@ class Standardized(layers.Layer):
 
     Args:
         of: Name of the layer whose features they are, for messages.
+        activation: What gives them, where that is known: relu, sigmoid, tanh or linear.
         inverse: Give back the features themselves instead, `h scale + offset`.
     """
 
-    def __init__(self, of="", inverse=False, **kwargs):
+    def __init__(self, of="", activation=None, inverse=False, **kwargs):
         super().__init__(**{"dtype": "float32", "trainable": False, **kwargs})
-        self.of, self.inverse = of, inverse
+        self.of, self.activation, self.inverse = of, activation, inverse
 
     def build(self, input_shape):
         shape = (input_shape[-1],)
@@ -96,7 +98,8 @@ class Standardized(layers.Layer):
         return h * scale + offset if self.inverse else (h - offset) / scale
 
     def get_config(self):
-        return {**super().get_config(), "of": self.of, "inverse": self.inverse}
+        own = {"of": self.of, "activation": self.activation, "inverse": self.inverse}
+        return {**super().get_config(), **own}
 
 
 class Spread(NamedTuple):
@@ -116,11 +119,12 @@ def stages_of(
     """Cuts a classifier into the stages of an `Encoder`; see `Encoder.from_keras`."""
     graph, image_shape, prepare = _opened(model, input_range, image_shape)
     stages, parts, shape = [], graph.cut(cuts), tuple(image_shape)
-    for i, (end, part) in enumerate(parts):
+    for i, part in enumerate(parts):
         x = keras.Input(shape)
-        h = part(prepare(x) if i == 0 else Standardized(inverse=True, name=f"raw_h{i}")(x))
+        h = part.model(prepare(x) if i == 0 else Standardized(inverse=True, name=f"raw_h{i}")(x))
         h = h if h.dtype == "float32" else layers.Activation("linear", dtype="float32")(h)
-        h = Standardized(end, name=f"h{i + 1}")(h) if i < len(parts) - 1 else h
+        if i < len(parts) - 1:
+            h = Standardized(part.end, part.activation, name=f"h{i + 1}")(h)
         stages.append(keras.Model(x, h, name=f"e{i}"))
         shape = tuple(h.shape[1:])
     return stages
@@ -185,17 +189,18 @@ class FeatureStatistics:
 
     Args:
         name: What they are, for messages.
+        activation: What gives them; None: their range has to tell.
     """
 
-    def __init__(self, name: str):
-        self.name, self.count, self.zeros = name, 0, 0
+    def __init__(self, name: str, activation: str | None = None):
+        self.name, self.activation, self.count = name, activation, 0
         self.sum = self.squares = 0.0
         self.low, self.high = np.inf, -np.inf
 
     def add(self, h):
         """Takes in features `[N, ..., C]`."""
         h = np.asarray(h, np.float64).reshape(-1, h.shape[-1])
-        self.count, self.zeros = self.count + len(h), self.zeros + np.sum(h == 0)
+        self.count += len(h)
         self.sum, self.squares = self.sum + h.sum(0), self.squares + np.square(h).sum(0)
         self.low, self.high = min(self.low, h.min()), max(self.high, h.max())
 
@@ -220,14 +225,15 @@ class FeatureStatistics:
                 f"`cuts`: the features of {self.name} are the same for all images (a dead layer); "
                 "cut elsewhere"
             )
-        activation, zero = self._activation(), np.zeros_like(mean)
+        activation, zero = self.activation or self._by_range(), np.zeros_like(mean)
         if activation in ("sigmoid", "tanh"):
             return Spread(activation, np.ones_like(mean), zero)
         scale = np.where(variance > np.square(LEAST_SPREAD * overall), np.sqrt(variance), overall)
         return Spread(activation, scale, mean if activation == "linear" else zero)
 
-    def _activation(self):
+    def _by_range(self):
+        """Bounded are features that come near both bounds: to take others for them costs more."""
+        high = 1 - NEAR_BOUND < self.high <= 1
         if self.low >= 0:
-            # A ReLU leaves zeros; a sigmoid leaves none and comes near 1.
-            return "sigmoid" if 0.9 < self.high <= 1 and not self.zeros else "relu"
-        return "tanh" if -1 <= self.low < -0.9 and 0.9 < self.high <= 1 else "linear"
+            return "sigmoid" if high and 0 < self.low < NEAR_BOUND else "relu"
+        return "tanh" if high and -1 <= self.low < NEAR_BOUND - 1 else "linear"

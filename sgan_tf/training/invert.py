@@ -1,5 +1,6 @@
 """`invert`: a stack on a classifier of one's own, in one call."""
 
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 
@@ -16,6 +17,7 @@ from sgan_tf.training.pipeline import Pipeline
 
 SMALL_SIDE = 16  # up to which the preset is `digits`
 HELD_OUT = 10  # every so many-th image is kept for testing
+LEAST_IMAGES = 3  # one for testing, two for the statistics of a batch
 
 
 def invert(
@@ -40,7 +42,8 @@ def invert(
         model: A Keras classifier; see `Encoder.from_keras`. It stays as it is: the run folder holds
             a copy.
         images: `[N, H, W, C]`, uint8 or floats in [0, 1], of the kind that it was trained on. Every
-            tenth is kept for testing.
+            tenth is kept for testing, the first one among them. Three are the least; where they are
+            fewer than the preset's batch, all of them are the batch.
         labels: Integers `[N]` in [0, K).
         cuts: Names of layers at which it is cut.
         run_dir: The run folder; `sgan_tf.load` and `export.py` read it.
@@ -85,6 +88,8 @@ def invert(
     preset = preset or ("digits" if max(dataset.image_shape[:2]) <= SMALL_SIDE else "cifar10-small")
     settings = dict(epochs=epochs, seed=seed, overrides=overrides, classifier=described)
     config = make_config("folder", preset, cuts, side, **settings)
+    batch_size = min(config.batch_size, len(dataset.train_images))
+    config = dataclasses.replace(config, batch_size=batch_size)
     run = Run.open(run_dir, config, overwrite)
     try:
         classifier.place(run, encoder)
@@ -103,6 +108,8 @@ def _dataset(images, labels, class_names):
     labels = arguments.labels(labels, classes).astype(np.int32)
     if len(labels) != len(pixels):
         raise ValueError(f"labels are {len(labels)}, and images {len(pixels)}")
+    if len(pixels) < LEAST_IMAGES:
+        raise ValueError(f"images are {len(pixels)}; at least {LEAST_IMAGES} are needed")
     test = np.arange(len(pixels)) % HELD_OUT == 0
     names = list(class_names or map(str, range(classes)))
     return ImageDataset("arrays", names, pixels[~test], labels[~test], pixels[test], labels[test])

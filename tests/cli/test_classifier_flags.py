@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pathlib
+import re
 
 import keras
 import numpy as np
@@ -52,7 +53,12 @@ def test_a_classifier_is_inverted_by_commands(classifier, tmp_path):
     path, model = classifier
     flags = ["--encoder", path, "--encoder_input", "0..255"]
     out, _ = run(TRAIN, [*flags, "--dry_run"])
-    assert "#   conv1  8 x 8 x 8\n#   pool1  4 x 4 x 8\n" in out and "#   hidden  12\n" in out
+    assert [line.split(":")[0] for line in out.splitlines()[2:]] == [
+        f"#   {cut}"
+        for cut in ("scaled  8 x 8 x 1", "conv1  8 x 8 x 8", "pool1  4 x 4 x 8", "conv2  4 x 4 x 8")
+        + ("flat  128", "dropout  128", "hidden  12")
+    ]
+    assert re.search(r"hidden  12: 0\.\d+ M; \S+ \+ \S+ GFLOP; \S+ TFLOP$", out)
     flags += ["--cuts", "hidden,pool1", "--class_names", NAMES, "--epochs", "1"]
     flags += ["--sample_every", "0", "--set", "joint.epochs=0", "--run_dir", tmp_path / "run"]
     out, _ = run(TRAIN, flags)
@@ -98,6 +104,7 @@ def test_a_classifier_is_inverted_by_commands(classifier, tmp_path):
         (["--cuts", "hiden"], "--cuts: the classifier has no layer 'hiden'; did you mean hidden"),
         (["--cuts", "none", "--class_names", "a,b"], "--class_names: a, b are not names for 10"),
         (["--cuts", "hidden", "--stages", "encoder"], "--stages: unknown stage 'encoder'"),
+        (["--cuts", "hidden", "--encoder_input", "caffe"], "--encoder_input: caffe is of three"),
     ],
 )
 def test_what_cannot_be_is_one_line(classifier, tmp_path, flags, message):

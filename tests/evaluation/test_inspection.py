@@ -204,6 +204,8 @@ def test_the_picture_has_a_row_a_layer_and_what_is_ignored_glows():
         for layer, top in zip(inspected, tops):  # variances have one scale
             glow = matplotlib.colormaps["magma"](layer.variance[k][..., 0] / highest)[..., :3]
             np.testing.assert_allclose(cell(top, 2)[4::8, 4::8] / 255, glow, atol=1 / 255)
+    generated = np.asarray(layers(None, inspected, ["a caption"]))
+    np.testing.assert_array_equal(generated[head:, left:], pixels[head:, left + wide :])
 
 
 def test_large_images_are_shrunk_so_that_the_picture_stays_small():
@@ -259,10 +261,11 @@ def test_the_program_draws_and_measures(finished, files, tmp_path):
     # Again, with more draws, on the images alone, as words without a flag.
     damaged = json.loads((run_dir / "data.json").read_text())
     (run_dir / "data.json").write_text(json.dumps({**damaged, "crc32": "0"}))
-    out, _ = run(PROGRAM, [*files, "--run_dir", run_dir, "--draws", "9"])
+    out, _ = run(PROGRAM, [*files, "--run_dir", run_dir, "--draws", "12", "--nooriginals"])
     assert "the images given alone, as there are no test images (--data_dir: " in out
     assert Image.open(run_dir / PICTURE).width > picture.width
-    assert json.loads((run_dir / "inspect.json").read_text())["layers"][0]["draws"] == 9
+    facts = json.loads((run_dir / "inspect.json").read_text())
+    assert facts["layers"][0]["draws"] == 12 and not facts["settings"]["originals"]
     # Not over what is somebody else's.
     shutil.copy(files[0], tmp_path / "c.png")
     line = refused(PROGRAM, ["--run_dir", run_dir, *files, "--out", tmp_path / "c.png"])

@@ -7,6 +7,7 @@ from classifiers import Subclassed, plain, residual
 from keras import layers, ops
 
 from sgan_tf import ConfigError, Encoder
+from sgan_tf.models.cutting import ClassifierGraph
 from sgan_tf.models.given import candidates
 
 IMAGES = np.random.default_rng(0).random((6, 8, 8, 1), dtype=np.float32)
@@ -67,6 +68,22 @@ def test_operations_of_a_subclass_have_the_same_names_each_time():
         assert Encoder.from_keras(model, ["mean"]).shapes == [(8, 8, 1), (4,), (10,)]
 
 
+def test_an_operation_that_ends_in_probabilities_is_left_out():
+    inputs = keras.Input((8, 8, 1))
+    scores = layers.Dense(10, name="scores")(layers.Flatten(name="flat")(inputs))
+    model = keras.Model(inputs, ops.softmax(scores))
+    assert names(model) == ["flat"]
+    logits = keras.Model(inputs, scores)(IMAGES)
+    np.testing.assert_allclose(Encoder.from_keras(model, ["flat"])(IMAGES), logits, atol=1e-5)
+
+
+def test_it_is_in_inference_mode_whoever_calls_it():
+    model = plain(last=None)
+    encoder = Encoder.from_keras(model, ["hidden"])
+    expected = model(IMAGES, training=False)
+    np.testing.assert_allclose(encoder(IMAGES, training=True), expected, atol=1e-5)
+
+
 def test_logits_stay_as_they_are():
     model = plain(last=None)
     encoder = Encoder.from_keras(model, ["hidden"])
@@ -102,6 +119,51 @@ def test_a_layer_that_two_nested_models_have_is_asked_for_by_its_model():
         Encoder.from_keras(model, ["conv1"])
 
 
+class Block(layers.Layer):
+    """A user's layer; what it does with its activation is its own affair."""
+
+    activation = "relu"
+
+    def call(self, x):
+        return -x
+
+
+def test_the_graph_says_what_gives_features_where_layers_of_keras_do():
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(3, 3, activation="relu", name="conv"),
+            layers.AveragePooling2D(2, name="pooled"),
+            layers.BatchNormalization(name="normalised"),
+            layers.ReLU(name="rectified"),
+            layers.Conv2D(3, 3, name="plain"),
+            layers.Activation("sigmoid", name="squashed"),
+            layers.Activation("linear", name="same"),
+            layers.ReLU(negative_slope=0.1, name="leaky"),
+            Block(name="own"),
+            layers.Flatten(name="flat"),
+            layers.Dense(5, activation="gelu", name="dense"),
+            layers.Dense(4),
+        ]
+    )
+    given = dict(conv="relu", pooled="relu", normalised=None, rectified="relu", plain="linear")
+    given |= dict(squashed="sigmoid", same="sigmoid", leaky="linear", own=None, flat=None)
+    given |= dict(dense="linear")
+    parts = ClassifierGraph(model, (8, 8, 1)).cut(list(given))
+    assert {part.end: part.activation for part in parts[:-1]} == given
+
+
+def test_operations_are_cuts_and_say_what_they_give():
+    inputs = keras.Input((8, 8, 1))
+    x = ops.tanh(layers.Conv2D(3, 3, name="conv")(inputs))
+    means = ops.mean(x, axis=(1, 2))
+    model = keras.Model(inputs, layers.Dense(4)(2 * means))
+    (conv, tanh, mean, multiply), shapes = zip(*[cut[:2] for cut in candidates(model)])
+    assert conv == "conv" and shapes == ((6, 6, 3), (6, 6, 3), (3,), (3,))
+    parts = ClassifierGraph(model, (8, 8, 1)).cut([tanh, mean, multiply])
+    assert [part.activation for part in parts] == ["tanh", "tanh", None, None]
+
+
 @pytest.mark.parametrize(
     ("cuts", "message"),
     [
@@ -126,6 +188,11 @@ def of_vectors():
     return keras.Sequential([keras.Input((64,)), layers.Dense(3)])
 
 
+def two_outputs():
+    inputs = keras.Input((8, 8, 1))
+    return keras.Model(inputs, [layers.Dense(n)(layers.Flatten()(inputs)) for n in (3, 4)])
+
+
 def of_maps():
     return keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(3, 3)])
 
@@ -142,7 +209,8 @@ def too_small():
         (two_inputs, "the classifier has 2 inputs; one is needed"),
         (of_vectors, r"the classifier takes \(64,\), and no images"),
         (of_maps, r"the classifier's output is \(6, 6, 3\); it should be \(K,\)"),
-        (too_small, "the classifier cannot be run layer by layer on images of 8 x 8 x 1"),
+        (two_outputs, r"the classifier's output is several tensors; it should be \(K,\)"),
+        (too_small, "run layer by layer on images of 8 x 8 x 1 .Computed output size would be"),
         (lambda: plain((8, 8, 3)).layers[0], "the classifier is no Keras model but Conv2D"),
         (lambda: keras.Sequential([layers.Dense(3)]), "the classifier is not built"),
     ],

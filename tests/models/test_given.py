@@ -9,7 +9,7 @@ from keras import layers
 
 from sgan_tf import ConfigError, Encoder, LevelConfig
 from sgan_tf.models.generators import build_generator
-from sgan_tf.models.given import ExpectedImages
+from sgan_tf.models.given import ExpectedImages, FeatureStatistics
 
 IMAGES = np.random.default_rng(0).random((40, 8, 8, 3), dtype=np.float32)
 
@@ -79,6 +79,24 @@ def test_features_get_units_by_their_range(activation, found, spread):
     np.testing.assert_allclose(encoder(IMAGES), before, atol=1e-3)
     encoder.adapt(IMAGES)  # again, from the raw features
     np.testing.assert_allclose(encoder.features(IMAGES)[0], h, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told", "found"),
+    [
+        (0.03, 0.97, None, "relu"),  # as of a ReLU whose maps are averaged
+        (0.001, 0.999, None, "sigmoid"),
+        (0.001, 0.999, "relu", "relu"),
+        (0.0, 0.999, None, "relu"),  # a sigmoid leaves no zeros
+        (0.03, 0.97, "sigmoid", "sigmoid"),
+        (-0.97, 0.97, None, "linear"),
+        (-0.999, 0.999, None, "tanh"),
+    ],
+)
+def test_what_the_graph_does_not_say_both_ends_of_the_range_do(low, high, told, found):
+    statistics = FeatureStatistics("cut", told)
+    statistics.add(np.linspace(low, high, 50).reshape(10, 5))
+    assert statistics.spread().activation == found
 
 
 def test_features_beyond_numbers_are_refused():

@@ -4,9 +4,13 @@ import keras
 import numpy as np
 import pytest
 from classifiers import plain
+from PIL import Image
+from shared import DIGITS
 
 import sgan_tf
 from sgan_tf.classifiers import FILE
+from sgan_tf.images import TILE
+from sgan_tf.run import read_config
 
 SMALL = [
     *("levels.0.g_channels=[4]", "levels.0.d_channels=[4]", "levels.0.noise_units=[4]"),
@@ -39,9 +43,21 @@ def test_a_model_is_inverted_and_goes_on_where_it_was(tmp_path):
         invert(keras.models.clone_model(model))
 
 
+def test_a_dozen_images_of_a_few_classes_are_inverted(tmp_path):
+    data = sgan_tf.load_dataset("digits")
+    images, labels = data.train_images[:12], np.array([2, 7, 5] * 4)
+    settings = dict(epochs=1, overrides=[*SMALL, "joint.epochs=0"])
+    sgan_tf.invert(plain(), images, labels, ["hidden"], tmp_path, class_names=DIGITS, **settings)
+    assert read_config(tmp_path).batch_size == 10  # all that are not kept for testing
+    grids = [tmp_path / name for name in ("reals.png", "fakes_init.png", "fakes_level1_0001.png")]
+    heights = {Image.open(path).height for path in grids}
+    assert heights == {3 * (TILE + 1)}  # a row a class that has images
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
+        (np.zeros((2, 8, 8, 1)), [0, 1], "images are 2; at least 3 are needed"),
         (np.zeros((4, 8, 8)), [0] * 4, r"images must have the shape \[N, H, W, C\]"),
         (np.full((4, 8, 8, 1), 2.0), [0] * 4, r"floats in \[0, 1\]"),
         (np.zeros((4, 8, 8, 1)), [0] * 3, "labels are 3, and images 4"),
