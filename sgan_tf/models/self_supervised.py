@@ -123,6 +123,8 @@ class SelfSupervised(TrainedModel):
         images, seed = unit_images(x), tf.constant([self.noise_seed, 0], tf.int32)
         seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(step, tf.int32))
         seeds = [tf.random.experimental.stateless_fold_in(seed, view) for view in range(2)]
+        # Of images that were moved TensorFlow does not know the sides.
+        images = tf.ensure_shape(images, self.network.input_shape)
         views = tf.concat([self.augment(images, seed) for seed in seeds], 0)
         embedded = self.expander(self.network(views, training=training), training=training)
         return self.objective(*tf.split(embedded, 2))

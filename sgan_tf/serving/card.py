@@ -132,7 +132,7 @@ def model_card(facts: dict) -> str:
 
 {_about(data["image_shape"], data["class_names"], written_by)}
 
-{_unfinished(facts)}{_picture(facts["format"])}{_data(facts["config"], data)}
+{_unfinished(facts)}{_picture(facts)}{_data(facts["config"], data)}
 
 {_training(facts["config"], facts["metrics"])}
 ## Signatures
@@ -260,8 +260,11 @@ def _computed(facts):
     return f"Convolutions and large matrices compute in {precision}; weights are float32.\n\n"
 
 
-def _picture(format):
-    return "![Samples](samples.png)\n\n" if format == "savedmodel" else ""
+def _picture(facts):
+    if facts["format"] != "savedmodel":
+        return ""
+    rows = ", a row a class" if len(facts["data"]["class_names"]) > 1 else ""
+    return f"![Samples{rows}](samples.png)\n\n"
 
 
 def _scores(metrics):
