@@ -1,10 +1,12 @@
 """Programs in forks of a process that has imported TensorFlow, which takes each five seconds.
 
 Run as a program, this file is that process: it forks once for each message on its standard input, a
-socket, and its child goes on as the interpreter does that was asked for.
+socket, and its child goes on as the interpreter does that was asked for. `Forked` sends one from
+Python; what `stand_ins` puts on PATH does from a shell.
 """
 
 import atexit
+import configparser
 import functools
 import gc
 import importlib
@@ -29,6 +31,22 @@ IMPORTED = (
     *("sgan_tf.training.pipeline", "sgan_tf.evaluation.evaluate", "sgan_tf.evaluation.report"),
     *("sgan_tf.serving.export", "sgan_tf.loading"),
 )
+ROOT = pathlib.Path(__file__).parent.parent
+STAND_IN = """#!{python} -IS
+import json, os, signal, socket, struct, sys
+program, arguments = {program!r}, sys.argv[1:]
+if not program and not arguments[0].endswith(".py") and arguments[0] != "-m":
+    os.execv({python!r}, [{python!r}, *arguments])
+asked = dict(arguments=program + arguments, environment=dict(os.environ), folder=os.getcwd())
+numbers, theirs = os.pipe()
+with socket.socket(fileno={server}) as server:
+    socket.send_fds(server, [json.dumps(asked).encode()], [theirs, 1, 2])
+os.close(theirs)
+number = lambda: struct.unpack("i", os.read(numbers, 4))[0]
+child = number()
+signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+sys.exit(number() % 256)
+"""
 
 
 class Forked:
@@ -38,7 +56,8 @@ class Forked:
         """Starts Python with these arguments: a file or `-m` and a module, then the program's."""
         pipes = [os.pipe() for _ in range(3)]
         ours, theirs = zip(*pipes)
-        message = json.dumps({"arguments": arguments, "environment": environment})
+        asked = {"arguments": arguments, "environment": environment, "folder": str(ROOT)}
+        message = json.dumps(asked)
         socket.send_fds(_server(), [message.encode()], theirs)
         for end in theirs:
             os.close(end)
@@ -90,7 +109,7 @@ def _server():
     environment = {n: v for n, v in os.environ.items() if n != "TF_CPP_MIN_LOG_LEVEL"}
     process = subprocess.Popen(
         [sys.executable, __file__],
-        cwd=pathlib.Path(__file__).parent.parent,
+        cwd=ROOT,
         stdin=theirs,
         stdout=subprocess.DEVNULL,
         env=environment,
@@ -98,6 +117,30 @@ def _server():
     theirs.close()
     atexit.register(lambda: (ours.close(), process.wait()))
     return ours
+
+
+def programs():
+    """Returns `{command: module}` of setup.cfg's entry points."""
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    lines = setup["options.entry_points"]["console_scripts"].strip().splitlines()
+    pairs = (line.split(" = ") for line in lines)
+    return {command: target.split(":")[0] for command, target in pairs}
+
+
+def stand_ins(folder):
+    """Writes a stand-in for `python` and for every program of setup.cfg into a folder, for PATH.
+
+    Returns:
+        `pass_fds` of the `subprocess` that is to have them.
+    """
+    server = _server().fileno()
+    for name, module in {"python": None, **programs()}.items():
+        program = ["-m", module] if module else []
+        text = STAND_IN.format(python=sys.executable, program=program, server=server)
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return [server]
 
 
 def _asked():
@@ -133,6 +176,7 @@ def _asked():
     asked = json.loads(message)
     os.environ.clear()
     os.environ.update(asked["environment"])
+    os.chdir(asked["folder"])
     return asked["arguments"]
 
 

@@ -18,7 +18,7 @@ import time
 import keras
 import numpy as np
 import pytest
-import warm
+from forked import stand_ins
 from keras import layers
 from pages import PAGES, blocks
 from PIL import Image
@@ -52,6 +52,7 @@ class Desk:
     def __init__(self, folder):
         self.folder, self.tried = folder, set()
         self.port = _free_port()
+        self.forks = stand_ins(folder / "bin")
         inherited = {n: v for n, v in os.environ.items() if n != "TF_CPP_MIN_LOG_LEVEL"}
         path = [folder / "bin", pathlib.Path(sys.executable).parent, os.environ["PATH"]]
         self.environment = {
@@ -91,7 +92,13 @@ class Desk:
     def shell(self, arguments, where):
         """Runs bash; returns what it printed."""
         words = ["bash", *arguments]
-        done = subprocess.run(words, env=self.environment, capture_output=True, text=True)
+        done = subprocess.run(
+            words,
+            env=self.environment,
+            pass_fds=self.forks,
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, f"{where}\n{arguments[-1]}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
@@ -111,7 +118,10 @@ class Desk:
     def served(self, text, where):
         """Runs a block in the background, once it answers on the port, for as long as it takes."""
         process = subprocess.Popen(
-            ["bash", "-c", f"exec {text}"], env=self.environment, start_new_session=True
+            ["bash", "-c", f"exec {text}"],
+            env=self.environment,
+            pass_fds=self.forks,
+            start_new_session=True,
         )
         try:
             deadline = time.monotonic() + 120
@@ -159,8 +169,7 @@ def desk(tmp_path_factory):
     for name in ("train.py", "evaluate.py", "export.py", "benchmarks", "deploy"):
         (folder / name).symlink_to(ROOT / name)
     _what_a_reader_has(folder)
-    with warm.commands(folder / "bin"):
-        yield Desk(folder)
+    return Desk(folder)
 
 
 @pytest.mark.parametrize(
