@@ -260,10 +260,10 @@ def _split(root, class_names, names, labels):
             f"test split; add more to {shown(class_names[0])}"
         )
     log.info(
-        "%s: %s images in %s classes, %s of them for testing",
+        "%s: %s images%s, %s of them for testing",
         shown(root),
         f"{len(names):,}",
-        f"{len(class_names):,}",
+        f" in {len(class_names):,} classes" if len(class_names) > 1 else "",
         f"{in_test.sum():,}",
     )
     return in_test
