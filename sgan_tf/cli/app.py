@@ -210,9 +210,7 @@ def _without(*names):
 
 
 def import_tensorflow(side=ONEDNN_SIDE):
-    """Imports TensorFlow, with the kernels for images of that side, and returns it.
-
-    What its C++ writes to stderr is kept off it.
+    """Imports TensorFlow, with the kernels for images of that side, and returns it; its C++ quiet.
 
     Keras imports scikit-learn, SciPy, Matplotlib and IPython where they are installed, for what
     nothing here uses: a third of the time that a program needs to start.
