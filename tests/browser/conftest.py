@@ -67,7 +67,8 @@ def opened(browser, site, mishaps):
 
 @pytest.fixture
 def page(opened):
-    """The page of digits, class 7, once it has drawn."""
+    """The page of digits, class 7, once it has drawn and read its first sample."""
     page = opened("#class=7&z0=1&z1=2")
     page.get_by_text("36 samples of class 7.").wait_for()
+    page.get_by_role("img", name="h₁ of sample 1 of class 7").wait_for()
     return page

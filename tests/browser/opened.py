@@ -43,14 +43,14 @@ def with_page(model):
 def asked(page, signature, act):
     """Does something; returns what it asks of a signature, `{input: array}`, and the answer."""
 
-    def matches(answer):
-        sent = answer.request.post_data_json if answer.url.endswith(":predict") else {}
+    def matches(request):
+        sent = request.post_data_json if request.url.endswith(":predict") else {}
         return sent.get("signature_name") == signature
 
-    with page.expect_response(matches) as caught:
+    with page.expect_request(matches) as caught:  # not an answer, which may be to one of before
         act()
-    sent = caught.value.request.post_data_json["inputs"]
-    outputs = caught.value.json()["outputs"]
+    sent = caught.value.post_data_json["inputs"]
+    outputs = caught.value.response().json()["outputs"]
     return {name: np.array(rows) for name, rows in sent.items()}, outputs
 
 

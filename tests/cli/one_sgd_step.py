@@ -40,6 +40,7 @@ def main():
             epochs=1,
             augmentation=lambda: {},
             adapt=lambda model: None,
+            settle=lambda model: None,
             material=types.SimpleNamespace(seed=lambda name: 1),
             arrays=lambda: [images, labels],
             callbacks=lambda model, every: [],

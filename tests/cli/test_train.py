@@ -1,6 +1,7 @@
 """train.py as a user runs it: in a process of its own."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -45,12 +46,14 @@ def test_a_run_explains_itself(finished):
     ].keys()
     assert json.loads((run_dir / "encoder.json").read_text())["test_accuracy"] > 0.3  # about 0.66
     assert list((run_dir / "tensorboard" / "joint").iterdir())
-    # Short stages are two lines each on the console; every epoch stands in the file.
+    # Short stages are two lines each on the console, where the machine is not crowded; every epoch
+    # stands in the file.
     log = (run_dir / "log.txt").read_text()
     for stage in STAGES:
-        assert f"{stage}: 2 epochs of 29 steps\n{stage}: done in 00:" in out
+        on_the_way = rf"({stage}: epoch .*\n)*"
+        assert re.search(rf"{stage}: 2 epochs of 29 steps\n{on_the_way}{stage}: done in \d", out)
         assert f"{stage} epoch 1/2 (" in log and f"{stage} epoch 2/2 (" in log
-    assert " epoch " not in out and "near chance" not in out
+    assert "near chance" not in out
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):

@@ -75,7 +75,9 @@ def test_batch_normalization_on_two_devices_is_that_of_the_whole_batch_in_one_su
         whole = alone(variable, training=True)
         loss = tf.reduce_sum(whole**3)
     np.testing.assert_allclose(np.concatenate(output), whole, atol=2e-3)
-    np.testing.assert_allclose(np.concatenate(gradient), tape.gradient(loss, variable), atol=0.05)
+    # In float32, 300 leaves 12 bits to a deviation of 0.1.
+    expected = tape.gradient(loss, variable)
+    np.testing.assert_allclose(np.concatenate(gradient), expected, rtol=2e-3, atol=0.05)
     for ours, theirs in zip(layer.non_trainable_variables, alone.non_trainable_variables):
         np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-4)
 

@@ -181,14 +181,14 @@ def test_onnx_and_litert_decode_the_same_images(finished, inputs, images, tmp_pa
 # All are in TensorFlow 2.16.2, which loads an export and samples the same images.
 OPS_OF_2_16 = """
 AddV2 All Any ArgMax Assert AssignVariableOp BiasAdd BitwiseOr Cast ConcatV2 Const Conv2D
-Conv2DBackpropInput DisableCopyOnRead EncodePng EnsureShape Equal FloorMod GatherV2 GreaterEqual
-Identity If IsFinite LeakyRelu LeftShift Less LessEqual LogicalAnd LogicalNot MatMul MaxPool Maximum
-MergeV2Checkpoints Minimum Mul NoOp OneHot Pack Pad PartitionedCall Placeholder
+Conv2DBackpropInput DisableCopyOnRead EncodePng EnsureShape Equal ExpandDims FloorMod GatherV2
+GreaterEqual Identity If IsFinite LeakyRelu LeftShift Less LessEqual LogicalAnd LogicalNot MatMul
+MaxPool Maximum MergeV2Checkpoints Minimum Mul NoOp OneHot Pack Pad PartitionedCall Placeholder
 PlaceholderWithDefault Prod RandomUniform Range Rank ReadVariableOp Relu Reshape RestoreV2 Round
 Rsqrt SaveV2 Select Shape ShardedFilename Sigmoid Size Softmax SplitV Squeeze
 StatefulPartitionedCall StatelessRandomUniformFullIntV2 StatelessRandomUniformV2 StatelessWhile
 StaticRegexFullMatch StridedSlice StringJoin Sub TensorListFromTensor TensorListGetItem
-TensorListReserve TensorListSetItem TensorListStack VarHandleOp Where
+TensorListReserve TensorListSetItem TensorListStack Tile VarHandleOp Where
 """
 
 
