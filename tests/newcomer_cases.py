@@ -375,7 +375,6 @@ def wrong_uses(place):
             ["--run_dir", unfinished, "--images", image],
             "unfinished",
         ),
-        "no label": ("client", [], "label"),
         "no server": ("client", ["--label", "1", "--url", "http://localhost:1"], "localhost:1"),
         "a server of no protocol": ("client", ["--label", "1", "--url", "ftp://x"], "url.*ftp"),
         "no images": ("client", ["--label", "1", "--count", "0"], "count"),
