@@ -64,7 +64,7 @@ def _part(dataset):
 
 def _row(dataset, kind):
     from sgan_tf.models.build import build
-    from sgan_tf.models.clusters import k_means, majorities
+    from sgan_tf.models.clusters import agreement, k_means
     from sgan_tf.presets import make_config
     from sgan_tf.run import Run
     from sgan_tf.training.pipeline import Pipeline
@@ -88,9 +88,9 @@ def _row(dataset, kind):
             run.close()
     seconds = time.process_time() - started
     train, test = _fc3(encoder, dataset.train_images), _fc3(encoder, dataset.test_images)
-    images, largest = majorities(*_clustered(k_means, train, dataset.train_labels))
+    purity, _ = agreement(*_clustered(k_means, train, dataset.train_labels))
     accuracy = _probe(train, dataset.train_labels, test, dataset.test_labels)
-    numbers = [f"{accuracy:.4f}", f"{largest.sum() / images.sum():.4f}"]
+    numbers = [f"{accuracy:.4f}", f"{purity:.4f}"]
     return [dataset.name, len(train), kind, epochs, f"{seconds:.0f} s", *numbers]
 
 

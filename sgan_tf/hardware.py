@@ -36,7 +36,7 @@ def prefer_onednn(side: int = ONEDNN_SIDE):
     """Turns oneDNN's kernels on where they are the faster ones, unless the environment chooses.
 
     TensorFlow leaves them off on CPUs without AVX-512, where they train nearly twice as fast as its
-    own on 32 x 32 pixels, and take 1.4 times the CPU time on 8 x 8. To be called before TensorFlow
+    own on 32 x 32 pixels, and take 1.2 times as long on 8 x 8. To be called before TensorFlow
     is imported.
 
     Args:

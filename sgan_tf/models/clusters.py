@@ -4,6 +4,7 @@ import numpy as np
 
 CONFIDENCE = 0.95  # E's mean probability of the cluster that it names
 MOST_ROWS = 5000  # that it is measured on
+VISIBLE = 0.5  # share of a cluster's images above which a class is visible in it
 
 
 def k_means(features: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
@@ -62,3 +63,13 @@ def majorities(clusters: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, n
 
     table = contingency_matrix(clusters, classes)
     return table.sum(1), table.max(1)
+
+
+def agreement(clusters: np.ndarray, classes: np.ndarray) -> tuple[float, float]:
+    """Returns the purity of `majorities`, and the share of clusters in which a class is visible.
+
+    Args:
+        clusters, classes: Integers `[N]`.
+    """
+    images, largest = majorities(clusters, classes)
+    return float(largest.sum() / images.sum()), float((largest > VISIBLE * images).mean())

@@ -10,7 +10,7 @@ import tensorflow as tf
 from sgan_tf.datasets import clusters
 from sgan_tf.models.batched import in_batches
 from sgan_tf.models.build import seeded
-from sgan_tf.models.clusters import k_means, majorities, nearest_centroid
+from sgan_tf.models.clusters import agreement, k_means, nearest_centroid
 from sgan_tf.models.given import FeatureStatistics
 from sgan_tf.models.layers import unit_images
 from sgan_tf.models.self_supervised import UnlabelledEncoder
@@ -19,7 +19,6 @@ from sgan_tf.training.stages import FEATURE_BATCH, Stage
 
 log = logging.getLogger("sgan_tf")
 NEAR_CHANCE = 1.5  # times chance: an encoder below it is warned of
-VISIBLE = 0.5  # share of a cluster's images above which a class is visible in it
 
 
 class EncoderStage(Stage):
@@ -137,8 +136,7 @@ class UnlabelledEncoderStage(EncoderStage):
         """How clusters and the classes of the training images agree."""
         from sklearn.metrics import normalized_mutual_info_score
 
-        images, largest = majorities(found, classes)
-        purity, visible = largest.sum() / images.sum(), np.mean(largest > VISIBLE * images)
+        purity, visible = agreement(found, classes)
         shared = normalized_mutual_info_score(classes, found)
         log.info(
             "encoder: purity %.4f: that share of the training images are of the class that is most "

@@ -1,7 +1,7 @@
 """Whether a class is visible in the samples of a cluster, as the judge sees them."""
 
 from sgan_tf.evaluation.view import View
-from sgan_tf.models.clusters import majorities
+from sgan_tf.models.clusters import agreement
 
 ORDER = 55
 SCORES = {
@@ -15,8 +15,4 @@ SCORES = {
 def measure(view: View) -> dict[str, float]:
     if view.judge_knows or len(view.class_names) == 1 or not view.reference.labelled:
         return {}
-    images, largest = majorities(view.labels, view.logits.argmax(-1))
-    return {
-        "cluster_purity": float(largest.sum() / images.sum()),
-        "visible_clusters": float((largest > images / 2).mean()),
-    }
+    return dict(zip(SCORES, agreement(view.labels, view.logits.argmax(-1))))
