@@ -18,6 +18,12 @@ SIGNATURES = ("serving_default", "sample_seeded", "decode", "encode", "variation
 MOST_SEED = 2**31
 
 
+def of_feature(name: str, level: int) -> str:
+    """Returns what a signature or tensor is called for h_level: h_1, which alone the first
+    exports had, gives `features` and `render`; h_2 gives `features2` and `render2`."""
+    return name if level == 1 else f"{name}{level}"
+
+
 class ExportedError(UserError):
     """An export that cannot be used; the message names it and says why."""
 
@@ -34,10 +40,11 @@ def find(path: str | os.PathLike) -> pathlib.Path | None:
 class Exported:
     """An export, with the methods of `StackedGAN` that its signatures answer.
 
-    It samples, decodes and infers; of the features it knows h_1 alone. It cannot be trained, saved
-    or exported, gives no noise of a seed (`StackedGAN.noise`), and its seeds give other images than
-    the stack's. A SavedModel is a program of TensorFlow's operations, which can read and write
-    files: load none that you would not run.
+    It samples, decodes and infers; of a stack of more than two levels, exports of version 0.1 know
+    h_1 alone of the features. It cannot be trained, saved or exported, gives no noise of a seed
+    (`StackedGAN.noise`), and its seeds give other images than the stack's. A SavedModel is a
+    program of TensorFlow's operations, which can read and write files: load none that you would
+    not run.
 
     Args:
         path: Folder of a version, written by `export.py`.
@@ -71,7 +78,12 @@ class Exported:
         inputs = signatures["decode"].structured_input_signature[1]
         self._z_dims = [inputs[f"z{i}"].shape[1] for i in range(len(inputs) - 1)]
         outputs = signatures["encode"].structured_outputs
-        self._h_1 = tuple(outputs["features"].shape[1:]) if "features" in outputs else None
+        names = [of_feature("features", level) for level in range(1, len(self._z_dims))]
+        self._features = {  # `{level: (name, shape)}` of each h_level
+            level: (name, tuple(outputs[name].shape[1:]))
+            for level, name in enumerate(names, start=1)
+            if name in outputs
+        }
 
     def sample(self, labels=None, seed: int | None = None, first: int = 0, count=None):
         """As `StackedGAN.sample`, of seeds in [0, 2^31); the images of a seed are others."""
@@ -83,30 +95,31 @@ class Exported:
         ]
 
     def decode(self, condition, noise, top: int | None = None):
-        """As `StackedGAN.decode`, from the highest level or, of h_1, from level 0."""
+        """As `StackedGAN.decode`."""
         top = self._top(top)
         if top == len(self._z_dims) - 1:
             name, inputs = "decode", {"labels": self._labels(condition)}
         else:
-            inputs = {"features": arguments.rows("condition", condition, self._h_1)}
-            name = "render"
+            feature, shape = self._features[top + 1]
+            inputs = {feature: arguments.rows("condition", condition, shape)}
+            name = of_feature("render", top + 1)
         (rows,) = map(len, inputs.values())
         checked = arguments.noise(noise, self._z_dims[: top + 1], rows)
         noise = {f"z{i}": z for i, z in enumerate(checked)}
         return self._call(name, **inputs, **noise)["images"]
 
     def infer_noise(self, images) -> Decomposition:
-        """As `StackedGAN.infer_noise`; of the features there is h_1 alone."""
+        """As `StackedGAN.infer_noise`."""
         known = self._call("encode", images=self._images(images))
-        features = [known["features"]] if "features" in known else []
+        features = [known[name] for name, _ in self._features.values()]
         noise = [known[f"z{i}"] for i in range(len(self._z_dims))]
         return Decomposition(features, known["probabilities"], noise)
 
     def reconstruct(self, images, level: int = 0):
-        """As `StackedGAN.reconstruct`, from the highest level or level 0."""
+        """As `StackedGAN.reconstruct`."""
         top, known = self._top(level), self.infer_noise(images)
         labels = np.argmax(known.probabilities, -1)
-        upper = labels if top == len(self._z_dims) - 1 else known.features[0]
+        upper = labels if top == len(self._z_dims) - 1 else known.features[top]
         return self.decode(upper, known.noise, top)
 
     def variations(self, images, n: int, seed: int | None = None):
@@ -132,9 +145,11 @@ class Exported:
 
     def _top(self, level):
         highest = len(self._z_dims) - 1
-        level = highest if level is None else level
-        if level not in (0, highest):
-            raise ValueError(f"level must be 0 or {highest} of an export, not {level!r}")
+        level = highest if level is None else arguments.integer("level", level, 0, highest + 1)
+        if level != highest and level + 1 not in self._features:
+            raise ValueError(
+                f"level must be 0 or {highest} of this export, not {level}; export the run again"
+            )
         return level
 
     def _call(self, name, **inputs):

@@ -1,14 +1,17 @@
 """An export behind a stack's methods, against the run that it was made of."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from processes import ROOT
 
 import sgan_tf
 from sgan_tf.exported import ExportedError
 from sgan_tf.loading import SourceError
+from sgan_tf.serving.sampler import Sampler
 
 OLD = ROOT / "tests" / "data" / "v0.1.0"
 IMAGES = np.random.default_rng(0).random((3, 8, 8, 1), dtype=np.float32)
@@ -36,6 +39,25 @@ def test_it_decodes_and_infers_as_the_stack_does(stack, export):
     for level in (0, 1):
         again = export.reconstruct(IMAGES, level)
         np.testing.assert_allclose(again, stack.reconstruct(IMAGES, level), atol=1e-4)
+
+
+def test_every_level_of_three_is_known(small_stack, tmp_path):
+    _, stack, _ = small_stack(("pool2", "fc3"))
+    sampler = Sampler(stack, stack.class_names)
+    tf.saved_model.save(sampler, tmp_path, signatures=sampler.functions)
+    facts = {"data": {"class_names": stack.class_names, "image_shape": [8, 8, 1]}}
+    (tmp_path / "assets" / "metadata.json").write_text(json.dumps(facts))
+    export = sgan_tf.load(tmp_path)
+    ours, theirs = stack.infer_noise(IMAGES), export.infer_noise(IMAGES)
+    assert [h.shape for h in theirs.features] == [h.shape for h in ours.features]
+    for a, b in zip(ours.features, theirs.features):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+    for level in range(3):
+        again = export.reconstruct(IMAGES, level)
+        np.testing.assert_allclose(again, stack.reconstruct(IMAGES, level), atol=1e-4)
+    noise = stack.noise(3, seed=1)
+    images = export.decode(ours.features[1], noise, top=1)
+    np.testing.assert_allclose(images, stack.decode(ours.features[1], noise, top=1), atol=1e-4)
 
 
 def test_a_row_depends_on_its_label_the_seed_and_its_number_alone(export):

@@ -9,8 +9,8 @@ sgan-serve --model digits --turing --dataset digits   # which images are real? a
 
 A SavedModel is a program: serve only exports that you trust. What clients may take is bounded, in
 bytes, rows, connections and seconds, but not by client: a proxy that strangers can reach has to
-bound the connections and requests of each, and to speak TLS; to gRPC, which takes any number of
-connections, let only your own. A proxy should close idle connections before --idle.
+bound the connections and requests of each, and to speak TLS. It should close idle connections
+before --idle.
 """
 
 import contextlib

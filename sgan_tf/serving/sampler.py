@@ -1,9 +1,11 @@
 """`Sampler`: a trained stack as a `tf.Module` of checked signatures, for any TensorFlow program."""
 
+import functools
 from collections.abc import Sequence
 
 import tensorflow as tf
 
+from sgan_tf.exported import of_feature
 from sgan_tf.models.encoder import one_hot
 from sgan_tf.models.stacked_gan import StackedGAN
 
@@ -39,7 +41,10 @@ class Sampler(tf.Module):
             "seeds": tf.TensorSpec([None], tf.int64),
             "names": tf.TensorSpec([None], tf.string),
             "images": tf.TensorSpec([None, *encoder.image_shape]),
-            "features": tf.TensorSpec([None, *encoder.shapes[1]]),
+            **{
+                of_feature("features", level): tf.TensorSpec([None, *encoder.shapes[level]])
+                for level in range(1, len(levels))
+            },
             **{f"z{i}": tf.TensorSpec([None, dim]) for i, dim in enumerate(self.z_dims)},
         }
         self.functions = {
@@ -55,13 +60,17 @@ class Sampler(tf.Module):
             "sample_seeded": (["labels", "seeds"], self._seeded),
             "sample_png": (["labels", "seeds"], self._png),
             "decode": (["labels", *noise], self.decode),
-            "render": (["features", "z0"], self._render),
+            **{
+                of_feature("render", top + 1): (
+                    [of_feature("features", top + 1), *noise[: top + 1]],
+                    functools.partial(self._render, top),
+                )
+                for top in range(len(noise) - 1)
+            },
             "encode": (["images"], self._encode),
             "variations": (["images", "seeds"], self._variations),
             "describe": (["labels"], self._describe),
         }
-        if len(self.z_dims) == 1:  # without a cut there is no h_1 to start from
-            del table["render"]
         return {
             **{
                 name: (inputs, _never_empty(function)) for name, (inputs, function) in table.items()
@@ -107,7 +116,7 @@ class Sampler(tf.Module):
             good = tf.reduce_all((images >= 0) & (images <= 1))
             claims.append((good, ["images must be float32 in [0, 1]"]))
         for name, x in inputs.items():
-            if name == "features" or name.startswith("z"):
+            if name.startswith(("features", "z")):
                 good = tf.reduce_all(tf.math.is_finite(x))
                 claims.append((good, [f"{name} must be finite, without NaN and infinity"]))
         checks = [tf.debugging.Assert(condition, report) for condition, report in claims]
@@ -162,14 +171,14 @@ class Sampler(tf.Module):
             )
         }
 
-    def _render(self, features, z0):
-        return {"images": self._chain(features, [z0], top=0)}
+    def _render(self, top, **inputs):
+        noise = [inputs[f"z{i}"] for i in range(top + 1)]
+        return {"images": self._chain(inputs[of_feature("features", top + 1)], noise, top)}
 
     def _encode(self, images):
         known = self._stack().decompose(images)
-        features = {"features": known.features[0]} if known.features else {}
         return {
-            **features,
+            **{of_feature("features", i): h for i, h in enumerate(known.features, start=1)},
             "probabilities": known.probabilities,
             **{f"z{i}": z for i, z in enumerate(known.noise)},
         }
@@ -181,7 +190,7 @@ class Sampler(tf.Module):
             return {
                 "images": self._chain(one_hot(tf.argmax(logits, -1), len(self.class_names)), [z0])
             }
-        return self._render(features[0], z0)
+        return self._render(0, features=features[0], z0=z0)
 
     def _describe(self, labels):
         """Names of classes; and what each level's noise is drawn from, the same in every row."""

@@ -24,6 +24,7 @@ def three_levels(classes):
         return {
             "probabilities": probabilities,
             "features": flat,
+            "features2": 1 - flat,
             "z0": noise,
             "z1": noise,
             "z2": noise,
@@ -32,17 +33,23 @@ def three_levels(classes):
     def render(*, features, z0):
         return {"images": tf.reshape(features, [-1, 4, 4, 3]) + 0 * z0[0, 0]}
 
+    def render2(*, features2, z0, z1):
+        pixels = 0.5 + (features2 - 0.5 + z0[:, :48] - z1[:, :48]) / 4
+        return {"images": tf.reshape(pixels, [-1, 4, 4, 3])}
+
     def describe(*, labels):
         kinds = tf.repeat([["uniform", "uniform", "normal"]], tf.size(labels), axis=0)
         return {"names": "name " + tf.strings.as_string(labels), "noise": kinds}
 
     numbers = {"labels": tf.TensorSpec([None], tf.int64)}
     noise = {f"z{i}": tf.TensorSpec([None, DIM]) for i in range(3)}
-    features = {"features": tf.TensorSpec([None, 48]), "z0": noise["z0"]}
+    flat = tf.TensorSpec([None, 48])
+    upper = {"features2": flat, "z0": noise["z0"], "z1": noise["z1"]}
     table = (
         (decode, numbers | noise),
         (encode, {"images": tf.TensorSpec([None, 4, 4, 3])}),
-        (render, features),
+        (render, {"features": flat, "z0": noise["z0"]}),
+        (render2, upper),
         (describe, numbers),
     )
     functions = {f.__name__: tf.function(f).get_concrete_function(**specs) for f, specs in table}

@@ -326,6 +326,26 @@ def test_an_export_without_names_has_numbers(opened):
         asked(page, "encode", cell(page, 2).click)
 
 
+def test_an_image_is_rebuilt_and_varied_from_every_level(opened):
+    with with_page(three_levels(3)) as server:
+        page = opened(server=server)
+        page.get_by_text("samples of every class.").wait_for()
+        act = lambda: drop(page, picture(), "sea.png", "image/png")  # noqa: E731
+        rows, answer = asked(page, "render2", act)
+        page.get_by_text("Read as").wait_for()
+        np.testing.assert_allclose(rows["z0"][0], rows["z1"][0])  # as `encode` says
+        assert len(np.unique(rows["z0"], axis=0)) == len(np.unique(rows["z1"], axis=0)) == 9
+        rebuilt = page.get_by_role("img", name="reconstruction from level")
+        levels = [image.get_attribute("aria-label") for image in rebuilt.all()]
+        says = ["2: the class, all noise", "1: h₂ and z₀, z₁", "0: h₁ and z₀"]
+        assert levels == [f"reconstruction from level {text} as read" for text in says]
+        np.testing.assert_allclose(
+            pixels(rebuilt.nth(1))[..., :3], 255 * np.array(answer[0]), atol=0.51
+        )
+        last = page.get_by_role("img", name="Variations: h₂ kept, z₀, z₁ new, 8")
+        np.testing.assert_allclose(pixels(last)[..., :3], 255 * np.array(answer[8]), atol=0.51)
+
+
 @pytest.mark.parametrize("classes", [1, 300])
 def test_no_classes_many_classes_and_three_levels_of_normal_noise(opened, classes):
     with with_page(three_levels(classes)) as server:

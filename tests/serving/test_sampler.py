@@ -39,11 +39,13 @@ def test_decode_and_render_are_the_stacks_chain(sampler):
     inputs = {f"z{i}": tf.constant(z) for i, z in enumerate(noise)}
     images = sampler.functions["decode"](labels=tf.cast(batch[-1], tf.int64), **inputs)["images"]
     np.testing.assert_allclose(images, stack.decode(batch[-1], noise), atol=1e-6)
-    if len(noise) > 1:
-        images = sampler.functions["render"](features=batch[1], z0=inputs["z0"])["images"]
-        np.testing.assert_allclose(images, stack.decode(batch[1], noise, top=0), atol=1e-6)
-    else:
-        assert "render" not in sampler.functions
+    names = ["render", "render2"][: len(noise) - 1]
+    assert [name for name in sampler.functions if name.startswith("render")] == names
+    for top, name in enumerate(names):
+        upper = {name.replace("render", "features"): batch[top + 1]}
+        below = {f"z{i}": inputs[f"z{i}"] for i in range(top + 1)}
+        images = sampler.functions[name](**upper, **below)["images"]
+        np.testing.assert_allclose(images, stack.decode(batch[top + 1], noise, top), atol=1e-6)
 
 
 def test_encode_is_what_the_stack_knows_of_an_image(sampler):
@@ -52,8 +54,10 @@ def test_encode_is_what_the_stack_knows_of_an_image(sampler):
     np.testing.assert_allclose(outputs["probabilities"], known.probabilities, atol=1e-6)
     for i, z in enumerate(known.noise):
         np.testing.assert_allclose(outputs[f"z{i}"], z, atol=1e-6)
-    if known.features:
-        np.testing.assert_allclose(outputs["features"], known.features[0], atol=1e-6)
+    features = [h for name, h in outputs.items() if name.startswith("features")]
+    assert len(features) == len(known.features)
+    for h, expected in zip(features, known.features):
+        np.testing.assert_allclose(h, expected, atol=1e-6)
 
 
 class Own(keras.Model):
@@ -193,6 +197,9 @@ def test_what_no_signature_takes(sampler):
             ("features must be finite", "render", {"features": h + np.nan, "z0": z}),
             ("z0 must be finite", "render", {"features": h, "z0": z + np.nan}),
         ]
+    if "render2" in sampler.functions:
+        upper = {"features2": batch[2][:2] + np.inf, "z0": zeros["z0"], "z1": zeros["z1"]}
+        cases.append(("features2 must be finite", "render2", upper))
     for message, signature, inputs in cases:
         dtypes = {"labels": tf.int64}
         inputs = {name: tf.constant(x, dtypes.get(name)) for name, x in inputs.items()}

@@ -56,6 +56,7 @@ class Rpc:
             ("grpc.max_receive_message_length", self.limits.max_body),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_concurrent_streams", CALLS),
+            ("grpc.max_allowed_incoming_connections", self.limits.connections),  # others are closed
             ("grpc.so_reuseport", 0),  # else a second server would share the port
             ("grpc.max_connection_idle_ms", idle),
             ("grpc.server_handshake_timeout_ms", idle),

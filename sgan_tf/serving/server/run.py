@@ -14,7 +14,7 @@ from sgan_tf.errors import UserError
 from sgan_tf.serving.address import is_loopback
 from sgan_tf.serving.server import page
 from sgan_tf.serving.server.connection import Connection
-from sgan_tf.serving.server.limits import Limits
+from sgan_tf.serving.server.limits import CONNECTIONS, Limits
 from sgan_tf.serving.server.model import Model
 from sgan_tf.serving.server.rest import Rest, application
 from sgan_tf.serving.server.rpc import Rpc
@@ -24,7 +24,6 @@ from sgan_tf.serving.server.turing import routes as turing
 from sgan_tf.serving.server.turing.examiner import Examiner
 from sgan_tf.serving.server.workers import Workers
 
-CONNECTIONS = 512  # most of the REST interface: processes may often open 1,024 files
 log = logging.getLogger(__name__)
 
 
@@ -91,8 +90,8 @@ class Server:
         self.model, self.options = model, options
         self.telemetry = Telemetry(model, stream)
         self.workers = Workers(model, options.timeout)
-        limits = Limits(options.max_body, options.max_answers, options.idle)
-        interface = model, self.workers, self.telemetry, limits
+        self._limits = Limits(options.max_body, options.max_answers, options.idle)
+        interface = model, self.workers, self.telemetry, self._limits
         rest, self._examiner = Rest(*interface), examiner
         pages = page.routes(model.name) if options.page else []
         pages += turing.routes(examiner, rest) if examiner else []
@@ -134,7 +133,7 @@ class Server:
             proxy_headers=False,
             http=functools.partial(
                 Connection,
-                most=CONNECTIONS,
+                most=self._limits.connections,
                 timeout=self.options.timeout,
                 on_unread=lambda reason: self.telemetry.event("cut off", reason=reason),
             ),

@@ -12,7 +12,7 @@ import tensorflow as tf
 from served import error, post, served, until
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from sgan_tf.serving.server import connection, run
+from sgan_tf.serving.server import connection, limits
 from sgan_tf.serving.server.model import Model
 from sgan_tf.serving.server.servable import Servable, Source, Version
 
@@ -121,7 +121,7 @@ def test_headers_are_bounded(old):
 
 
 def test_connections_are_bounded(old, monkeypatch):
-    monkeypatch.setattr(run, "CONNECTIONS", 3)
+    monkeypatch.setattr(limits, "CONNECTIONS", 3)
     monkeypatch.setattr(connection, "SPARE", 2)
     with served(old, grpc_port=None, idle=2) as server, requests.Session() as session:
         assert session.get(f"{server.url}/healthz", timeout=60).ok
@@ -136,6 +136,24 @@ def test_connections_are_bounded(old, monkeypatch):
 
 
 # gRPC
+
+
+def test_connections_of_grpc_are_bounded(old, monkeypatch):
+    monkeypatch.setattr(limits, "CONNECTIONS", 2)
+    with served(old) as server:
+        place = server.grpc_address.rsplit(":", 1)
+        idle = [socket.create_connection(place, timeout=60) for _ in range(2)]
+        assert all(client.recv(9) for client in idle)  # what HTTP/2 begins with
+        with socket.create_connection(place, timeout=60) as more:
+            assert more.recv(9) == b""
+        for client in idle:
+            client.close()
+
+        def again():
+            with socket.create_connection(place, timeout=60) as client:
+                return client.recv(9)
+
+        until(again)
 
 
 def asked(columns):

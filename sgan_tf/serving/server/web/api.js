@@ -15,7 +15,8 @@ export class Trouble extends Error {}
  * @property {string} name what it is served as
  * @property {number[]} dims of z_0, z_1, …
  * @property {number[]} shape height, width and channels of images
- * @property {number[]|null} features shape of h_1; null without a cut
+ * @property {{level: number, feature: string, render: string}[]} features h_1, h_2, … below the
+ *   class: the name of its tensor, and of the signature that makes images of it
  * @property {string[]} classes their names; numbers where the server does not tell them
  * @property {string[]} noise "uniform" or "normal", of each level
  */
@@ -48,7 +49,9 @@ export class Model {
     const levels = Object.keys(decode.inputs).filter((input) => /^z\d+$/.test(input)).length;
     this.dims = Array.from({ length: levels }, (_, i) => sides(decode.inputs[`z${i}`])[0]);
     this.shape = sides(decode.outputs.images);
-    this.features = signatures.render ? sides(signatures.render.inputs.features) : null;
+    this.features = Array.from({ length: levels - 1 }, (_, i) => i + 1)
+      .map((level) => ({ level, feature: numbered("features", level), render: numbered("render", level) }))
+      .filter(({ render }) => render in signatures); // older exports know h_1 alone
     this.classes = Array.from({ length: sides(encode.outputs.probabilities)[0] }, (_, k) => `${k}`);
     this.noise = this.dims.map(() => "uniform");
   }
@@ -142,6 +145,11 @@ async function body(answer) {
   const reason = content.error ?? answer.statusText;
   const busy = "The server is busy. Wait a little, then try again.";
   throw new Trouble(answer.status === 503 ? busy : `The server answered ${answer.status}: ${reason}`);
+}
+
+/** What a tensor or signature is called for h_level: h_1's has no number. */
+function numbered(name, level) {
+  return level === 1 ? name : `${name}${level}`;
 }
 
 /** The sides of a signature's tensor, without the rows. */

@@ -101,7 +101,7 @@ class Explorer {
     this.#stack.show(sample);
     const ends = this.#state.picked.map((cell) => this.#sample(cell));
     this.#walk.show(ends.every(({ image }) => image) ? ends : []);
-    if (!this.#model.features || !sample.image) return;
+    if (!this.#model.features.length || !sample.image) return;
     this.#tracing(async (signal) => {
       const { features } = await this.#model.predict("encode", { images: [sample.image] }, signal);
       this.#stack.show({ ...sample, features: features[0] });

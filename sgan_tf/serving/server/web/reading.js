@@ -76,7 +76,7 @@ export class Reading {
       this.#known = {
         probabilities: known.probabilities[0],
         label: known.probabilities[0].indexOf(Math.max(...known.probabilities[0])),
-        features: known.features?.[0],
+        features: this.#model.features.map(({ feature }) => known[feature][0]),
         noise: this.#model.dims.map((_, i) => known[`z${i}`][0]),
       };
       byId("read").hidden = false;
@@ -114,26 +114,27 @@ export class Reading {
     byId("bars").replaceChildren(...bars);
   }
 
-  /** Draws reconstructions and variations: a request from h_1, and one from the class. */
+  /** Draws reconstructions and variations: a request from each h_i, and one from the class. */
   async #draw(signal) {
     const { features, label, noise } = this.#known;
     const fresh = this.#model.dims.map(() => freshSeed());
     const rowsOf = (i) => Array.from({ length: COUNT }, (_, cell) => this.#fresh(i, fresh[i], cell));
     const zs = [noise, ...noise.flatMap((_, i) => rowsOf(i).map((z) => noise.with(i, z)))];
-    const inputs = { labels: zs.map(() => label) };
-    noise.forEach((_, i) => {
-      inputs[`z${i}`] = zs.map((z) => z[i]);
-    });
+    const inputs = { labels: zs.map(() => label), ...columns(zs) };
     const [whole, ...hands] = (await this.#model.predict("decode", inputs, signal)).images;
-    const top = noise.length - 1;
-    const rebuilt = [[`level ${top}: the class, all noise as read`, whole]];
+    const rebuilt = [[`level ${noise.length - 1}: the class, all noise as read`, whole]];
     const rows = [];
-    if (features) {
-      const z0 = [noise[0], ...rowsOf(0)];
-      const from = { features: z0.map(() => features), z0 };
-      const [image, ...varied] = (await this.#model.predict("render", from, signal)).images;
-      rebuilt.push(["level 0: h₁ and z₀ as read", image]);
-      rows.push(["Variations: h₁ kept, z₀ new", varied]);
+    for (const [i, { level, feature, render }] of this.#model.features.entries()) {
+      const below = noise.slice(0, level);
+      const draws = [below];
+      for (let cell = 0; cell < COUNT; cell += 1) {
+        draws.push(below.map((_, j) => this.#fresh(j, fresh[j], cell)));
+      }
+      const from = { [feature]: draws.map(() => features[i]), ...columns(draws) };
+      const [image, ...varied] = (await this.#model.predict(render, from, signal)).images;
+      const [h, z] = [`h${low(level)}`, below.map((_, j) => `z${low(j)}`).join(", ")];
+      rebuilt.splice(1, 0, [`level ${level - 1}: ${h} and ${z} as read`, image]);
+      rows.unshift([`Variations: ${h} kept, ${z} new`, varied]);
     }
     const name = this.#model.classes.length > 1 ? `The same ${this.#model.classes[label]}` : "The same";
     noise.forEach((_, i) => {
@@ -160,6 +161,11 @@ export class Reading {
       ]),
     );
   }
+}
+
+/** `{z0: rows, z1: rows, …}` of a list with each row's `[z_0, z_1, …]`. */
+function columns(zs) {
+  return Object.fromEntries(zs[0].map((_, i) => [`z${i}`, zs.map((z) => z[i])]));
 }
 
 function drawn(image, name) {
