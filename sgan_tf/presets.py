@@ -134,7 +134,7 @@ PHOTOGRAPHS = ["crop", "color"]
 
 # fmt: off
 def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, g_channels=None,
-            unlabelled=None):
+            noise_units=128, cond_augment=(), unlabelled=None):
     """The recommended recipe; `width` multiplies the widths of its levels."""
     game = dict(d_spectral=True, d_projection=["labels"], adversarial="hinge",
                 loss_units="variance", lambda_ent=0.83, learning_rate=0.0002, decay_from=0.5,
@@ -145,10 +145,10 @@ def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, 
 
     return Preset(
         encoder=encoder,
-        image=dict(z_dim=16, noise_units=[128], condition_norm=True, g_family="pyramid",
+        image=dict(z_dim=16, noise_units=[noise_units], condition_norm=True, g_family="pyramid",
                    g_channels=g_channels or wide(256, 128, 96), g_modulation=32,
                    d_family="halved", d_channels=wide(64, 128, 128, 256, 256), q_prior_init=True,
-                   lambda_cond=0.5, epochs=epochs, **game),
+                   lambda_cond=0.5, cond_augment=list(cond_augment), epochs=epochs, **game),
         map=dict(z_dim=32, noise_units=[128], g_channels=wide(256, 128), d_family="strided",
                  d_channels=wide(192, 192), d_kernel=3, epochs=upper_epochs, **game),
         vector=dict(g_units=wide(512, 512), d_units=wide(512, 512), epochs=upper_epochs, **game),
@@ -206,7 +206,7 @@ PRESETS = {
         batch_size=100),
     "svhn": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.5, shift=2, subtract_mean=True, epochs=15),
-        epochs=25, upper_epochs=15, joint_epochs=5),
+        epochs=25, upper_epochs=30, joint_epochs=5),
     "svhn-release": Preset(
         encoder=dict(channels=[64, 128], dropout=0.5, subtract_mean=True),
         image=dict(z_dim=16, noise_units=[128, 128], g_channels=[256, 256, 128, 128],
@@ -223,12 +223,13 @@ PRESETS = {
         unlabelled=dict(views=PHOTOGRAPHS, epochs=60),
         batch_size=100),
     "svhn-small": _recipe(
-        encoder=dict(channels=[32, 64], dropout=0.5, shift=2, subtract_mean=True, epochs=10),
-        epochs=20, upper_epochs=10, joint_epochs=3, width=0.5),
+        encoder=dict(channels=[32, 64], dropout=0.5, shift=2, subtract_mean=True, epochs=15),
+        epochs=10, upper_epochs=15, joint_epochs=2, width=0.5, g_channels=[96, 64, 48],
+        noise_units=64, cond_augment=["shift"]),
     "cifar10": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
                      epochs=30),
-        epochs=90, upper_epochs=30, joint_epochs=15, flip=True),
+        epochs=90, upper_epochs=64, joint_epochs=15, flip=True),
     "cifar10-release": Preset(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
                      epochs=30),
@@ -246,8 +247,9 @@ PRESETS = {
         unlabelled=dict(views=PHOTOGRAPHS, epochs=60),
         batch_size=100),
     "cifar10-small": _recipe(
-        encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
+        encoder=dict(channels=[48, 80], dropout=0.2, flip=True, shift=2, subtract_mean=True,
                      epochs=20),
-        epochs=30, upper_epochs=15, joint_epochs=4, flip=True, width=0.5),
+        epochs=30, upper_epochs=64, joint_epochs=3, flip=True, width=0.5, g_channels=[96, 64, 48],
+        noise_units=64, cond_augment=["flip", "shift"]),
 }
 # fmt: on
