@@ -117,19 +117,15 @@ export class Reading {
   /** Draws reconstructions and variations: a request from each h_i, and one from the class. */
   async #draw(signal) {
     const { features, label, noise } = this.#known;
-    const fresh = this.#model.dims.map(() => freshSeed());
-    const rowsOf = (i) => Array.from({ length: COUNT }, (_, cell) => this.#fresh(i, fresh[i], cell));
-    const zs = [noise, ...noise.flatMap((_, i) => rowsOf(i).map((z) => noise.with(i, z)))];
+    const redrawn = noise.map((_, i) => this.#fresh(i)); // COUNT new z_i of each level
+    const zs = [noise, ...redrawn.flatMap((rows, i) => rows.map((z) => noise.with(i, z)))];
     const inputs = { labels: zs.map(() => label), ...columns(zs) };
     const [whole, ...hands] = (await this.#model.predict("decode", inputs, signal)).images;
     const rebuilt = [[`level ${noise.length - 1}: the class, all noise as read`, whole]];
     const rows = [];
     for (const [i, { level, feature, render }] of this.#model.features.entries()) {
       const below = noise.slice(0, level);
-      const draws = [below];
-      for (let cell = 0; cell < COUNT; cell += 1) {
-        draws.push(below.map((_, j) => this.#fresh(j, fresh[j], cell)));
-      }
+      const draws = [below, ...redrawn[0].map((_, cell) => below.map((_, j) => redrawn[j][cell]))];
       const from = { [feature]: draws.map(() => features[i]), ...columns(draws) };
       const [image, ...varied] = (await this.#model.predict(render, from, signal)).images;
       const [h, z] = [`h${low(level)}`, below.map((_, j) => `z${low(j)}`).join(", ")];
@@ -144,8 +140,10 @@ export class Reading {
     this.#show(rebuilt, rows);
   }
 
-  #fresh(level, seed, cell) {
-    return draw(this.#model.noise[level], this.#model.dims[level], seed, level, cell);
+  /** New noise of a level, for each image of a row. */
+  #fresh(level) {
+    const [kind, dim, seed] = [this.#model.noise[level], this.#model.dims[level], freshSeed()];
+    return Array.from({ length: COUNT }, (_, cell) => draw(kind, dim, seed, level, cell));
   }
 
   #show(rebuilt, rows) {
