@@ -123,7 +123,7 @@ def test_serving(benchmark):
         ("devices", ["--preset", "x"], "flag --preset=x"),
         ("scaling", ["--levels", "7"], "--levels: 7 is none of 1, 2, 3"),
         ("precision", [], "--model: one of --model and --run_dir"),
-        ("precision", ["--model", "x"], "--model: x is none of digits"),
+        ("precision", ["--model", "x"], "--model: x is none of cifar10, digits"),
         ("report", ["--parts", "x"], "--parts: x is none of training"),
     ],
 )
