@@ -134,21 +134,21 @@ PHOTOGRAPHS = ["crop", "color"]
 
 # fmt: off
 def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, g_channels=None,
-            noise_units=128, cond_augment=(), unlabelled=None):
-    """The recommended recipe; `width` multiplies the widths of its levels."""
+            d_width=1.0, noise_units=128, lambda_cond=4.0, unlabelled=None):
+    """The recommended recipe; `width` multiplies the widths of its levels, `d_width` D_0's."""
     game = dict(d_spectral=True, d_projection=["labels"], adversarial="hinge",
                 loss_units="variance", lambda_ent=0.83, learning_rate=0.0002, decay_from=0.5,
                 beta_1=0.0, ema=0.999)
 
-    def wide(*widths):
-        return [round(width * units) for units in widths]
+    def wide(*widths, by=width):
+        return [round(by * units) for units in widths]
 
     return Preset(
         encoder=encoder,
         image=dict(z_dim=16, noise_units=[noise_units], condition_norm=True, g_family="pyramid",
                    g_channels=g_channels or wide(256, 128, 96), g_modulation=32,
-                   d_family="halved", d_channels=wide(64, 128, 128, 256, 256), q_prior_init=True,
-                   lambda_cond=0.5, cond_augment=list(cond_augment), epochs=epochs, **game),
+                   d_family="halved", d_channels=wide(64, 128, 128, 256, 256, by=d_width),
+                   q_prior_init=True, lambda_cond=lambda_cond, epochs=epochs, **game),
         map=dict(z_dim=32, noise_units=[128], g_channels=wide(256, 128), d_family="strided",
                  d_channels=wide(192, 192), d_kernel=3, epochs=upper_epochs, **game),
         vector=dict(g_units=wide(512, 512), d_units=wide(512, 512), epochs=upper_epochs, **game),
@@ -159,8 +159,8 @@ def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, 
 
 
 # `mnist`, `svhn`, `cifar10`: what is known today of training small conditional GANs (`_recipe`).
-# `svhn-small`, `cifar10-small`: the same, half as wide; what comes with the package, and what
-#   images of one's own are trained by.
+# `svhn-small`, `cifar10-small`: the same, half as wide but for D_0, whose width matters most; what
+#   comes with the package, and what images of one's own are trained by.
 # `mnist-release`: the release's joint script, which trains both levels from scratch, jointly.
 # `mnist-release-independent`: its other script, each level alone.
 # `svhn-release`, `cifar10-release`: the release's CIFAR-10 recipe; the paper gives it to SVHN too.
@@ -180,8 +180,8 @@ PRESETS = {
         unlabelled=dict(epochs=120),
         batch_size=50),
     "mnist": _recipe(
-        encoder=dict(), epochs=12, upper_epochs=12, joint_epochs=3, width=0.5,
-        g_channels=[48, 48], unlabelled=dict(epochs=20)),
+        encoder=dict(), epochs=12, upper_epochs=12, joint_epochs=3, width=0.5, d_width=0.5,
+        g_channels=[48, 48], lambda_cond=0.5, unlabelled=dict(epochs=20)),
     "mnist-release": Preset(
         encoder=dict(),
         image=dict(noise_units=[128], d_family="strided", d_channels=[32, 64, 128], d_units=[256],
@@ -224,12 +224,12 @@ PRESETS = {
         batch_size=100),
     "svhn-small": _recipe(
         encoder=dict(channels=[32, 64], dropout=0.5, shift=2, subtract_mean=True, epochs=15),
-        epochs=10, upper_epochs=15, joint_epochs=2, width=0.5, g_channels=[96, 64, 48],
-        noise_units=64, cond_augment=["shift"]),
+        epochs=10, upper_epochs=15, joint_epochs=1, width=0.5, d_width=0.75,
+        g_channels=[96, 64, 48], noise_units=64),
     "cifar10": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
                      epochs=30),
-        epochs=90, upper_epochs=64, joint_epochs=15, flip=True),
+        epochs=70, upper_epochs=64, joint_epochs=8, flip=True),
     "cifar10-release": Preset(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
                      epochs=30),
@@ -249,7 +249,7 @@ PRESETS = {
     "cifar10-small": _recipe(
         encoder=dict(channels=[48, 80], dropout=0.2, flip=True, shift=2, subtract_mean=True,
                      epochs=20),
-        epochs=30, upper_epochs=64, joint_epochs=3, flip=True, width=0.5, g_channels=[96, 64, 48],
-        noise_units=64, cond_augment=["flip", "shift"]),
+        epochs=20, upper_epochs=64, joint_epochs=2, flip=True, width=0.5,
+        g_channels=[96, 64, 48], noise_units=64),
 }
 # fmt: on

@@ -4,6 +4,8 @@ import doctest
 import inspect
 import pathlib
 import runpy
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -57,3 +59,24 @@ def test_the_resnet_of_the_docs_is_cut_where_it_says():
         lower, upper = keras.Model(model.input, cut), keras.Model(cut, model.output)
         assert cut.shape[1:] == shape
         np.testing.assert_allclose(upper(lower(images)), model(images), atol=1e-5)
+
+
+def test_a_narrower_posterior_leaves_the_samples_and_learns_the_noise(finished, tmp_path):
+    path = pathlib.Path(__file__).parents[1] / "docs" / "examples" / "narrow_posterior.py"
+    flags = ["--run_dir", finished[0], "--out", tmp_path / "narrow", "--widths", "12,24"]
+    run = [sys.executable, str(path), *map(str, flags), "--steps", "800"]
+    subprocess.run(run, check=True, capture_output=True)
+    before, after = sgan_tf.load(finished[0]), sgan_tf.load(tmp_path / "narrow")
+    trunks = [stack.levels[0].discriminator.trunk for stack in (before, after)]
+    assert trunks[1].count_params() < trunks[0].count_params() / 2
+    labels = np.arange(200) % 10
+    noise = after.noise(200, seed=1)
+    images = after.decode(labels, noise)
+    np.testing.assert_allclose(images, before.decode(labels, noise), atol=1e-6)
+    errors = [(found - z) ** 2 for found, z in zip(after.infer_noise(images).noise, noise)]
+    assert errors[0].mean() < 0.95 / 12  # that of knowing nothing is 1/12
+    np.testing.assert_allclose(  # the upper levels are as they were
+        after.levels[1].estimate_noise(after.encoder.features(images)[0]),
+        before.levels[1].estimate_noise(before.encoder.features(images)[0]),
+        atol=1e-5,
+    )

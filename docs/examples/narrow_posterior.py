@@ -1,0 +1,86 @@
+"""Gives a trained run a narrower D_0 and Q_0, so that what `sgan_tf.save` writes of it is smaller.
+
+    python docs/examples/narrow_posterior.py --run_dir runs/cifar10 --out runs/narrow
+
+A saved stack holds E, the generators and Q; Q_0 shares all but its last layer with D_0, which is
+wide so that G_0 trains well. Here G_0 is left as it is, and a new Q_0 learns from its samples to
+infer z_0, Eq. (7). The new run has the old one's weights but for D_0 and Q_0, and the D_0 in it is
+not trained: it is for saving and exporting, not for training on.
+"""
+
+import argparse
+import copy
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import sgan_tf
+from sgan_tf.checkpoint import named_arrays
+from sgan_tf.models.losses import entropy_loss
+from sgan_tf.models.spectral import spectral_layers
+
+GROUP = "discriminator0"  # of a checkpoint: D_0 and Q_0
+
+
+def narrowed(stack, widths, steps, batch=128):
+    """Returns the configuration and a stack of a narrower D_0, whose Q_0 was trained anew."""
+    config = copy.deepcopy(stack.recipe)
+    config.levels[0].d_channels = widths
+    encoder, narrow = sgan_tf.build(config, stack.encoder.image_shape, stack.class_names)
+    encoder.set_weights(stack.encoder.get_weights())
+    for new, old in zip(narrow.levels, stack.levels):
+        new.generator.set_weights(old.sampler.get_weights())
+        if new.average is not None:
+            new.average.set_weights(old.sampler.get_weights())
+    for new, old in zip(narrow.levels[1:], stack.levels[1:]):
+        new.discriminator.set_weights(old.discriminator.get_weights())
+    posterior = narrow.levels[0].discriminator
+    weights = posterior.trunk.trainable_variables + posterior.posterior.trainable_variables
+    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps))
+    optimizer.build(weights)
+
+    @tf.function
+    def step(labels, *noise):
+        for layer in spectral_layers(posterior.trunk):
+            layer.iterate()
+        condition = tf.one_hot(labels, len(stack.class_names))
+        images = narrow.chain(condition, noise)[0][0]
+        with tf.GradientTape() as tape:
+            loss = entropy_loss(posterior.estimate_noise(images), noise[0])
+        optimizer.apply(tape.gradient(loss, [w.value for w in weights]), weights)
+        return loss
+
+    rng, losses = np.random.default_rng(0), []
+    for i in range(steps):
+        labels = rng.integers(0, len(stack.class_names), batch)
+        losses.append(float(step(tf.constant(labels), *stack.noise(batch, 1, i * batch))))
+        if (i + 1) % 500 == 0:
+            print(f"{i + 1} steps: L_ent {np.mean(losses[-500:]):.4f}", flush=True)
+    return config, narrow
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run_dir", required=True, help="a trained run")
+    parser.add_argument("--out", required=True, help="the new run folder, which must not exist")
+    parser.add_argument("--widths", default="32,64,64,128,128", help="of D_0's convolutions")
+    parser.add_argument("--steps", type=int, default=5000)
+    arguments = parser.parse_args()
+    old, stack = sgan_tf.Run(arguments.run_dir), sgan_tf.load(arguments.run_dir)
+    widths = [int(width) for width in arguments.widths.split(",")]
+    config, narrow = narrowed(stack, widths, arguments.steps)
+    posterior = named_arrays({GROUP: narrow.levels[0].networks()[GROUP]})
+    new = sgan_tf.Run.open(arguments.out, config)
+    for name in ("data.json", "encoder.json", "metrics.jsonl", "versions.json"):
+        new.write(name, (old.path / name).read_bytes())
+    for stage, epochs in config.stages().items():
+        _, arrays = old.checkpoint(stage).read()
+        kept = {k: a for k, a in arrays.items() if not k.startswith(f"{GROUP}/")}
+        arrays = kept | (posterior if len(kept) < len(arrays) else {})
+        new.checkpoint(stage).take(arrays, old.progress(stage).step, config.to_json())
+    new.close()
+
+
+if __name__ == "__main__":
+    main()
