@@ -16,7 +16,7 @@ def test_the_four_data_sets_are_among_them_with_their_scores():
     listed = sgan_tf.list_pretrained()
     assert {"cifar10", "digits", "mnist", "svhn"} <= listed.keys() and list(listed) == NAMES
     assert listed["digits"]["fcd50k_test"] < 1
-    assert all(scores["sample_accuracy"] > 0.4 for scores in listed.values())  # of chance 0.1
+    assert all(scores["sample_accuracy"] > 0.6 for scores in listed.values())  # of chance 0.1
 
 
 def test_together_they_are_small():
