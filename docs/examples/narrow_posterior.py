@@ -74,7 +74,7 @@ def main():
     new = sgan_tf.Run.open(arguments.out, config)
     for name in ("data.json", "encoder.json", "metrics.jsonl", "versions.json"):
         new.write(name, (old.path / name).read_bytes())
-    for stage, epochs in config.stages().items():
+    for stage in config.stages():
         _, arrays = old.checkpoint(stage).read()
         kept = {k: a for k, a in arrays.items() if not k.startswith(f"{GROUP}/")}
         arrays = kept | (posterior if len(kept) < len(arrays) else {})
