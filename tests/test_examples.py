@@ -61,6 +61,7 @@ def test_the_resnet_of_the_docs_is_cut_where_it_says():
         np.testing.assert_allclose(upper(lower(images)), model(images), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_narrower_posterior_leaves_the_samples_and_learns_the_noise(finished, tmp_path):
     path = pathlib.Path(__file__).parents[1] / "docs" / "examples" / "narrow_posterior.py"
     flags = ["--run_dir", finished[0], "--out", tmp_path / "narrow", "--widths", "12,24"]

@@ -10,6 +10,7 @@ not trained: it is for saving and exporting, not for training on.
 
 import argparse
 import copy
+import pathlib
 
 import keras
 import numpy as np
@@ -23,18 +24,11 @@ from sgan_tf.models.spectral import spectral_layers
 GROUP = "discriminator0"  # of a checkpoint: D_0 and Q_0
 
 
-def narrowed(stack, widths, steps, batch=128):
-    """Returns the configuration and a stack of a narrower D_0, whose Q_0 was trained anew."""
+def narrow_posterior(stack, widths, steps, batch=128):
+    """Returns the configuration of a narrower D_0, and such a D_0 whose Q_0 was trained anew."""
     config = copy.deepcopy(stack.recipe)
     config.levels[0].d_channels = widths
-    encoder, narrow = sgan_tf.build(config, stack.encoder.image_shape, stack.class_names)
-    encoder.set_weights(stack.encoder.get_weights())
-    for new, old in zip(narrow.levels, stack.levels):
-        new.generator.set_weights(old.sampler.get_weights())
-        if new.average is not None:
-            new.average.set_weights(old.sampler.get_weights())
-    for new, old in zip(narrow.levels[1:], stack.levels[1:]):
-        new.discriminator.set_weights(old.discriminator.get_weights())
+    _, narrow = sgan_tf.build(config, stack.encoder.image_shape, stack.class_names)
     posterior = narrow.levels[0].discriminator
     weights = posterior.trunk.trainable_variables + posterior.posterior.trainable_variables
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps))
@@ -45,7 +39,7 @@ def narrowed(stack, widths, steps, batch=128):
         for layer in spectral_layers(posterior.trunk):
             layer.iterate()
         condition = tf.one_hot(labels, len(stack.class_names))
-        images = narrow.chain(condition, noise)[0][0]
+        images = stack.chain(condition, noise)[0][0]
         with tf.GradientTape() as tape:
             loss = entropy_loss(posterior.estimate_noise(images), noise[0])
         optimizer.apply(tape.gradient(loss, [w.value for w in weights]), weights)
@@ -57,7 +51,7 @@ def narrowed(stack, widths, steps, batch=128):
         losses.append(float(step(tf.constant(labels), *stack.noise(batch, 1, i * batch))))
         if (i + 1) % 500 == 0:
             print(f"{i + 1} steps: L_ent {np.mean(losses[-500:]):.4f}", flush=True)
-    return config, narrow
+    return config, posterior
 
 
 def main():
@@ -67,17 +61,19 @@ def main():
     parser.add_argument("--widths", default="32,64,64,128,128", help="of D_0's convolutions")
     parser.add_argument("--steps", type=int, default=5000)
     arguments = parser.parse_args()
+    if pathlib.Path(arguments.out).exists():
+        parser.error(f"--out: {arguments.out} exists; choose another folder")
     old, stack = sgan_tf.Run(arguments.run_dir), sgan_tf.load(arguments.run_dir)
     widths = [int(width) for width in arguments.widths.split(",")]
-    config, narrow = narrowed(stack, widths, arguments.steps)
-    posterior = named_arrays({GROUP: narrow.levels[0].networks()[GROUP]})
+    config, posterior = narrow_posterior(stack, widths, arguments.steps)
+    narrow = named_arrays({GROUP: posterior.variables})
     new = sgan_tf.Run.open(arguments.out, config)
     for name in ("data.json", "encoder.json", "metrics.jsonl", "versions.json"):
         new.write(name, (old.path / name).read_bytes())
     for stage in config.stages():
         _, arrays = old.checkpoint(stage).read()
         kept = {k: a for k, a in arrays.items() if not k.startswith(f"{GROUP}/")}
-        arrays = kept | (posterior if len(kept) < len(arrays) else {})
+        arrays = kept | (narrow if len(kept) < len(arrays) else {})
         new.checkpoint(stage).take(arrays, old.progress(stage).step, config.to_json())
     new.close()
 
