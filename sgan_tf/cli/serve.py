@@ -121,7 +121,7 @@ def open_server(source, name, rows, stream, options):
     server = Server(model, Options(**options), stream, examiner)  # a port in use shows here
     model.refresh()
     if examiner:
-        examiner.check()
+        examiner.open()
     app.stop_signals()  # uvicorn takes them while it serves, and hands them on at the end
     return server
 

@@ -35,23 +35,21 @@ def check_flags() -> None:
 def examiner(model):
     """Returns the `Examiner` that `Server` takes; None without --turing.
 
-    Whether the images fit is seen by its `check`, once the model is loaded.
+    Once the model is loaded its `open` sees whether the images fit, and opens the file of votes.
 
     Args:
         model: The `sgan_tf.serving.server.model.Model` that is served.
 
     Raises:
         UsageError: when the images are not there; they are never fetched.
-        VotesError: when votes cannot be kept in the file.
     """
     if not FLAGS.turing:
         return None
     from sgan_tf.serving.server.turing.examiner import Examiner
-    from sgan_tf.serving.server.turing.votes import Votes
 
     try:
         dataset = load_dataset(FLAGS.dataset, data_dir=FLAGS.data_dir)
     except DataError as error:  # which offers a flag that is not here, as a server fetches nothing
         how = f"or fetch it: train.py --dataset {FLAGS.dataset} --download --dry_run"
         raise app.UsageError(f"{str(error).partition(', or fetch it')[0]}, {how}") from error
-    return Examiner(model, dataset, Votes(FLAGS.votes))
+    return Examiner(model, dataset, FLAGS.votes)

@@ -24,7 +24,7 @@ def process():
         process.kill()
 
 
-def test_it_serves_and_answers_what_is_under_way_before_it_ends(process):
+def test_it_serves_and_answers_what_is_under_way_before_it_ends(process, tmp_path):
     serving = json.loads(process.stdout.readline())
     assert serving["event"] == "serving" and serving["version"] == 1
     for client in (RestClient(serving["rest"]), GrpcClient(serving["grpc"])):
@@ -33,8 +33,10 @@ def test_it_serves_and_answers_what_is_under_way_before_it_ends(process):
     host = serving["rest"].removeprefix("http://")
     port = int(host.rpartition(":")[2])
 
-    error = refused(SERVE, ["--model", OLD, "--port", port])
+    turing = ["--turing", "--dataset", "digits", "--votes", tmp_path / "votes.sqlite"]
+    error = refused(SERVE, ["--model", OLD, "--port", port, *turing])
     assert error.startswith(f"error: --port: cannot listen on 127.0.0.1:{port} ")
+    assert not list(tmp_path.iterdir())
 
     body = b'{"signature_name": "lookup", "inputs": ["3"]}'
     connection = http.client.HTTPConnection(host, timeout=60)

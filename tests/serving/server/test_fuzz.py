@@ -20,7 +20,6 @@ from tensorflow_serving.apis import predict_pb2
 from sgan_tf.datasets import load_dataset
 from sgan_tf.serving.server.turing.examiner import Examiner
 from sgan_tf.serving.server.turing.trials import Rate
-from sgan_tf.serving.server.turing.votes import Votes
 
 COUNT = int(os.environ.get("SGAN_FUZZ", 300))
 ANSWERS = {200, 307, 400, 403, 404, 405, 413, 415, 421, 503}
@@ -115,8 +114,9 @@ headers = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def server(old, tmp_path_factory):
-    kept = Votes(tmp_path_factory.mktemp("votes") / "votes.sqlite")
+    kept = tmp_path_factory.mktemp("votes") / "votes.sqlite"
     examiner = Examiner(old, load_dataset("digits"), kept)
+    examiner.open()
     examiner.rate = Rate(per_minute=60_000, burst=60_000)
     with served(old, examiner=examiner, max_body=4096) as server:
         yield server

@@ -40,8 +40,8 @@ def kept(tmp_path):
 
 @pytest.fixture
 def examiner(old, digits, kept):
-    examiner = Examiner(old, digits, votes.Votes(kept))
-    examiner.check()
+    examiner = Examiner(old, digits, kept)
+    examiner.open()
     return examiner
 
 
@@ -180,8 +180,8 @@ def test_what_cannot_be_is_one_clear_answer(shared, path, body, status, reason):
 
 @pytest.fixture(scope="module")
 def shared(old, digits, tmp_path_factory):
-    kept = votes.Votes(tmp_path_factory.mktemp("votes") / "votes.sqlite")
-    examiner = Examiner(old, digits, kept)
+    examiner = Examiner(old, digits, tmp_path_factory.mktemp("votes") / "votes.sqlite")
+    examiner.open()
     with served(old, examiner=examiner, grpc_port=None) as server:
         server.examiner = examiner
         yield server
@@ -310,9 +310,10 @@ def model_of(class_names, side=8, most=1024, signatures=("encode", "sample_seede
         (dict(class_names=list("0123456789"), most=8), "`turing`: 9 images .* at most 8"),
     ],
 )
-def test_a_model_that_does_not_fit_is_named(digits, model, reason):
+def test_a_model_that_does_not_fit_is_named_and_no_file_is_made(digits, kept, model, reason):
     with pytest.raises(TuringError, match=reason):
-        Pictures(model_of(**model), digits).check()
+        Examiner(model_of(**model), digits, kept).open()
+    assert not kept.exists()
 
 
 def test_labels_are_the_models_own_and_without_labels_they_are_none(digits):

@@ -1,6 +1,7 @@
 """`Examiner`: the visual Turing test of what a server serves, without HTTP."""
 
 import datetime
+import os
 from collections.abc import Set
 
 from sgan_tf.datasets import ImageDataset
@@ -20,7 +21,7 @@ class Examiner:
     Args:
         model: What generates.
         dataset: What is real.
-        votes: Where answers are kept.
+        votes: The file where answers are kept, of `Votes`.
 
     Attributes:
         pictures: What draws images, `Pictures`.
@@ -28,13 +29,19 @@ class Examiner:
         trials: Those without an answer, `OpenTrials`.
     """
 
-    def __init__(self, model: Model, dataset: ImageDataset, votes: Votes):
-        self.model, self.pictures, self._votes = model, Pictures(model, dataset), votes
-        self.rate, self.trials = Rate(), OpenTrials()
+    def __init__(self, model: Model, dataset: ImageDataset, votes: str | os.PathLike):
+        self.model, self.pictures, self.path = model, Pictures(model, dataset), votes
+        self.rate, self.trials, self._votes = Rate(), OpenTrials(), None
 
-    def check(self) -> None:
-        """Raises `TuringError` when the model that is loaded does not fit the data set."""
+    def open(self) -> None:
+        """Opens the file of votes, which is made only once the model that is loaded fits.
+
+        Raises:
+            TuringError: when the model does not fit the data set.
+            VotesError: as `Votes` does.
+        """
         self.pictures.check()
+        self._votes = Votes(self.path)
 
     def draw(self, client: str, session: str, rows: Ticket) -> tuple[Trial, list[bytes]]:
         """Returns a trial, which is not open yet, and its images as PNG files.
@@ -93,5 +100,6 @@ class Examiner:
         return {"votes": votes, "wrong": wrong, **dict(zip(("error_rate", "interval"), known))}
 
     def close(self) -> None:
-        """Closes the file of votes."""
-        self._votes.close()
+        """Closes the file of votes, where it is open."""
+        if self._votes:
+            self._votes.close()
