@@ -9,9 +9,11 @@ from collections.abc import Callable
 from sgan_tf import exported, hub, pretrained, saved
 from sgan_tf.classifiers import builder
 from sgan_tf.config import Config
-from sgan_tf.errors import UserError, shown
+from sgan_tf.errors import UserError, first_line, shown
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.run import Run, RunError, read_config
+
+NOTES = "notes.md"  # in a run folder: what its user wrote of the training
 
 log = logging.getLogger("sgan_tf")
 
@@ -126,6 +128,17 @@ def load_run(
     return stack
 
 
+def _notes(path):
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(
+            f"`run_dir`: {path} cannot be read ({first_line(error)}); mend or remove it"
+        ) from error
+
+
 def _told(run, config):
     """What a run says of its training; less where a file of it is damaged, which none needs."""
     try:
@@ -143,7 +156,7 @@ def training_facts(run: Run, config: Config) -> dict:
 
     Returns:
         Data set, checksums of the weights, metrics (scores only where they are of these weights),
-        versions, and stages that are not finished.
+        versions, stages that are not finished, and the folder's `notes.md`.
 
     Raises:
         RunError: when a file of the run is missing or damaged.
@@ -161,4 +174,5 @@ def training_facts(run: Run, config: Config) -> dict:
         "metrics": metrics,
         "versions": run.read_facts("versions.json"),
         "unfinished": run.unfinished(config),
+        "notes": _notes(run.path / NOTES),
     }

@@ -167,3 +167,20 @@ def test_what_cannot_be_read_is_one_line(copy, damage, says):
     with pytest.raises(saved.SavedError, match=says) as error:
         sgan_tf.load(copy)
     assert "\n" not in str(error.value)
+
+
+def test_a_card_quotes_the_notes_of_the_run(tmp_path, caplog):
+    run = shutil.copytree(OLD, tmp_path / "run")
+    plain = card_of(run, tmp_path / "plain")
+    (run / "notes.md").write_text("Trained on a Sunday,\nüber Nacht.\n", encoding="utf-8")
+    noted = card_of(run, tmp_path / "noted")
+    assert [line for line in noted if line not in plain] == ["Trained on a Sunday,", "über Nacht."]
+    (run / "notes.md").write_bytes(b"\xff")
+    assert "Licence of the data: " in "".join(card_of(run, tmp_path / "damaged"))
+    assert f"{run / 'notes.md'} cannot be read" in caplog.text
+
+
+def card_of(run, folder):
+    """The lines of the model card of a run, but for the name, which is the folder's."""
+    sgan_tf.save(sgan_tf.load(run), folder)
+    return (folder / saved.CARD).read_text(encoding="utf-8").replace(folder.name, "it").splitlines()

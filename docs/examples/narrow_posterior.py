@@ -22,6 +22,11 @@ from sgan_tf.models.losses import entropy_loss
 from sgan_tf.models.spectral import spectral_layers
 
 GROUP = "discriminator0"  # of a checkpoint: D_0 and Q_0
+NOTES = """\
+These stages were trained with a D_0 of widths {before}. The narrower D_0 and Q_0 of
+`config.json` were trained afterwards, on the samples of the finished G_0, to keep the saved stack
+small; D_0 is not for training on.
+"""
 
 
 def narrow_posterior(stack, widths, steps, batch=128):
@@ -65,11 +70,13 @@ def main():
         parser.error(f"--out: {arguments.out} exists; choose another folder")
     old, stack = sgan_tf.Run(arguments.run_dir), sgan_tf.load(arguments.run_dir)
     widths = [int(width) for width in arguments.widths.split(",")]
+    before = ", ".join(map(str, stack.recipe.levels[0].d_channels))
     config, posterior = narrow_posterior(stack, widths, arguments.steps)
     narrow = named_arrays({GROUP: posterior.variables})
     new = sgan_tf.Run.open(arguments.out, config)
     for name in ("data.json", "encoder.json", "metrics.jsonl", "versions.json"):
         new.write(name, (old.path / name).read_bytes())
+    new.write("notes.md", NOTES.format(before=before))
     for stage in config.stages():
         _, arrays = old.checkpoint(stage).read()
         kept = {k: a for k, a in arrays.items() if not k.startswith(f"{GROUP}/")}

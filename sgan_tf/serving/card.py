@@ -134,7 +134,7 @@ def model_card(facts: dict) -> str:
 
 {_unfinished(facts)}{_picture(facts)}{_data(facts["config"], data)}
 
-{_training(facts["config"], facts["metrics"])}
+{_training(facts["config"], facts)}
 ## Signatures
 
 {_computed(facts)}{_table(("signature", "inputs", "outputs"), signatures)}
@@ -155,7 +155,7 @@ def saved_card(name: str, config: Config, metadata: dict, differences: np.ndarra
             [0, 1].
     """
     training, plain = metadata["training"], dataclasses.asdict(config)
-    known = f"\n\n{_training(plain, training['metrics'])}" if "metrics" in training else "\n"
+    known = f"\n\n{_training(plain, training)}" if "metrics" in training else "\n"
     written_by = f"sgan_tf {metadata['versions']['sgan_tf']}"
     measured = training.get("metrics", {}).get("evaluation")
     asked = "[0, 1]" if len(metadata["class_names"]) > 1 else "count=2"
@@ -225,7 +225,9 @@ def _data(config, data):
 Licence of the data: {about.licence}."""
 
 
-def _training(config, metrics):
+def _training(config, facts):
+    metrics = facts["metrics"]
+    notes = f"\n{facts['notes']}\n" if facts.get("notes") else ""
     stages = [(name, line["epoch"], _values(line)) for name, line in metrics["last_epoch"].items()]
     return f"""\
 ## Training
@@ -235,7 +237,7 @@ Preset `{config["preset"]}`, seed {config["seed"]}, encoder cut at
 {_encoder(metrics["encoder"])} The last epoch of each stage:
 
 {_table(("stage", "epoch", "means"), stages)}
-{_scores(metrics)}"""
+{notes}{_scores(metrics)}"""
 
 
 def _encoder(facts):
