@@ -206,7 +206,7 @@ PRESETS = {
         batch_size=100),
     "svhn": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.5, shift=2, subtract_mean=True, epochs=15),
-        epochs=25, upper_epochs=30, joint_epochs=5),
+        epochs=25, upper_epochs=48, joint_epochs=5),
     "svhn-release": Preset(
         encoder=dict(channels=[64, 128], dropout=0.5, subtract_mean=True),
         image=dict(z_dim=16, noise_units=[128, 128], g_channels=[256, 256, 128, 128],
@@ -224,7 +224,7 @@ PRESETS = {
         batch_size=100),
     "svhn-small": _recipe(
         encoder=dict(channels=[32, 64], dropout=0.5, shift=2, subtract_mean=True, epochs=15),
-        epochs=10, upper_epochs=15, joint_epochs=1, width=0.5, d_width=0.75,
+        epochs=10, upper_epochs=48, joint_epochs=1, width=0.5, d_width=0.75,
         g_channels=[96, 64, 48], noise_units=64),
     "cifar10": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
