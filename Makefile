@@ -41,10 +41,11 @@ docs: .venv/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo build/site/index.html
 
-# What docs/results.md shows of a data set, from the start: make results DATASET=svhn
+# What docs/results.md shows of a data set, from the start: make results DATASET=svhn PRESET=svhn-small
 DATASET ?= mnist
+PRESET ?= $(DATASET)
 results: .venv/installed
-	$(BIN)/python train.py --dataset $(DATASET) --score_every 1
+	$(BIN)/python train.py --dataset $(DATASET) --preset $(PRESET) --run_dir runs/$(DATASET) --score_every 1
 	$(BIN)/python evaluate.py --run_dir runs/$(DATASET)
 	$(BIN)/sgan-figures --run_dir runs/$(DATASET)
 	for figure in samples variations factors curves; do \
