@@ -76,7 +76,9 @@ def main():
     new = sgan_tf.Run.open(arguments.out, config)
     for name in ("data.json", "encoder.json", "metrics.jsonl", "versions.json"):
         new.write(name, (old.path / name).read_bytes())
-    new.write("notes.md", NOTES.format(before=before))
+    noted = old.path / "notes.md"
+    notes = noted.read_text(encoding="utf-8") + "\n" if noted.exists() else ""
+    new.write("notes.md", notes + NOTES.format(before=before))
     for stage in config.stages():
         _, arrays = old.checkpoint(stage).read()
         kept = {k: a for k, a in arrays.items() if not k.startswith(f"{GROUP}/")}

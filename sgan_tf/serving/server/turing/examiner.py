@@ -30,7 +30,7 @@ class Examiner:
     """
 
     def __init__(self, model: Model, dataset: ImageDataset, votes: str | os.PathLike):
-        self.model, self.pictures, self.path = model, Pictures(model, dataset), votes
+        self.model, self.pictures, self._path = model, Pictures(model, dataset), votes
         self.rate, self.trials, self._votes = Rate(), OpenTrials(), None
 
     def open(self) -> None:
@@ -41,7 +41,7 @@ class Examiner:
             VotesError: as `Votes` does.
         """
         self.pictures.check()
-        self._votes = Votes(self.path)
+        self._votes = Votes(self._path)
 
     def draw(self, client: str, session: str, rows: Ticket) -> tuple[Trial, list[bytes]]:
         """Returns a trial, which is not open yet, and its images as PNG files.
