@@ -117,6 +117,7 @@ class JointConfig:
 
     epochs: int = 5
     lower_weight: float = 0.01  # a generator adds this times the objective of the level below
+    lambda_class: float = 0.0  # weight of L_class, on the class that all of E reads in the image
     generator_steps: int = 1
     adaptive_steps: bool = False
     adaptive_watch: str = "bottom"  # whose loss sets the steps: D_0's, or the least of all levels

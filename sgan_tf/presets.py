@@ -93,10 +93,11 @@ def make_config(
         maps = [len(shape) == 3 for shape in classifier.shapes[1:]]
     levels = [row.image, *(row.map if is_map else row.vector for is_map in maps)]
     levels = [LevelConfig(**copy.deepcopy(template)) for template in levels]
+    joint = JointConfig(**row.joint)
     for level, shape in zip(levels, classifier.shapes if classifier else []):
         _fit(level, shape)
     if labels == "none":  # a cross-entropy over one class is 0
-        levels[-1].lambda_cond = 0.0
+        levels[-1].lambda_cond = joint.lambda_class = 0.0
         for level in levels:
             level.lambda_label = 0.0
     config = Config(
@@ -112,7 +113,7 @@ def make_config(
         encoder=encoder,
         classifier=classifier,
         levels=levels,
-        joint=JointConfig(**row.joint),
+        joint=joint,
     )
     # A preset mirrors images only where the data set's mirror images are as real.
     for settings in (config, config.encoder):
@@ -134,7 +135,8 @@ PHOTOGRAPHS = ["crop", "color"]
 
 # fmt: off
 def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, g_channels=None,
-            d_width=1.0, noise_units=128, lambda_cond=4.0, unlabelled=None):
+            d_width=1.0, noise_units=128, lambda_cond=4.0, lambda_class=4.0,
+            unlabelled=None):
     """The recommended recipe; `width` multiplies the widths of its levels, `d_width` D_0's."""
     game = dict(d_spectral=True, d_projection=["labels"], adversarial="hinge",
                 loss_units="variance", lambda_ent=0.83, learning_rate=0.0002, decay_from=0.5,
@@ -152,7 +154,8 @@ def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, 
         map=dict(z_dim=32, noise_units=[128], g_channels=wide(256, 128), d_family="strided",
                  d_channels=wide(192, 192), d_kernel=3, epochs=upper_epochs, **game),
         vector=dict(g_units=wide(512, 512), d_units=wide(512, 512), epochs=upper_epochs, **game),
-        joint=dict(epochs=joint_epochs, learning_rate=0.0001, decay_from=0.0, beta_1=0.0),
+        joint=dict(epochs=joint_epochs, lambda_class=lambda_class, learning_rate=0.0001,
+                   decay_from=0.0, beta_1=0.0),
         unlabelled=unlabelled or dict(views=PHOTOGRAPHS, epochs=2 * encoder["epochs"]),
         batch_size=64,
         flip=flip)
@@ -181,7 +184,7 @@ PRESETS = {
         batch_size=50),
     "mnist": _recipe(
         encoder=dict(), epochs=12, upper_epochs=12, joint_epochs=3, width=0.5, d_width=0.5,
-        g_channels=[48, 48], lambda_cond=0.5, unlabelled=dict(epochs=20)),
+        g_channels=[48, 48], lambda_cond=0.5, lambda_class=0.0, unlabelled=dict(epochs=20)),
     "mnist-release": Preset(
         encoder=dict(),
         image=dict(noise_units=[128], d_family="strided", d_channels=[32, 64, 128], d_units=[256],
@@ -206,7 +209,7 @@ PRESETS = {
         batch_size=100),
     "svhn": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.5, shift=2, subtract_mean=True, epochs=15),
-        epochs=25, upper_epochs=48, joint_epochs=5),
+        epochs=25, upper_epochs=48, joint_epochs=5, lambda_class=2.0),
     "svhn-release": Preset(
         encoder=dict(channels=[64, 128], dropout=0.5, subtract_mean=True),
         image=dict(z_dim=16, noise_units=[128, 128], g_channels=[256, 256, 128, 128],
@@ -225,11 +228,11 @@ PRESETS = {
     "svhn-small": _recipe(
         encoder=dict(channels=[32, 64], dropout=0.5, shift=2, subtract_mean=True, epochs=15),
         epochs=10, upper_epochs=48, joint_epochs=1, width=0.5, d_width=0.75,
-        g_channels=[96, 64, 48], noise_units=64),
+        g_channels=[96, 64, 48], noise_units=64, lambda_class=2.0),
     "cifar10": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
                      epochs=30),
-        epochs=70, upper_epochs=64, joint_epochs=8, flip=True),
+        epochs=70, upper_epochs=64, joint_epochs=2, flip=True),
     "cifar10-release": Preset(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
                      epochs=30),

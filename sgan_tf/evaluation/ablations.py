@@ -68,7 +68,8 @@ def row_config(
     """Builds a row's configuration.
 
     The budget is the bottom generator's: a baseline's only level trains for as many epochs as level
-    0 and the joint stage of a stack together.
+    0 and the joint stage of a stack together. L_class, which is not in the paper, is in no row of
+    which `overrides` do not ask for it.
 
     Args:
         row: A `Row`.
@@ -87,7 +88,7 @@ def row_config(
         image_size,
         epochs,
         seed,
-        overrides=[*fitting, *row.overrides],
+        overrides=["joint.lambda_class=0", *fitting, *row.overrides],
     )
     if not row.cuts:
         config.levels[0].epochs += config.joint.epochs

@@ -18,7 +18,8 @@ EXTREMES = 5  # by their mean and so many of the worst and of the best
 NARROW = 500  # pixels: pictures up to so wide are enlarged, two a row; wider ones are as they are
 CURVES = (
     "Of level i, adv_i, cond_i and ent_i are the three losses of the generator (fool D_i, keep the "
-    "condition, let Q_i find the noise) and d_loss_i is the loss of D_i; spread_i and "
+    "condition, let Q_i find the noise) and d_loss_i is the loss of D_i; class is the "
+    "cross-entropy of the class asked for, as the encoder reads the image; spread_i and "
     "conditional_spread_i are how widely generated h_i spread over the real spread, the second "
     "where the noise alone differs; loss and accuracy are the encoder's on training images."
 )

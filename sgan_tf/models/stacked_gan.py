@@ -17,6 +17,7 @@ from sgan_tf.models.batched import BATCH, compiled, in_batches
 from sgan_tf.models.encoder import Encoder, one_hot
 from sgan_tf.models.layers import scale_gradient, unit_images
 from sgan_tf.models.level_gan import LevelBatch, LevelGAN
+from sgan_tf.models.losses import label_loss
 from sgan_tf.models.noise import uniform_rows
 
 
@@ -42,8 +43,9 @@ class StackedGAN(AdversarialModel):
     In joint training each generator is fed the output of the one above, from the label down, and
     every level keeps all its losses. With `J_i` for what G_i minimises,
     `J_i = L_Gi + lower_weight J_{i-1}`: one backward pass in which the gradient into the level
-    above is multiplied by `lower_weight`. Features are computed inside, or given as in
-    `fit((h_0, …, h_{N-1}), labels)`.
+    above is multiplied by `lower_weight`. With `lambda_class`, J_0 has `lambda_class L_class` too:
+    the cross-entropy of the labels asked for, and the class that all of E reads in the images.
+    Features are computed inside, or given as in `fit((h_0, …, h_{N-1}), labels)`.
 
     Images are float32 `[N, H, W, C]` in [0, 1]; where images are taken, uint8 in [0, 255] serve as
     well.
@@ -84,6 +86,7 @@ class StackedGAN(AdversarialModel):
                 f"bottom up; their indices are {[level.index for level in levels]}"
             )
         reported = [name for level in levels for name in level.reported]
+        reported += ["class"] if config.lambda_class else []
         adaptive = config.adaptive_steps
         super().__init__(reported, config.generator_steps, adaptive, noise_seed, **kwargs)
         self.encoder, self.levels, self.config = encoder, list(levels), config
@@ -117,13 +120,21 @@ class StackedGAN(AdversarialModel):
         return StackBatch([images, *self.encoder.features(images)[:-1]], y)
 
     def discriminator_objective(self, batch, seed, training=True):
-        return self._objective("discriminator_losses", batch, seed, training, lower_weight=1.0)
+        objective, report, _ = self._levels("discriminator_losses", batch, seed, training)
+        return objective, report
 
     def generator_objective(self, batch, seed, training=True):
-        weight = self.config.lower_weight
-        return self._objective("generator_losses", batch, seed, training, lower_weight=weight)
+        c = self.config
+        objective, report, images = self._levels(
+            "generator_losses", batch, seed, training, c.lower_weight
+        )
+        if c.lambda_class:
+            report["class"] = label_loss(self.encoder.features(images)[-1], batch.labels)
+            objective += c.lambda_class * report["class"]
+        return objective, report
 
-    def _objective(self, losses, batch, seed, training, lower_weight):
+    def _levels(self, losses, batch, seed, training, lower_weight=1.0):
+        """The sum of all levels' objectives, what they report, and the images they generated."""
         count = tf.shape(batch.labels)[0]
         noise = [level.draw_noise(seed, count) for level in self.levels]
         condition = one_hot(batch.labels, self.encoder.num_classes)
@@ -134,7 +145,7 @@ class StackedGAN(AdversarialModel):
             part, numbers = getattr(level, losses)(fake, z, rows, seed, training)
             objective += part
             report |= numbers
-        return objective, report
+        return objective, report, chain[0][0]
 
     def watched(self, numbers):
         """D_0's loss, as in the release, or the least of all levels (`config.adaptive_watch`)."""
@@ -272,11 +283,7 @@ class StackedGAN(AdversarialModel):
         return in_batches(self._part(top, level), [condition, *noise])
 
     def variations(self, images, n, seed=None):
-        """Generates `n` images for each one given: the same h_1, new z_0.
-
-        Returns:
-            float32 array `[N, n, H, W, C]`.
-        """
+        """Returns `n` images for each one given, the same h_1, new z_0: `[N, n, H, W, C]`."""
         images = arguments.images(images, self.encoder.image_shape)
         n = arguments.integer("n", n, 0, 2**31)
         upper = self.infer_noise(images)
@@ -292,14 +299,7 @@ class StackedGAN(AdversarialModel):
         return Decomposition(features, tf.nn.softmax(logits), noise)
 
     def infer_noise(self, images):
-        """Decomposes real images into the encoder's features and Q's estimates of every z_i.
-
-        Args:
-            images: `[N, H, W, C]`.
-
-        Returns:
-            A `Decomposition`.
-        """
+        """Returns the `Decomposition` of images, `[N, H, W, C]`, in arrays."""
         images = arguments.images(images, self.encoder.image_shape)
         return in_batches(self._decompose, [images])
 

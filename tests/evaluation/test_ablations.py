@@ -50,6 +50,12 @@ def test_rows_without_the_conditional_loss_do_not_tell_their_discriminator_of_la
     assert sorted(set(rows) - set(told)) == ["DCGAN (L_adv + L_ent)", "DCGAN (L_adv)"]
 
 
+def test_what_the_paper_does_not_have_is_in_no_row_unless_asked_for():
+    assert {c.joint.lambda_class for c in configs("svhn", "svhn-small").values()} == {0}
+    asked = configs("svhn", "svhn-small", overrides=["joint.lambda_class=2"])
+    assert {c.joint.lambda_class for c in asked.values()} == {2}
+
+
 def test_overrides_of_a_level_that_a_row_lacks_are_left_out():
     rows = configs(overrides=["levels.1.epochs=3", "levels.0.epochs=2", "joint.epochs=4"])
     assert [level.epochs for level in rows["SGAN"].levels] == [2, 3]

@@ -239,6 +239,29 @@ def test_an_upper_generator_adds_lower_weight_times_the_objective_below(small_st
     )
 
 
+def test_the_class_of_the_whole_chains_image_is_a_loss_of_the_joint_stage(small_stack):
+    """`lambda_class` times the cross-entropy of E's class of the image; w = 0 keeps it from G_1."""
+    objectives, gradients = {}, {}
+    for weight in (0.0, 3.0):
+        overrides = [f"joint.lambda_class={weight}", "joint.lower_weight=0"]
+        _, stack, batch = small_stack(overrides=overrides)
+        objectives[weight], report = stack.generator_objective(
+            stack.batch(*stack_data(batch)), SEED, training=False
+        )
+        variables = [level.generator_variables()[0] for level in stack.levels]
+        gradients[weight] = gradients_of_joint_step(stack, batch, variables)
+        assert set(report) <= set(stack.reported)
+    labels = batch[1]
+    noise = [level.draw_noise(SEED, len(labels)) for level in stack.levels]
+    logits = np.asarray(stack.encoder.features(stack.decode(labels, noise))[-1])
+    expected = np.mean(np.log(np.exp(logits).sum(-1)) - logits[np.arange(len(labels)), labels])
+    assert float(report["class"]) == pytest.approx(expected, rel=1e-4)
+    assert float(objectives[3.0] - objectives[0.0]) == pytest.approx(3 * expected, rel=1e-3)
+    (image_without, upper_without), (image_with, upper_with) = gradients.values()
+    assert np.abs(image_with - image_without).max() > 1e-3
+    np.testing.assert_allclose(upper_with, upper_without, rtol=1e-3, atol=1e-6)
+
+
 @pytest.mark.parametrize("cuts", [[], ["fc3"], ["pool2", "fc3"]])
 def test_using_a_stack(small_stack, cuts):
     _, stack, batch = small_stack(cuts)

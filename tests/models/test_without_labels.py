@@ -37,8 +37,9 @@ def test_a_stack_with_classes_asks_for_labels(small_stack):
 def test_the_top_level_has_no_conditional_loss(game):
     overrides = [f"levels.{i}.adversarial={game}" for i in range(2)]
     config = make_config("digits", labels="none", overrides=overrides)
+    assert make_config("svhn", "svhn-small", labels="none").joint.lambda_class == 0
     _, stack = build(config, (8, 8, 1), ["image"])
-    assert not {"cond_1", "label_1", "label_0"} & set(stack.reported)
+    assert not {"cond_1", "label_1", "label_0", "class"} & set(stack.reported)
     assert {"cond_0", "adv_1", "ent_1"} <= set(stack.reported)
 
 
