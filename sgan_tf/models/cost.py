@@ -59,6 +59,8 @@ class StackCosts:
         stages = zip(config.levels, networks, (cut.below, cut.above))
         flop = {f"level{i}": _step(*stage) for i, stage in enumerate(stages)}
         flop["joint"] = sum(flop.values())
+        if config.joint.lambda_class:  # E reads the image, and its gradient
+            flop["joint"] += config.joint.generator_steps * 2 * (cut.below + cut.above)
         return StackCost(sum(level.parameters for level in networks), flop)
 
     def _networks(self, settings, shape, condition_shape):

@@ -14,7 +14,7 @@ from sgan_tf.presets import make_config
 BATCH = 10
 
 
-def test_a_step_of_each_level_is_counted_from_shapes_as_in_its_graph():
+def test_a_step_of_each_stage_is_counted_from_shapes_as_in_its_graph():
     (cut,) = [cut for cut in candidates(plain()) if cut.name == "pool1"]
     shapes = [[8, 8, 1], list(cut.shape)]
     described = ClassifierConfig("", shapes=shapes, activations=["sigmoid", "relu"])
@@ -28,3 +28,6 @@ def test_a_step_of_each_level_is_counted_from_shapes_as_in_its_graph():
         level.compile()
         counted = update_flop(level, inputs, labels)
         assert BATCH * cost.flop[f"level{level.index}"] == pytest.approx(counted, rel=0.1)
+    stack.compile()
+    counted = update_flop(stack, tuple(h), labels)
+    assert BATCH * cost.flop["joint"] == pytest.approx(counted, rel=0.1)

@@ -49,3 +49,6 @@ def test_parameters_are_those_of_the_networks_that_are_built(name):
     cost = StackCosts(10).of(cut, config)
     assert cost.parameters == sum(network.count_params() for network in networks)
     assert cost.flop["joint"] == cost.flop["level0"] + cost.flop["level1"]
+    config.joint.lambda_class = 2.0  # E's pass over the image, and the gradient's back to it
+    classed = StackCosts(10).of(cut, config).flop
+    assert classed == cost.flop | {"joint": cost.flop["joint"] + 2 * (cut.below + cut.above)}
