@@ -135,8 +135,7 @@ PHOTOGRAPHS = ["crop", "color"]
 
 # fmt: off
 def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, g_channels=None,
-            d_width=1.0, noise_units=128, lambda_cond=4.0, lambda_class=4.0,
-            unlabelled=None):
+            d_width=1.0, noise_units=128, lambda_cond=4.0, lambda_class=4.0, unlabelled=None):
     """The recommended recipe; `width` multiplies the widths of its levels, `d_width` D_0's."""
     game = dict(d_spectral=True, d_projection=["labels"], adversarial="hinge",
                 loss_units="variance", lambda_ent=0.83, learning_rate=0.0002, decay_from=0.5,

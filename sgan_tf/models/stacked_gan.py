@@ -44,7 +44,7 @@ class StackedGAN(AdversarialModel):
     every level keeps all its losses. With `J_i` for what G_i minimises,
     `J_i = L_Gi + lower_weight J_{i-1}`: one backward pass in which the gradient into the level
     above is multiplied by `lower_weight`. With `lambda_class`, J_0 has `lambda_class L_class` too:
-    the cross-entropy of the labels asked for, and the class that all of E reads in the images.
+    the cross-entropy of the labels asked for, as all of E reads the images.
     Features are computed inside, or given as in `fit((h_0, …, h_{N-1}), labels)`.
 
     Images are float32 `[N, H, W, C]` in [0, 1]; where images are taken, uint8 in [0, 255] serve as

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from sgan_tf.training.monitor import collapsed
 
 log = logging.getLogger("sgan_tf")
-# Of the numbers, are shown.
+# How the names of the numbers begin that are shown.
 MAIN = ("accuracy", "loss", "class", "cond_", "conditional_spread_", "ent_")
 BAR = "{desc}: {percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt} [{remaining} left{postfix}]"
 LEAST_SECONDS = 30  # between two lines of progress
