@@ -45,10 +45,14 @@ class Bound:
 
 
 class Ticket:
-    """What one request holds of a `Bound`."""
+    """What one request holds of a `Bound`.
+
+    Attributes:
+        count: How many.
+    """
 
     def __init__(self, of: Bound):
-        self._of, self._count = of, 0
+        self._of, self.count = of, 0
 
     def hold(self, count: int) -> None:
         """Holds so many in place of what was held.
@@ -60,8 +64,8 @@ class Ticket:
             raise invalid(
                 f"a request has at most {self._of.most} {self._of.what}; this one has {count}"
             )
-        self._of.add(count - self._count)
-        self._count = count
+        self._of.add(count - self.count)
+        self.count = count
 
     def release(self) -> None:
         self.hold(0)

@@ -80,7 +80,7 @@ class Rest:
         except BaseException:
             held.release()
             raise
-        answer, rows = await self.workers.run(
+        answer, rows = await self.workers.predict(
             lambda ticket: self._computed(name, version, body, ticket), held
         )
         request.state.rows = rows
@@ -130,7 +130,8 @@ class Rest:
             by_rows, inputs = tensors.arrays(asked, signature)
             rows = signature.rows(inputs)
             ticket.hold(max(1, rows))
-            return tensors.answer(signature(inputs), by_rows), rows
+            outputs = yield signature, inputs
+            return tensors.answer(outputs, by_rows), rows
 
     async def index(self, request: Request) -> Response:
         """Says what is here."""

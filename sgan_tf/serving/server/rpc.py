@@ -95,7 +95,7 @@ class Rpc:
                 request = kind.FromString(content)
             except DecodeError as error:
                 raise invalid(f"the request is no {kind.__name__}") from error
-            message, rows = answer(request, ticket)
+            message, rows = yield from answer(request, ticket)
             return message.SerializeToString(), rows
 
         async def handle(requests, context):
@@ -103,7 +103,7 @@ class Rpc:
             try:
                 try:
                     content, held = await self._read(requests)
-                    message, rows = await self.workers.run(
+                    message, rows = await self.workers.predict(
                         lambda ticket: compute(content, ticket), held
                     )
                     sent = self.limits.answers.ticket(len(message))
@@ -155,7 +155,7 @@ class Rpc:
                 n: _array(n, proto, signature.inputs[n].dtype)
                 for n, proto in request.inputs.items()
             }
-            outputs = signature(inputs)
+            outputs = yield signature, inputs
             answer.model_spec.name, answer.model_spec.version.value = name, loaded.number
             answer.model_spec.signature_name = signature.name
         for output in wanted:
@@ -167,12 +167,14 @@ class Rpc:
 
     def metadata(self, request, ticket):
         """Returns `(GetModelMetadataResponse, 0)`."""
+        yield from ()  # it runs nothing
         if list(request.metadata_field) != ["signature_def"]:
             raise invalid("metadata_field must be signature_def")
         return messages.metadata(self.model, *_model(request.model_spec)), 0
 
     def status(self, request, ticket):
         """Returns `(GetModelStatusResponse, 0)`."""
+        yield from ()
         return messages.status(self.model, *_model(request.model_spec)), 0
 
     def _declared(self, name, proto):

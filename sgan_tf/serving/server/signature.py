@@ -1,9 +1,8 @@
-"""A signature as it is called by a server: inputs checked, requests batched, errors in a line."""
+"""A signature as a server calls it: inputs checked, requests in one run, errors in a line."""
 
-import itertools
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -11,17 +10,14 @@ import tensorflow as tf
 from sgan_tf.serving.server.refusal import HTTP, Refused, invalid
 
 PART = 256  # most rows of a run; larger requests are split
-LONGEST = 2**20  # rows in a queue
-BATCH_THREADS = 2  # runs at a time
-_numbers = itertools.count()
 log = logging.getLogger(__name__)
 
 
 class Signature:
     """A function of named arrays.
 
-    Where rows are independent, requests that arrive while another runs share the next run. One that
-    fails there is run again alone, so that a bad request does not fail its neighbours.
+    Where rows are independent, requests can share a run. One that fails is run again by halves, so
+    that a bad request does not fail its neighbours.
 
     Args:
         name: Of the signature.
@@ -34,11 +30,15 @@ class Signature:
     """
 
     def __init__(self, name: str, function: Callable, rows_apart: bool, max_batch: int):
-        self.name, self.max_batch, self._alone = name, max_batch, function
+        self.name, self.max_batch, self._function = name, max_batch, function
         self.inputs = dict(sorted(function.structured_input_signature[1].items()))
         self.outputs = dict(sorted(function.structured_outputs.items()))
-        most = min(PART, max_batch)  # more rows than a request may have, the graph would refuse
-        self._together = _batched(function, self.inputs, self.outputs, most) if rows_apart else None
+        # More rows than a request may have, the graph would refuse.
+        self._part = min(PART, max_batch)
+        # Rows of one shape alone can be put together.
+        self._rows_apart = rows_apart and all(
+            spec.shape.rank and spec.shape[1:].is_fully_defined() for spec in self.inputs.values()
+        )
 
     def rows(self, inputs: Mapping[str, np.ndarray | tf.TensorShape]) -> int:
         """Returns the rows of a request, whose names and shapes are checked.
@@ -62,8 +62,31 @@ class Signature:
                 raise invalid(f"{name} must have the shape {expected}; got {got}")
         return max((x.shape[0] for x in inputs.values() if len(x.shape)), default=1)
 
+    def shares(self, inputs: Mapping[str, np.ndarray]) -> bool:
+        """Whether a request, which `rows` has let pass, may be run together with others."""
+        return self._rows_apart and 0 < _common_rows(inputs) <= self._part
+
+    def together(
+        self, requests: Sequence[Mapping[str, np.ndarray]]
+    ) -> list[dict[str, np.ndarray] | Exception]:
+        """Runs requests and returns the outputs of each, or the exception that it would raise.
+
+        Args:
+            requests: Inputs, as `shares` has let them pass; or any one's.
+        """
+        if len(requests) == 1:
+            return [self._outcome(requests[0])]
+        try:
+            whole = {name: np.concatenate([r[name] for r in requests]) for name in self.inputs}
+            ends = np.cumsum([_common_rows(request) for request in requests])[:-1]
+            outputs = [np.split(x, ends) for x in self._by_parts(whole).values()]
+            return [dict(zip(self.outputs, rows)) for rows in zip(*outputs)]
+        except Exception:  # whose fault it is, and what is wrong, shows where it is run alone
+            half = len(requests) // 2
+            return [*self.together(requests[:half]), *self.together(requests[half:])]
+
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Runs it.
+        """Runs one request.
 
         Args:
             inputs: As `rows` has let them pass.
@@ -71,59 +94,37 @@ class Signature:
         Raises:
             Refused: when the graph refuses them, or fails.
         """
-        tensors = {n: tf.constant(inputs[n], spec.dtype) for n, spec in self.inputs.items()}
         try:
-            if self._together and 0 < self.rows(inputs) <= self.max_batch:
-                try:
-                    return _arrays(self._together(tensors))
-                except tf.errors.InvalidArgumentError:
-                    pass  # it may be another request's
-            return _arrays(self._alone(**tensors))
+            if self._rows_apart and self._part < _common_rows(inputs) <= self.max_batch:
+                return self._by_parts(inputs)
+            return self._run(inputs)
         except tf.errors.OpError as error:
             raise _refused(error) from error
 
+    def _outcome(self, inputs):
+        try:
+            return self(inputs)
+        except Exception as error:
+            return error
 
-def _batched(function, inputs, outputs, most):
-    """Returns `{name: tensor} -> {name: tensor}`, of which calls share runs, `most` rows each."""
+    def _by_parts(self, inputs):
+        """Runs any number of rows."""
+        rows = _common_rows(inputs)
+        parts = [
+            self._run({name: x[first : first + self._part] for name, x in inputs.items()})
+            for first in range(0, rows, self._part)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
 
-    @tf.function(autograph=False, input_signature=_specs(inputs))
-    def run(*tensors):
-        results = function(**dict(zip(inputs, tensors)))
-        return [results[name] for name in outputs]
-
-    whole = run.get_concrete_function()
-
-    @tf.function(autograph=False, input_signature=_specs(inputs))
-    def call(*tensors):
-        # What tf.nondifferentiable_batch_function makes, but for two names. It has threads of its
-        # own for each function, which outlive it, and functions traced in scopes of one name get
-        # one queue and run each other's requests. Here all share threads, each has its queue.
-        results = tf.raw_ops.BatchFunction(
-            f=whole,
-            in_tensors=list(tensors),
-            captured_tensors=whole.captured_inputs,
-            Tout=[spec.dtype for spec in outputs.values()],
-            shared_name=f"sgan_tf.serving.{most}",  # whoever makes it decides on its sizes
-            batching_queue=str(next(_numbers)),
-            num_batch_threads=BATCH_THREADS,
-            batch_timeout_micros=0,  # no waiting: requests gather while the one before runs
-            max_batch_size=LONGEST,
-            allowed_batch_sizes=list(range(1, most + 1)),  # any, so that nothing is padded
-            enable_large_batch_splitting=True,
-            max_enqueued_batches=LONGEST,  # the rows under way are bounded before
-        )
-        return dict(zip(outputs, results))
-
-    concrete = call.get_concrete_function()
-    return lambda tensors: concrete(*(tensors[name] for name in inputs))
+    def _run(self, inputs):
+        tensors = {n: tf.constant(inputs[n], spec.dtype) for n, spec in self.inputs.items()}
+        return {name: tensor.numpy() for name, tensor in self._function(**tensors).items()}
 
 
-def _specs(inputs):
-    return [tf.TensorSpec(spec.shape, spec.dtype) for spec in inputs.values()]
-
-
-def _arrays(tensors):
-    return {name: tensor.numpy() for name, tensor in tensors.items()}
+def _common_rows(arrays):
+    """The rows that all arrays have; 0 where they differ, or one has none."""
+    counts = {array.shape[:1] for array in arrays.values()}
+    return counts.pop()[0] if len(counts) == 1 and () not in counts else 0
 
 
 def _refused(error):

@@ -1,19 +1,27 @@
 """Threads in which requests are computed, so that the event loop only reads and writes."""
 
 import asyncio
+import collections
 import contextlib
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sgan_tf.serving.server.model import Model, Ticket
 from sgan_tf.serving.server.refusal import Refused
+from sgan_tf.serving.server.signature import PART
 
-THREADS = 64  # a thread waits for its run, so this many requests can share one
+THREADS = 64  # requests that are computed apart from each other, at a time
+RUNS = 2  # that requests share, at a time: some are parsed and answered while others are computed
 
 
 class Workers:
     """Computes requests, each within a time.
+
+    Predictions that arrive while others run share the next run. TensorFlow's op for that would have
+    a thread wait for each request, and Python's lock pass between all of these and the event loop:
+    small requests would take three times as long.
 
     Args:
         model: Whose rows are counted.
@@ -22,13 +30,15 @@ class Workers:
 
     def __init__(self, model: Model, timeout: float):
         self.timeout, self._rows = timeout, model.rows
-        self._pool = ThreadPoolExecutor(THREADS, "request")
+        self._apart = ThreadPoolExecutor(THREADS, "request")
+        self._shared = ThreadPoolExecutor(RUNS, "run")
+        self._waiting = collections.deque()
 
     async def run(self, compute: Callable[[Ticket], Any], *held: Ticket) -> Any:
         """Returns `compute(rows)`, called in a thread.
 
-        A request that is late is answered; what TensorFlow has begun cannot be stopped, and counts
-        as under way until it ends.
+        A request that is late is answered; what has begun cannot be stopped, and counts as under
+        way until it ends.
 
         Args:
             compute: A function of the ticket of its rows, one at first.
@@ -37,20 +47,123 @@ class Workers:
         Raises:
             Refused: when too many rows are under way, when it is late, or as `compute` does.
         """
-        with contextlib.ExitStack() as stack:
-            for ticket in held:
-                stack.callback(ticket.release)
-            rows = self._rows.ticket(1)
-            stack.callback(rows.release)
-            future = self._pool.submit(compute, rows)
-            ended = stack.pop_all()
-        future.add_done_callback(lambda _: ended.close())
-        try:
-            async with asyncio.timeout(self.timeout):
-                return await asyncio.wrap_future(future)
-        except TimeoutError as error:
-            raise Refused("DEADLINE_EXCEEDED", f"not computed within {self.timeout:g} s") from error
+
+        def steps(rows):
+            yield from ()  # it wants nothing of a signature
+            return compute(rows)
+
+        return await self._answer(steps, held, lambda job: self._apart.submit(_alone, job))
+
+    async def predict(self, compute: Callable[[Ticket], Generator], *held: Ticket) -> Any:
+        """Does the same for a computation that may share its run of a signature with others.
+
+        Args:
+            compute: A generator function: it yields `(signature, inputs)` and is sent the outputs.
+            held: As above.
+
+        Raises:
+            Refused: as above.
+        """
+
+        def submit(job):
+            self._waiting.append(job)
+            self._shared.submit(self._next_run)
+
+        return await self._answer(compute, held, submit)
 
     def close(self) -> None:
         """Ends the threads, once what runs has ended."""
-        self._pool.shutdown(cancel_futures=True)
+        self._shared.shutdown(cancel_futures=True)
+        self._apart.shutdown(cancel_futures=True)
+
+    async def _answer(self, compute, held, submit):
+        try:
+            rows = self._rows.ticket(1)
+        except Refused:
+            for ticket in held:
+                ticket.release()
+            raise
+        job = _Job(compute(rows), rows, held)
+        submit(job)
+        try:
+            async with asyncio.timeout(self.timeout):
+                return await job.future
+        except TimeoutError as error:
+            raise Refused("DEADLINE_EXCEEDED", f"not computed within {self.timeout:g} s") from error
+
+    def _next_run(self):
+        """Computes what waits, as far as it fits in a run; it may have gone into the one before."""
+        asking, ended, rows = collections.defaultdict(list), [], 0
+        while rows < PART:
+            try:
+                job = self._waiting.popleft()
+            except IndexError:
+                break
+            job.go_on()
+            if not job.wanted:
+                ended.append(job)
+                continue
+            signature, inputs = job.wanted
+            if signature.shares(inputs):
+                asking[signature].append(job)
+                rows += job.rows.count
+            else:  # which would keep others waiting
+                self._apart.submit(_alone, job)
+        for signature, jobs in asking.items():
+            for job, outputs in zip(jobs, signature.together([job.wanted[1] for job in jobs])):
+                job.go_on(outputs)
+            ended += jobs
+        _end(ended)
+
+
+class _Job:
+    """A request under way.
+
+    Attributes:
+        future: Of its answer, for the event loop in which it is made.
+        rows, held: Its tickets.
+        wanted: The `(signature, inputs)` whose outputs it needs to go on; None before and after.
+    """
+
+    def __init__(self, steps, rows, held):
+        self.future = asyncio.get_running_loop().create_future()
+        self.rows, self.held, self.wanted = rows, held, None
+        self._steps, self._settle = steps, self.future.cancel
+
+    def go_on(self, outputs=None):
+        """Computes what comes next, given the outputs that were wanted, or why there are none."""
+        self.wanted = None
+        if self.future.cancelled():  # it was late
+            return self._steps.close()
+        resume = self._steps.throw if isinstance(outputs, Exception) else self._steps.send
+        try:
+            self.wanted = resume(outputs)
+        except StopIteration as end:
+            self._settle = functools.partial(self.future.set_result, end.value)
+        except Exception as error:
+            self._settle = functools.partial(self.future.set_exception, error)
+
+    def settle(self):
+        """Tells who waits for the answer; in the event loop."""
+        if not self.future.done():
+            self._settle()
+
+
+def _alone(job):
+    """Computes a request to its end, from wherever it is."""
+    outputs = None
+    if job.wanted:
+        signature, inputs = job.wanted
+        (outputs,) = signature.together([inputs])
+    job.go_on(outputs)
+    _end([job])
+
+
+def _end(jobs):
+    """Lets go of what requests hold, and tells who waits for them: the event loop wakes once."""
+    for job in jobs:
+        for ticket in (job.rows, *job.held):
+            ticket.release()
+    if jobs:
+        with contextlib.suppress(RuntimeError):  # the event loop has ended, and nobody waits
+            jobs[0].future.get_loop().call_soon_threadsafe(lambda: [job.settle() for job in jobs])

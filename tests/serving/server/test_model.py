@@ -48,7 +48,7 @@ def test_a_bad_request_does_not_fail_those_beside_it(server, signatures):
 
 
 def test_signatures_of_equal_inputs_do_not_share_runs():
-    """TensorFlow names queues after scopes; of two functions in one, each would run the other's."""
+    """Their requests wait together, and each is run by its own."""
 
     def times(factor):
         function = tf.function(lambda *, x: {"y": factor * x})
