@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import logging
 import socket
 import threading
@@ -115,6 +116,7 @@ class Server:
             self.workers.close()
             if self._examiner:
                 self._examiner.close()
+            gc.unfreeze()  # what was exempt from collections for the sake of requests
 
     def stop(self) -> None:
         """Makes `run` return, from any thread."""

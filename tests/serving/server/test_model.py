@@ -1,9 +1,11 @@
 """What is served: runs that requests share, bounds of what is under way, versions."""
 
+import gc
 import http.client
 import json
 import shutil
 import threading
+import weakref
 
 import grpc
 import numpy as np
@@ -170,6 +172,39 @@ def test_a_newer_version_is_picked_up_and_the_old_one_let_go(tmp_path):
         assert held is old and old.signatures["lookup"]({"names": np.array([b"3"])})
     assert not old.signatures  # and then it is gone
     assert [line.get("version") for line in server.lines() if line.get("event") == "version"] == [2]
+
+
+def test_collections_pass_over_what_is_served_and_free_what_is_not():
+    class Owner:
+        def __init__(self):
+            self.circle = self
+
+    owners = []
+
+    def version():
+        def load():
+            owner = Owner()
+            owners.append(weakref.ref(owner))
+            return Servable({}, owner=owner)
+
+        return Version(None, load)
+
+    versions = {1: version()}
+    model = Model(Source("circles", lambda: versions))
+    gc.unfreeze()
+    try:
+        assert model.refresh()
+        # A full collection would stop all requests, as long as it goes through all of TensorFlow.
+        assert len(gc.get_objects()) < gc.get_freeze_count() / 10
+        with model.use("circles"):
+            versions[2] = version()
+            assert model.refresh() and owners[0]()
+        assert not owners[0]()
+        versions[3] = version()
+        assert model.refresh() and not owners[1]() and owners[2]()
+        assert len(gc.get_objects()) < gc.get_freeze_count() / 10
+    finally:
+        gc.unfreeze()
 
 
 def test_a_version_that_fails_in_whatever_way_is_loaded_once():
