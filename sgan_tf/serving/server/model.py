@@ -11,6 +11,7 @@ from sgan_tf.serving.server.servable import Servable, Source, SourceError
 from sgan_tf.serving.server.signature import Signature
 
 DEFAULT = "serving_default"
+COLLECTIONS = 2  # after a change of versions: a request may still hold the old one at the first
 
 
 class Bound:
@@ -117,7 +118,6 @@ class Loaded:
         TensorFlow keeps its own form of the graphs that ran, one to two MiB a signature.
         """
         self.signatures, self._servable = {}, None
-        _collect()
 
 
 class Model:
@@ -146,15 +146,20 @@ class Model:
         self.failed: dict[int, tuple] = {}
         self.current: Loaded | None = None
         self._source, self._lock = source, threading.Lock()
+        self._collections = 0  # that are due
 
     def refresh(self) -> bool:
         """Looks for a newer version and loads it; one call at a time. Returns whether it did.
 
-        A version that failed is tried again when its files change; what is served goes on.
+        A version that failed is tried again when its files change; what is served goes on. What was
+        served before is collected by later calls, when no request holds anything of it any more.
 
         Raises:
             SourceError: when the newer version cannot be loaded.
         """
+        if self._collections:
+            self._collections -= 1
+            _collect()
         versions = self._source.versions()
         self.failed = {n: why for n, why in self.failed.items() if n in versions}
         number = max(versions, default=None)
@@ -177,8 +182,7 @@ class Model:
             idle = old and not old.users
         if idle:
             old.close()
-        else:
-            _collect()
+        self._collections = COLLECTIONS
         return True
 
     @contextlib.contextmanager
@@ -199,6 +203,7 @@ class Model:
                 idle = not loaded.users and loaded is not self.current
             if idle:
                 loaded.close()
+                self._collections = COLLECTIONS
 
     def _found(self, name, version):
         current = self.current
@@ -227,7 +232,7 @@ class Model:
 
 
 def _collect():
-    """Frees what is gone, which holds itself in circles, and exempts what stays from collections.
+    """Frees what is gone, which holds itself in circles, and exempts all else from collections.
 
     Each full one would go through all of TensorFlow's and the model's objects: a quarter of a
     second, every second or two under load, in which no request is answered.

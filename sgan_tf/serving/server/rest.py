@@ -80,7 +80,7 @@ class Rest:
         except BaseException:
             held.release()
             raise
-        answer, rows = await self.workers.predict(
+        answer, rows = await self.workers.run_steps(
             lambda ticket: self._computed(name, version, body, ticket), held
         )
         request.state.rows = rows

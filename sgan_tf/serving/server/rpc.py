@@ -103,7 +103,7 @@ class Rpc:
             try:
                 try:
                     content, held = await self._read(requests)
-                    message, rows = await self.workers.predict(
+                    message, rows = await self.workers.run_steps(
                         lambda ticket: compute(content, ticket), held
                     )
                     sent = self.limits.answers.ticket(len(message))
@@ -138,7 +138,7 @@ class Rpc:
         return content, self.limits.bodies.ticket(len(content))
 
     def predict(self, request, ticket):
-        """Returns `(PredictResponse, rows)`."""
+        """Steps to `(PredictResponse, rows)`."""
         name, version = _model(request.model_spec)
         answer = predict_pb2.PredictResponse()
         with self.model.use(name, version) as loaded:
@@ -166,14 +166,14 @@ class Rpc:
         return answer, rows
 
     def metadata(self, request, ticket):
-        """Returns `(GetModelMetadataResponse, 0)`."""
-        yield from ()  # it runs nothing
+        """Steps to `(GetModelMetadataResponse, 0)`; none runs anything."""
+        yield from ()
         if list(request.metadata_field) != ["signature_def"]:
             raise invalid("metadata_field must be signature_def")
         return messages.metadata(self.model, *_model(request.model_spec)), 0
 
     def status(self, request, ticket):
-        """Returns `(GetModelStatusResponse, 0)`."""
+        """Steps to `(GetModelStatusResponse, 0)`; none runs anything."""
         yield from ()
         return messages.status(self.model, *_model(request.model_spec)), 0
 

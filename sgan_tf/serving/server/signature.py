@@ -1,5 +1,6 @@
 """A signature as a server calls it: inputs checked, requests in one run, errors in a line."""
 
+import contextlib
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -76,14 +77,14 @@ class Signature:
         """
         if len(requests) == 1:
             return [self._outcome(requests[0])]
-        try:
+        # Whose fault it is, and what is wrong, shows where it is run alone.
+        with contextlib.suppress(Exception):
             whole = {name: np.concatenate([r[name] for r in requests]) for name in self.inputs}
             ends = np.cumsum([_common_rows(request) for request in requests])[:-1]
             outputs = [np.split(x, ends) for x in self._by_parts(whole).values()]
             return [dict(zip(self.outputs, rows)) for rows in zip(*outputs)]
-        except Exception:  # whose fault it is, and what is wrong, shows where it is run alone
-            half = len(requests) // 2
-            return [*self.together(requests[:half]), *self.together(requests[half:])]
+        half = len(requests) // 2
+        return [*self.together(requests[:half]), *self.together(requests[half:])]
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Runs one request.

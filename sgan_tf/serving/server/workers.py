@@ -4,6 +4,7 @@ import asyncio
 import collections
 import contextlib
 import functools
+import logging
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,6 +13,7 @@ from sgan_tf.serving.server.model import Model, Ticket
 from sgan_tf.serving.server.refusal import Refused
 from sgan_tf.serving.server.signature import PART
 
+log = logging.getLogger(__name__)
 THREADS = 64  # requests that are computed apart from each other, at a time
 RUNS = 2  # that requests share, at a time: some are parsed and answered while others are computed
 
@@ -37,8 +39,8 @@ class Workers:
     async def run(self, compute: Callable[[Ticket], Any], *held: Ticket) -> Any:
         """Returns `compute(rows)`, called in a thread.
 
-        A request that is late is answered; what has begun cannot be stopped, and counts as under
-        way until it ends.
+        A request that is late is refused, and not computed where that has not begun. What has begun
+        cannot be stopped, and counts as under way until it ends.
 
         Args:
             compute: A function of the ticket of its rows, one at first.
@@ -54,11 +56,12 @@ class Workers:
 
         return await self._answer(steps, held, lambda job: self._apart.submit(_alone, job))
 
-    async def predict(self, compute: Callable[[Ticket], Generator], *held: Ticket) -> Any:
+    async def run_steps(self, steps: Callable[[Ticket], Generator], *held: Ticket) -> Any:
         """Does the same for a computation that may share its run of a signature with others.
 
         Args:
-            compute: A generator function: it yields `(signature, inputs)` and is sent the outputs.
+            steps: A generator function in place of `compute`. It may yield `(signature, inputs)`
+                once, and is sent the outputs.
             held: As above.
 
         Raises:
@@ -69,51 +72,64 @@ class Workers:
             self._waiting.append(job)
             self._shared.submit(self._next_run)
 
-        return await self._answer(compute, held, submit)
+        return await self._answer(steps, held, submit)
 
     def close(self) -> None:
-        """Ends the threads, once what runs has ended."""
-        self._shared.shutdown(cancel_futures=True)
-        self._apart.shutdown(cancel_futures=True)
+        """Ends the threads, once what runs has ended; call it when the event loop has."""
+        self._shared.shutdown()
+        self._apart.shutdown()
 
-    async def _answer(self, compute, held, submit):
+    async def _answer(self, steps, held, submit):
         try:
             rows = self._rows.ticket(1)
         except Refused:
-            for ticket in held:
-                ticket.release()
+            _release(held)
             raise
-        job = _Job(compute(rows), rows, held)
-        submit(job)
+        job = _Job(steps(rows), rows, held)
         try:
+            submit(job)
             async with asyncio.timeout(self.timeout):
                 return await job.future
         except TimeoutError as error:
             raise Refused("DEADLINE_EXCEEDED", f"not computed within {self.timeout:g} s") from error
+        except RuntimeError:  # no thread can be started; one that there is may come across it
+            job.future.cancel()
+            job.release()
+            raise
+        finally:
+            del job  # for the same reason as in `_Job.go_on`
 
     def _next_run(self):
-        """Computes what waits, as far as it fits in a run; it may have gone into the one before."""
-        asking, ended, rows = collections.defaultdict(list), [], 0
+        """Computes what waits, about as many rows as a run has; others may have done it already."""
+        jobs, rows = [], 0
         while rows < PART:
             try:
-                job = self._waiting.popleft()
+                jobs.append(self._waiting.popleft())
             except IndexError:
                 break
-            job.go_on()
-            if not job.wanted:
-                ended.append(job)
-                continue
+            jobs[-1].go_on()
+            rows += jobs[-1].rows.count
+        try:
+            self._compute(jobs)
+        except Exception as error:
+            log.exception("a run failed")
+            for job in jobs:
+                job.fail(error)
+            _end(jobs)
+
+    def _compute(self, jobs):
+        _end([job for job in jobs if not job.wanted])
+        together = collections.defaultdict(list)
+        for job in [job for job in jobs if job.wanted]:
             signature, inputs = job.wanted
             if signature.shares(inputs):
-                asking[signature].append(job)
-                rows += job.rows.count
-            else:  # which would keep others waiting
+                together[signature].append(job)
+            else:  # it would keep others waiting
                 self._apart.submit(_alone, job)
-        for signature, jobs in asking.items():
-            for job, outputs in zip(jobs, signature.together([job.wanted[1] for job in jobs])):
+        for signature, sharing in together.items():
+            for job, outputs in zip(sharing, signature.together([j.wanted[1] for j in sharing])):
                 job.go_on(outputs)
-            ended += jobs
-        _end(ended)
+            _end(sharing)
 
 
 class _Job:
@@ -121,14 +137,14 @@ class _Job:
 
     Attributes:
         future: Of its answer, for the event loop in which it is made.
-        rows, held: Its tickets.
+        rows: The ticket of its rows.
         wanted: The `(signature, inputs)` whose outputs it needs to go on; None before and after.
     """
 
     def __init__(self, steps, rows, held):
         self.future = asyncio.get_running_loop().create_future()
-        self.rows, self.held, self.wanted = rows, held, None
-        self._steps, self._settle = steps, self.future.cancel
+        self.rows, self.wanted = rows, None
+        self._steps, self._held, self._settle = steps, held, None
 
     def go_on(self, outputs=None):
         """Computes what comes next, given the outputs that were wanted, or why there are none."""
@@ -141,18 +157,29 @@ class _Job:
         except StopIteration as end:
             self._settle = functools.partial(self.future.set_result, end.value)
         except Exception as error:
+            # Without this frame, which holds what holds the error: an error's frames hold requests.
+            self.fail(error.with_traceback(error.__traceback__.tb_next))
+
+    def fail(self, error):
+        """Ends with an error, unless it has ended already."""
+        if self._settle is None:
             self._settle = functools.partial(self.future.set_exception, error)
+
+    def release(self):
+        """Lets go of what it holds."""
+        _release((self.rows, *self._held))
 
     def settle(self):
         """Tells who waits for the answer; in the event loop."""
-        if not self.future.done():
+        if self._settle and not self.future.done():
             self._settle()
+        self._settle = None
 
 
 def _alone(job):
     """Computes a request to its end, from wherever it is."""
     outputs = None
-    if job.wanted:
+    if job.wanted and not job.future.cancelled():
         signature, inputs = job.wanted
         (outputs,) = signature.together([inputs])
     job.go_on(outputs)
@@ -162,8 +189,12 @@ def _alone(job):
 def _end(jobs):
     """Lets go of what requests hold, and tells who waits for them: the event loop wakes once."""
     for job in jobs:
-        for ticket in (job.rows, *job.held):
-            ticket.release()
+        job.release()
     if jobs:
         with contextlib.suppress(RuntimeError):  # the event loop has ended, and nobody waits
             jobs[0].future.get_loop().call_soon_threadsafe(lambda: [job.settle() for job in jobs])
+
+
+def _release(tickets):
+    for ticket in tickets:
+        ticket.release()

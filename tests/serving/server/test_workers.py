@@ -1,7 +1,10 @@
 """Where requests are computed: runs that they share, and what waits for nobody."""
 
 import asyncio
+import gc
 import threading
+import time
+import weakref
 
 import numpy as np
 import pytest
@@ -45,15 +48,16 @@ class Case:
         self.model.refresh()
         self.workers = module.Workers(self.model, timeout)
 
-    async def ask(self, x, name=GATED):
+    async def ask(self, x, name=GATED, parse=lambda: None):
         def steps(ticket):
+            parse()
             signature = self.model.current.signatures[name]
             inputs = {"x": np.array(x), "y": np.array(x)}
             ticket.hold(signature.rows(inputs))
             outputs = yield signature, inputs
             return outputs["twice"].tolist()
 
-        return await self.workers.predict(steps)
+        return await self.workers.run_steps(steps)
 
     async def busy(self):
         """Tasks of requests that fill all shared runs, which wait at the gate."""
@@ -156,6 +160,82 @@ def test_a_request_that_was_late_before_its_turn_is_not_computed(case):
 
     asyncio.run(asked())
     assert [99] not in case.gated.runs
+
+
+@pytest.mark.parametrize("case", [{"rows_apart": False, "timeout": 0.2}], indirect=True)
+def test_a_request_that_was_late_before_a_thread_was_free_is_not_computed(case, monkeypatch):
+    monkeypatch.setattr(case.workers._apart, "_max_workers", 1)
+
+    async def asked():
+        first = asyncio.create_task(case.ask([1]))
+        await case.until(lambda: case.gated.runs)
+        with pytest.raises(Refused, match=r"within 0.2 s"):
+            await case.ask([99])
+        await asyncio.gather(first, return_exceptions=True)
+        case.gate.set()
+        await case.until(lambda: case.model.rows.count == 0)
+
+    asyncio.run(asked())
+    assert case.gated.runs == [[1]]
+
+
+def test_large_requests_that_keep_coming_hold_up_no_other(case):
+    parsed = []
+
+    def slowly():
+        parsed.append(1)
+        time.sleep(0.02)
+
+    async def asked():
+        large = [0] * (PART + 1)
+        tasks = [asyncio.create_task(case.ask(large, OPEN, slowly)) for _ in range(2)]
+        small = asyncio.create_task(case.ask([1], OPEN))
+        tasks += [asyncio.create_task(case.ask(large, OPEN, slowly)) for _ in range(14)]
+        assert await small == [2]
+        among = len(parsed)
+        await asyncio.gather(*tasks)
+        return among
+
+    assert asyncio.run(asked()) < 10 < len(parsed)
+
+
+def test_nothing_of_a_refused_request_is_kept(case):
+    class Body:
+        pass
+
+    kept = []
+
+    def parse():
+        body = Body()
+        kept.append(weakref.ref(body))
+        raise Refused("INVALID_ARGUMENT", "no")
+
+    async def asked():
+        for _ in range(3):
+            with pytest.raises(Refused):
+                await case.ask([1], OPEN, parse)
+
+    gc.disable()  # whose full collections pass over much, and come seldom
+    try:
+        asyncio.run(asked())
+        assert [ref() for ref in kept] == [None] * 3
+    finally:
+        gc.enable()
+
+
+def test_without_a_thread_a_request_is_told_so(case, monkeypatch):
+    def none(_):
+        raise RuntimeError("can't start new thread")
+
+    async def asked():
+        for x in ([1], [1] * (PART + 1)):  # in a run that is shared, and apart
+            with pytest.raises(RuntimeError, match="new thread"), monkeypatch.context() as broken:
+                broken.setattr(threading.Thread, "start", none)
+                await case.ask(x, OPEN)
+            assert case.model.rows.count == 0
+            assert await case.ask([4], OPEN) == [8]
+
+    asyncio.run(asked())
 
 
 def test_what_fails_inside_is_told_to_who_waits(case, monkeypatch):
