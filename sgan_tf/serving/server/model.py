@@ -182,7 +182,8 @@ class Model:
             idle = old and not old.users
         if idle:
             old.close()
-        self._collections = COLLECTIONS
+            self._collections = COLLECTIONS
+        _collect()
         return True
 
     @contextlib.contextmanager

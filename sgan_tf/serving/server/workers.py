@@ -4,7 +4,6 @@ import asyncio
 import collections
 import contextlib
 import functools
-import logging
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +12,6 @@ from sgan_tf.serving.server.model import Model, Ticket
 from sgan_tf.serving.server.refusal import Refused
 from sgan_tf.serving.server.signature import PART
 
-log = logging.getLogger(__name__)
 THREADS = 64  # requests that are computed apart from each other, at a time
 RUNS = 2  # that requests share, at a time: some are parsed and answered while others are computed
 
@@ -54,7 +52,7 @@ class Workers:
             yield from ()  # it wants nothing of a signature
             return compute(rows)
 
-        return await self._answer(steps, held, lambda job: self._apart.submit(_alone, job))
+        return await self._answer(steps, held, lambda job: _submit(self._apart, _alone, job))
 
     async def run_steps(self, steps: Callable[[Ticket], Generator], *held: Ticket) -> Any:
         """Does the same for a computation that may share its run of a signature with others.
@@ -70,7 +68,7 @@ class Workers:
 
         def submit(job):
             self._waiting.append(job)
-            self._shared.submit(self._next_run)
+            _submit(self._shared, self._next_run)
 
         return await self._answer(steps, held, submit)
 
@@ -92,10 +90,6 @@ class Workers:
                 return await job.future
         except TimeoutError as error:
             raise Refused("DEADLINE_EXCEEDED", f"not computed within {self.timeout:g} s") from error
-        except RuntimeError:  # no thread can be started; one that there is may come across it
-            job.future.cancel()
-            job.release()
-            raise
         finally:
             del job  # for the same reason as in `_Job.go_on`
 
@@ -109,15 +103,6 @@ class Workers:
                 break
             jobs[-1].go_on()
             rows += jobs[-1].rows.count
-        try:
-            self._compute(jobs)
-        except Exception as error:
-            log.exception("a run failed")
-            for job in jobs:
-                job.fail(error)
-            _end(jobs)
-
-    def _compute(self, jobs):
         _end([job for job in jobs if not job.wanted])
         together = collections.defaultdict(list)
         for job in [job for job in jobs if job.wanted]:
@@ -125,7 +110,7 @@ class Workers:
             if signature.shares(inputs):
                 together[signature].append(job)
             else:  # it would keep others waiting
-                self._apart.submit(_alone, job)
+                _submit(self._apart, _alone, job)
         for signature, sharing in together.items():
             for job, outputs in zip(sharing, signature.together([j.wanted[1] for j in sharing])):
                 job.go_on(outputs)
@@ -158,11 +143,7 @@ class _Job:
             self._settle = functools.partial(self.future.set_result, end.value)
         except Exception as error:
             # Without this frame, which holds what holds the error: an error's frames hold requests.
-            self.fail(error.with_traceback(error.__traceback__.tb_next))
-
-    def fail(self, error):
-        """Ends with an error, unless it has ended already."""
-        if self._settle is None:
+            error = error.with_traceback(error.__traceback__.tb_next)
             self._settle = functools.partial(self.future.set_exception, error)
 
     def release(self):
@@ -174,6 +155,12 @@ class _Job:
         if self._settle and not self.future.done():
             self._settle()
         self._settle = None
+
+
+def _submit(pool, function, *arguments):
+    """Has a call wait for a thread of the pool, where none can be started for it too."""
+    with contextlib.suppress(RuntimeError):
+        pool.submit(function, *arguments)
 
 
 def _alone(job):

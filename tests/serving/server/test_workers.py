@@ -39,14 +39,15 @@ class Doubling:
 class Case:
     """Workers of a model with a gated and an open signature."""
 
-    def __init__(self, rows_apart=True, timeout=60.0):
+    def __init__(self, rows_apart=True):
         self.gate = threading.Event()
         self.gated, self.open = Doubling(self.gate), Doubling()
         functions = {GATED: self.gated, OPEN: self.open}
         servable = Servable(functions, rows_apart=rows_apart)
-        self.model = Model(Source("case", lambda: {1: Version(None, lambda: servable)}))
+        source = Source("case", lambda: {1: Version(None, lambda: servable)})
+        self.model = Model(source, rows=1_000_000)
         self.model.refresh()
-        self.workers = module.Workers(self.model, timeout)
+        self.workers = module.Workers(self.model, timeout=60)
 
     async def ask(self, x, name=GATED, parse=lambda: None):
         def steps(ticket):
@@ -93,7 +94,9 @@ def test_requests_that_wait_share_the_next_run(case):
 
     answers = asyncio.run(asked())[module.RUNS :]
     assert answers == [[20 * i, 20 * i + 2] for i in range(1, 6)]
-    assert case.gated.runs[module.RUNS :] == [[10 * i + k for i in range(1, 6) for k in (0, 1)]]
+    shared = case.gated.runs[module.RUNS :]
+    assert len(shared) <= module.RUNS  # both threads may have come for some
+    assert sorted(sum(shared, [])) == [10 * i + k for i in range(1, 6) for k in (0, 1)]
 
 
 def test_a_bad_request_fails_alone(case):
@@ -107,7 +110,7 @@ def test_a_bad_request_fails_alone(case):
     refused, *good = asyncio.run(asked())[module.RUNS :]
     assert good == [[2 * x] for x in range(5, 36)]
     assert isinstance(refused, Refused) and refused.code == "INVALID_ARGUMENT"
-    assert len(case.gated.runs) < module.RUNS + 13  # most of those beside it still share theirs
+    assert len(case.gated.runs) < module.RUNS + 20  # most of those beside it still share theirs
 
 
 def test_a_run_has_at_most_so_many_rows(case):
@@ -147,32 +150,33 @@ def test_a_run_that_nobody_shares_keeps_nobody_waiting(case):
     assert asyncio.run(asked()) == [[0], [2], [4], [6]]
 
 
-@pytest.mark.parametrize("case", [{"timeout": 0.2}], indirect=True)
 def test_a_request_that_was_late_before_its_turn_is_not_computed(case):
     async def asked():
         tasks = await case.busy()
+        case.workers.timeout = 0.2
         with pytest.raises(Refused, match=r"within 0.2 s"):
             await case.ask([99])
-        await asyncio.gather(*tasks, return_exceptions=True)
-        assert case.model.rows.count == module.RUNS + 1  # they still run, or wait
+        assert case.model.rows.count == module.RUNS + 1  # it still waits
         case.gate.set()
+        await asyncio.gather(*tasks)
         await case.until(lambda: case.model.rows.count == 0)
 
     asyncio.run(asked())
     assert [99] not in case.gated.runs
 
 
-@pytest.mark.parametrize("case", [{"rows_apart": False, "timeout": 0.2}], indirect=True)
+@pytest.mark.parametrize("case", [{"rows_apart": False}], indirect=True)
 def test_a_request_that_was_late_before_a_thread_was_free_is_not_computed(case, monkeypatch):
     monkeypatch.setattr(case.workers._apart, "_max_workers", 1)
 
     async def asked():
         first = asyncio.create_task(case.ask([1]))
         await case.until(lambda: case.gated.runs)
+        case.workers.timeout = 0.2
         with pytest.raises(Refused, match=r"within 0.2 s"):
             await case.ask([99])
-        await asyncio.gather(first, return_exceptions=True)
         case.gate.set()
+        assert await first == [2]
         await case.until(lambda: case.model.rows.count == 0)
 
     asyncio.run(asked())
@@ -190,13 +194,13 @@ def test_large_requests_that_keep_coming_hold_up_no_other(case):
         large = [0] * (PART + 1)
         tasks = [asyncio.create_task(case.ask(large, OPEN, slowly)) for _ in range(2)]
         small = asyncio.create_task(case.ask([1], OPEN))
-        tasks += [asyncio.create_task(case.ask(large, OPEN, slowly)) for _ in range(48)]
+        tasks += [asyncio.create_task(case.ask(large, OPEN, slowly)) for _ in range(98)]
         assert await small == [2]
         among = len(parsed)
         await asyncio.gather(*tasks)
         return among
 
-    assert asyncio.run(asked()) < 25 < len(parsed)
+    assert asyncio.run(asked()) < len(parsed) == 100
 
 
 def test_nothing_of_a_refused_request_is_kept(case):
@@ -218,22 +222,24 @@ def test_nothing_of_a_refused_request_is_kept(case):
     gc.disable()  # whose full collections pass over much, and come seldom
     try:
         asyncio.run(asked())
+        case.workers.close()  # and with the threads all that they hold for a moment
         assert [ref() for ref in kept] == [None] * 3
     finally:
         gc.enable()
 
 
-def test_without_a_thread_a_request_is_told_so(case, monkeypatch):
+def test_where_no_thread_can_be_started_requests_wait_for_one(case, monkeypatch):
     def none(_):
         raise RuntimeError("can't start new thread")
 
     async def asked():
         for x in ([1], [1] * (PART + 1)):  # in a run that is shared, and apart
-            with pytest.raises(RuntimeError, match="new thread"), monkeypatch.context() as broken:
+            with monkeypatch.context() as broken:
                 broken.setattr(threading.Thread, "start", none)
-                await case.ask(x, OPEN)
-            assert case.model.rows.count == 0
-            assert await case.ask([4], OPEN) == [8]
+                waits = asyncio.create_task(case.ask(x, OPEN))
+                await asyncio.sleep(0.1)
+            assert not waits.done()
+            assert await case.ask(x, OPEN) == await waits == [2] * len(x)
 
     asyncio.run(asked())
 
