@@ -157,8 +157,9 @@ class Model:
         Raises:
             SourceError: when the newer version cannot be loaded.
         """
-        if self._collections:
-            self._collections -= 1
+        with self._lock:
+            due, self._collections = self._collections, max(self._collections - 1, 0)
+        if due:
             _collect()
         versions = self._source.versions()
         self.failed = {n: why for n, why in self.failed.items() if n in versions}
@@ -181,8 +182,7 @@ class Model:
             old, self.current = self.current, loaded
             idle = old and not old.users
         if idle:
-            old.close()
-            self._collections = COLLECTIONS
+            self._let_go(old)
         _collect()
         return True
 
@@ -203,8 +203,12 @@ class Model:
                 loaded.users -= 1
                 idle = not loaded.users and loaded is not self.current
             if idle:
-                loaded.close()
-                self._collections = COLLECTIONS
+                self._let_go(loaded)
+
+    def _let_go(self, loaded):
+        loaded.close()
+        with self._lock:
+            self._collections = COLLECTIONS
 
     def _found(self, name, version):
         current = self.current

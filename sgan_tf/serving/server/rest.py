@@ -81,7 +81,7 @@ class Rest:
             held.release()
             raise
         answer, rows = await self.workers.run_steps(
-            lambda ticket: self._computed(name, version, body, ticket), held
+            lambda ticket: self._steps(name, version, body, ticket), held
         )
         request.state.rows = rows
         return Answer(answer, self.limits.answers)
@@ -123,7 +123,7 @@ class Rest:
             raise invalid("the client has gone") from error
         return body
 
-    def _computed(self, name, version, body, ticket):
+    def _steps(self, name, version, body, ticket):
         with self.model.use(name, version) as loaded:
             asked = tensors.parsed(body)
             signature = loaded.signature(tensors.signature_name(asked), "INVALID_ARGUMENT")

@@ -166,14 +166,14 @@ class Rpc:
         return answer, rows
 
     def metadata(self, request, ticket):
-        """Steps to `(GetModelMetadataResponse, 0)`; none runs anything."""
+        """Steps to `(GetModelMetadataResponse, 0)`, which run nothing."""
         yield from ()
         if list(request.metadata_field) != ["signature_def"]:
             raise invalid("metadata_field must be signature_def")
         return messages.metadata(self.model, *_model(request.model_spec)), 0
 
     def status(self, request, ticket):
-        """Steps to `(GetModelStatusResponse, 0)`; none runs anything."""
+        """Steps to `(GetModelStatusResponse, 0)`, which run nothing."""
         yield from ()
         return messages.status(self.model, *_model(request.model_spec)), 0
 
