@@ -93,10 +93,10 @@ def png(picture):
 
 
 def encoded(picture, suffix):
-    """Returns a PIL image as the bytes of a file.
+    """Returns a PIL image as the bytes of a file; as a PNG in one channel where it has no colour.
 
     Args:
-        picture: The image, in colour.
+        picture: The image, of mode RGB or L.
         suffix: A key of `FORMATS`: of the file's name.
 
     Raises:
@@ -108,6 +108,9 @@ def encoded(picture, suffix):
             f"`out`: {name} holds {most} pixels a side, and the picture has {max(picture.size)}; "
             "write .png"
         )
+    if name == "PNG":
+        first, *others = picture.split()
+        picture = first if all(channel == first for channel in others) else picture
     buffer = io.BytesIO()
     picture.save(buffer, format=name, **({} if name == "PNG" else {"quality": 95}))
     return buffer.getvalue()

@@ -1,3 +1,4 @@
+import io
 import shutil
 import types
 
@@ -15,7 +16,7 @@ from sgan_tf.evaluation.figures import (
     training_curves,
     variations,
 )
-from sgan_tf.images import image_grid
+from sgan_tf.images import image_grid, png
 
 SIDE = 32
 
@@ -51,6 +52,15 @@ def test_variations_fix_all_but_the_lowest_noise():
     assert (np.ptp(label, 1) == 0).all() and (np.ptp(z_1, 1) == 0).all()
     assert (np.ptp(z_0, 1) > 50).all()
     assert len(np.unique(z_1[:, 0])) > 7
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
+def test_a_picture_without_colour_is_one_channel_of_a_png(channels, mode):
+    images = np.random.default_rng(0).random((4, 8, 8, channels))
+    picture = image_grid(images, 2, row_names=["a", "b"])
+    read = Image.open(io.BytesIO(png(picture)))
+    assert read.mode == mode
+    np.testing.assert_array_equal(np.asarray(read.convert("RGB")), np.asarray(picture))
 
 
 def test_rows_are_of_the_classes_that_are_asked_for():
