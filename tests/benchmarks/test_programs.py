@@ -54,7 +54,7 @@ def test_training(benchmark):
 
 @pytest.mark.parametrize("pytorch", [False, pytest.param(True, marks=needs_torch)])
 def test_sampling(benchmark, finished, pytorch):
-    flags = ["--nocompile"] if pytorch else ["--nopytorch"]
+    flags = ["--precisions", "float32", "--nocompile" if pytorch else "--nopytorch"]
     rows = benchmark(
         "sampling", "--run_dir", finished[0], "--alternations", "1", "--batches", "3,20", *flags
     )
