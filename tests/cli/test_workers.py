@@ -37,7 +37,8 @@ def test_one_sgd_step_on_two_processes_equals_one_on_one(tmp_path):
         worker = np.load(tmp_path / f"{name}.npz")
         assert sorted(worker) == sorted(alone) and len(alone) > 50
         for key in alone:
-            np.testing.assert_allclose(worker[key], alone[key], atol=1e-6, err_msg=key)
+            # A bias before batch normalisation has no gradient but what is lost by rounding.
+            np.testing.assert_allclose(worker[key], alone[key], atol=5e-6, err_msg=key)
 
 
 def test_two_workers_train_one_run_and_resume_it(tmp_path):
