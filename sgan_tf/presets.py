@@ -135,11 +135,11 @@ PHOTOGRAPHS = ["crop", "color"]
 
 # fmt: off
 def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, g_channels=None,
-            d_width=1.0, noise_units=128, lambda_cond=4.0, lambda_class=4.0, rate=0.0002,
-            unlabelled=None):
+            d_width=1.0, noise_units=128, lambda_cond=4.0, lambda_class=4.0,
+            learning_rate=0.0002, unlabelled=None):
     """The recommended recipe; `width` multiplies its levels' widths, `d_width` D_0's.
 
-    `rate` is level 0's learning rate.
+    `learning_rate`, as `epochs` and `lambda_cond`, is level 0's.
     """
     game = dict(d_spectral=True, d_projection=["labels"], adversarial="hinge",
                 loss_units="variance", lambda_ent=0.83, decay_from=0.5, beta_1=0.0, ema=0.999)
@@ -153,8 +153,8 @@ def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, 
         image=dict(z_dim=16, noise_units=[noise_units], condition_norm=True, g_family="pyramid",
                    g_channels=g_channels or wide(256, 128, 96), g_modulation=32,
                    d_family="halved", d_channels=wide(64, 128, 128, 256, 256, by=d_width),
-                   q_prior_init=True, lambda_cond=lambda_cond, epochs=epochs, learning_rate=rate,
-                   **game),
+                   q_prior_init=True, lambda_cond=lambda_cond, epochs=epochs,
+                   learning_rate=learning_rate, **game),
         map=dict(z_dim=32, noise_units=[128], g_channels=wide(256, 128), d_family="strided",
                  d_channels=wide(192, 192), d_kernel=3, **upper),
         vector=dict(g_units=wide(512, 512), d_units=wide(512, 512), **upper),
@@ -257,6 +257,6 @@ PRESETS = {
         encoder=dict(channels=[48, 80], dropout=0.2, flip=True, shift=2, subtract_mean=True,
                      epochs=20),
         epochs=20, upper_epochs=64, joint_epochs=2, flip=True, width=0.5,
-        g_channels=[96, 64, 48], noise_units=64, rate=0.0004),
+        g_channels=[96, 64, 48], noise_units=64, learning_rate=0.0004),
 }
 # fmt: on
