@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Sequence
 
 from sgan_tf.cli.app import UsageError
-from sgan_tf.hardware import best_precision
 from sgan_tf.presets import PRESETS
+from sgan_tf.utils.hardware import best_precision
 from sgan_tf.validation import PRECISIONS
 
 

@@ -19,7 +19,7 @@ import time
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.files import write_whole
+from sgan_tf.utils.files import write_whole
 
 FLAGS = flags.FLAGS
 FOLDER = pathlib.Path(__file__).resolve().parent

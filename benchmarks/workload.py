@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from sgan_tf.config import Config
 from sgan_tf.datasets import ImageDataset
-from sgan_tf.images import as_float
 from sgan_tf.presets import make_config
 from sgan_tf.run import Run
 from sgan_tf.training.pipeline import Pipeline
 from sgan_tf.training.stages import Stage
+from sgan_tf.utils.images import as_float
 
 # A GPU is shared with PyTorch, and with the processes that a benchmark starts.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sgan_tf.errors import UserError, first_line
-from sgan_tf.files import write_whole
+from sgan_tf.utils.files import write_whole
 
 FORMAT = "2"  # of the metadata; files of version 0.1.0 say none
 

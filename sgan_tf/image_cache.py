@@ -13,7 +13,7 @@ import pathlib
 import numpy as np
 import PIL
 
-from sgan_tf.files import write_whole
+from sgan_tf.utils.files import write_whole
 
 NAME = "images"
 DIGEST = hashlib.sha256().digest_size

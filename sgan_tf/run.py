@@ -9,8 +9,8 @@ import shutil
 from sgan_tf.checkpoint import Checkpoint, Progress
 from sgan_tf.config import Config, with_epochs
 from sgan_tf.errors import UserError, first_line
-from sgan_tf.files import PARTIAL, InUse, sole_writer, write_whole
-from sgan_tf.hardware import arithmetic
+from sgan_tf.utils.files import PARTIAL, InUse, sole_writer, write_whole
+from sgan_tf.utils.hardware import arithmetic
 from sgan_tf.validation import ConfigError
 
 log = logging.getLogger("sgan_tf")
@@ -201,7 +201,7 @@ class Run:
 
     def save_png(self, name: str, picture):
         """Writes a PIL image."""
-        from sgan_tf.images import png
+        from sgan_tf.utils.images import png
 
         self.write(name, png(picture))
 

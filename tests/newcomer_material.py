@@ -7,7 +7,9 @@ import numpy as np
 from PIL import Image
 from processes import ROOT
 
-OLD_RUN = ROOT / "tests" / "data" / "v0.1.0" / "run"  # finished; it belongs to this project's past
+OLD_RUN = (
+    ROOT / "tests" / "fixtures" / "v0.1.0" / "run"
+)  # finished; it belongs to this project's past
 
 
 class Case(NamedTuple):

@@ -13,7 +13,7 @@ from sgan_tf.exported import ExportedError
 from sgan_tf.loading import SourceError
 from sgan_tf.serving.sampler import Sampler
 
-OLD = ROOT / "tests" / "data" / "v0.1.0"
+OLD = ROOT / "tests" / "fixtures" / "v0.1.0"
 IMAGES = np.random.default_rng(0).random((3, 8, 8, 1), dtype=np.float32)
 
 

@@ -26,7 +26,7 @@ for address in ("hf://someone/nothing", "hf://digits"):
 
 
 def test_a_stack_is_uploaded_and_loaded_and_what_is_not_there_is_one_line(tmp_path):
-    run = ROOT / "tests" / "data" / "v0.1.0" / "run"
+    run = ROOT / "tests" / "fixtures" / "v0.1.0" / "run"
     with served() as hub:
         environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path), "HF_TOKEN": "hf_none"}
         done = subprocess.run(

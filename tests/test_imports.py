@@ -12,13 +12,16 @@ FOLDER = pathlib.Path(__file__).resolve().parents[1] / PACKAGE
 ROOMS = (
     ("cli",),
     ("serving",),
+    ("server", "sampling", "client"),
     ("training",),
+    ("saving",),
     ("evaluation",),
     ("loading",),
     ("pretrained", "hub", "exported"),
     ("saved", "classifiers"),
     ("run",),
     ("checkpoint",),
+    ("runs",),
     ("models",),
     ("presets",),
     ("config",),
@@ -27,7 +30,9 @@ ROOMS = (
     ("batches",),
     ("folders",),
     ("decoding", "image_cache"),
-    ("files", "hardware", "images", "spread"),
+    ("data",),
+    ("spread",),
+    ("utils",),
     ("errors",),
 )
 ROW = {room: row for row, rooms in enumerate(ROOMS) for room in rooms}
@@ -162,14 +167,14 @@ def test_a_module_in_no_room_is_named():
 @pytest.mark.parametrize(
     ("module", "source", "name"),
     [
-        ("models.layers", "import sgan_tf.run", "sgan_tf.run"),
-        ("models.layers", "def f():\n    from sgan_tf.run import Run", "sgan_tf.run"),
-        ("models.layers", "from sgan_tf import run as r", "sgan_tf.run"),
+        ("models.layers", "import sgan_tf.runs", "sgan_tf.runs"),
+        ("models.layers", "def f():\n    from sgan_tf.runs import Run", "sgan_tf.runs"),
+        ("models.layers", "from sgan_tf import runs as r", "sgan_tf.runs"),
         ("evaluation.judge", "from sgan_tf.training import trainer", "sgan_tf.training.trainer"),
-        ("files", "from sgan_tf.images import png", "sgan_tf.images"),
-        ("errors", "import sgan_tf.files", "sgan_tf.files"),
-        ("run", "import sgan_tf\nsgan_tf.cli", "sgan_tf.cli"),
-        ("run", "import sgan_tf as package\npackage.cli.app.run()", "sgan_tf.cli"),
+        ("utils.files", "from sgan_tf.models import losses", "sgan_tf.models"),
+        ("errors", "import sgan_tf.utils", "sgan_tf.utils"),
+        ("runs", "import sgan_tf\nsgan_tf.cli", "sgan_tf.cli"),
+        ("runs", "import sgan_tf as package\npackage.cli.app.run()", "sgan_tf.cli"),
     ],
 )
 def test_an_import_that_does_not_run_downward_is_found(module, source, name):
@@ -198,10 +203,10 @@ def test_imports_that_run_downward_pass():
         "sgan_tf.cli": "",
         "sgan_tf.cli.app": "import os\nfrom sgan_tf.errors import UserError",
         "sgan_tf.cli.train": "from sgan_tf.cli import app\nfrom sgan_tf.training import trainer",
-        "sgan_tf.training.trainer": "import sgan_tf\nfrom sgan_tf import run\nsgan_tf.__version__",
-        "sgan_tf.run": "from sgan_tf import __version__",
+        "sgan_tf.training.trainer": "import sgan_tf\nfrom sgan_tf import runs\nsgan_tf.__version__",
+        "sgan_tf.runs": "from sgan_tf import __version__",
         "sgan_tf.errors": "",
-        "sgan_tf.images": "import sgan_tf.errors",
+        "sgan_tf.utils": "import sgan_tf.errors",
     }
     imported = imports(texts)
     assert misplaced(imported) == [] and circle(imported) == [] and homeless(imported) == []
@@ -222,7 +227,7 @@ def test_what_is_kept_out_of_models_is_found_there_alone():
         "sgan_tf.models.a": "def f():\n    from os.path import join",
         "sgan_tf.models.b": "import absl.flags, keras",
         "sgan_tf.models": "from pathlib import Path",
-        "sgan_tf.run": "import os, pathlib",
+        "sgan_tf.runs": "import os, pathlib",
     }
     assert kept_out(imports(texts)) == [
         "sgan_tf.models.a imports os.path",

@@ -14,7 +14,7 @@ from sgan_tf import saved
 from sgan_tf.models.build import build
 from sgan_tf.serving.sampler import Sampler
 
-OLD = ROOT / "tests" / "data" / "v0.1.0" / "run"
+OLD = ROOT / "tests" / "fixtures" / "v0.1.0" / "run"
 TOO_LARGE = 1e6  # for float16
 
 

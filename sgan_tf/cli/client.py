@@ -33,7 +33,6 @@ def define_flags():
 
 
 def client():
-    from sgan_tf.files import write_whole
     from sgan_tf.serving.client import (
         GrpcClient,
         RestClient,
@@ -42,6 +41,7 @@ def client():
         only_label,
         sample,
     )
+    from sgan_tf.utils.files import write_whole
 
     # What can be refused is refused before anything is asked for.
     out, seeds = pictures.picture_path(FLAGS.out), range(FLAGS.seed, FLAGS.seed + FLAGS.count)
@@ -69,7 +69,7 @@ def _grid(pngs, suffix):
     import numpy as np
     from PIL import Image
 
-    from sgan_tf.images import encoded, image_grid
+    from sgan_tf.utils.images import encoded, image_grid
 
     images = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in pngs])
     columns = FLAGS.count if FLAGS.label else math.ceil(math.sqrt(FLAGS.count))

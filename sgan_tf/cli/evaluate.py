@@ -15,7 +15,7 @@ from absl import flags
 
 from sgan_tf.cli import app, images, judges
 from sgan_tf.errors import UserError
-from sgan_tf.files import PARTIAL, write_whole
+from sgan_tf.utils.files import PARTIAL, write_whole
 from sgan_tf.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
@@ -147,7 +147,7 @@ def _figures(facts, stack, other, reference, dataset):
     from sgan_tf.evaluation import figures, report
     from sgan_tf.evaluation.judge import judged
     from sgan_tf.evaluation.layer_scores import for_report
-    from sgan_tf.images import png
+    from sgan_tf.utils.images import png
 
     seed, classes = FLAGS.seed, report.shown_classes(facts)
     which = " (the worst and the best by fcd_class)" if classes else ""

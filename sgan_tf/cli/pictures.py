@@ -3,7 +3,7 @@
 import pathlib
 
 from sgan_tf.cli.app import UsageError
-from sgan_tf.images import FORMATS
+from sgan_tf.utils.images import FORMATS
 
 
 def picture_path(out):

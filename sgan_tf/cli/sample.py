@@ -67,7 +67,7 @@ def define_flags() -> None:
 
 
 def sample() -> None:
-    from sgan_tf.images import FORMATS as PICTURES
+    from sgan_tf.utils.images import FORMATS as PICTURES
 
     # What can be refused is refused before TensorFlow is imported.
     out, source = pathlib.Path(FLAGS.out), _source()
@@ -206,8 +206,8 @@ def _write_picture(out, drawn, names):
     """Writes a grid in which a row holds images of one label."""
     import numpy as np
 
-    from sgan_tf.files import write_whole
-    from sgan_tf.images import encoded, image_grid
+    from sgan_tf.utils.files import write_whole
+    from sgan_tf.utils.images import encoded, image_grid
 
     images = np.concatenate([block.images for block in drawn])
     labels = np.concatenate([block.labels for block in drawn])

@@ -22,8 +22,8 @@ def define_flags() -> None:
 
 
 def turing() -> None:
-    from sgan_tf.files import write_whole
     from sgan_tf.serving.server.turing import summary, votes
+    from sgan_tf.utils.files import write_whole
 
     out = _out(votes.COLUMNS)
     rows = summary.results(votes.counts(FLAGS.votes))

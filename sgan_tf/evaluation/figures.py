@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw
 
 from sgan_tf.evaluation.inspection import LayerInspection
 from sgan_tf.evaluation.metrics.nearest import nearest
-from sgan_tf.images import TEXT, as_float, class_rows, image_grid
 from sgan_tf.models.stacked_gan import StackedGAN
+from sgan_tf.utils.images import TEXT, as_float, class_rows, image_grid
 
 COLUMNS = 10  # images a row of the figures
 GAP = 12  # pixels between two panels

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.evaluation.protocol import EvaluationError
-from sgan_tf.files import PARTIAL
-from sgan_tf.images import as_float
+from sgan_tf.utils.files import PARTIAL
+from sgan_tf.utils.images import as_float
 
 URL = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1?tf-hub-format=compressed"
 SIDE = 299  # of the images that it takes

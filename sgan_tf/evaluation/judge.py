@@ -11,10 +11,10 @@ from keras import layers
 from sgan_tf.batches import batches, steps_per_epoch
 from sgan_tf.datasets import info
 from sgan_tf.evaluation.protocol import Wrapper, unseen
-from sgan_tf.images import as_float
 from sgan_tf.models.augmentations import named
 from sgan_tf.models.normalization import BatchNormalization
 from sgan_tf.models.self_supervised import SelfSupervised
+from sgan_tf.utils.images import as_float
 
 FEATURES = 128  # length of the feature vector that distances are measured in
 BATCH = 128

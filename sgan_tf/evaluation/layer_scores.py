@@ -4,7 +4,7 @@ import dataclasses
 import json
 import pathlib
 
-from sgan_tf.files import write_whole
+from sgan_tf.utils.files import write_whole
 
 PICTURE = "inspect.png"  # in a run folder; `save` puts the numbers beside it
 HEAD = ("shared", "relative error (quartiles)", "unrelated images", "same class", "pixel std")

@@ -21,7 +21,7 @@ from sgan_tf.evaluation.judge import (
     train_judge,
 )
 from sgan_tf.evaluation.protocol import EvaluationError, Progress, silent
-from sgan_tf.files import write_whole
+from sgan_tf.utils.files import write_whole
 
 VERSION = 1  # of the judge and of the file; another makes every reference anew
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sgan_tf.images import as_float
 from sgan_tf.models.noise import MOST_ROWS
+from sgan_tf.utils.images import as_float
 
 
 def array(name, values, dtype=None):

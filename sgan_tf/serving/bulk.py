@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sgan_tf.errors import UserError
-from sgan_tf.files import PARTIAL, InUse, sole_writer, write_whole
 from sgan_tf.models.batched import BATCH
+from sgan_tf.utils.files import PARTIAL, InUse, sole_writer, write_whole
 
 BLOCK = BATCH  # images computed at a time: a call of `sample`
 REQUEST = "samples.json"  # in a folder of shards: what they are shards of

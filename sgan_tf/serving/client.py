@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from sgan_tf.errors import UserError
 from sgan_tf.folders import ONE_CLASS
-from sgan_tf.serving.address import is_loopback, server_url
+from sgan_tf.utils.address import is_loopback, server_url
 
 BATCH = 256  # rows of a request
 ATTEMPTS = 5

@@ -10,10 +10,10 @@ import numpy as np
 
 from sgan_tf import hub, saved
 from sgan_tf.evaluation.metrics import described
-from sgan_tf.files import PARTIAL
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.saved import SavedError
 from sgan_tf.serving.card import saved_card
+from sgan_tf.utils.files import PARTIAL
 
 TRIED = 100  # samples that what was written is tried on
 MOST_OFF = 0.05  # mean difference of their pixels, of what is more than rounding

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.images import as_float
 from sgan_tf.spread import COLLAPSED, conditional_spread, spread
+from sgan_tf.utils.images import as_float
 
 log = logging.getLogger("sgan_tf")
 LASTING = 3  # measurements below it, one after another, before the log says so

@@ -9,13 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.batches import steps_per_epoch
-from sgan_tf.images import class_rows, image_grid
 from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.base import TrainedModel
 from sgan_tf.models.build import stage_seed
 from sgan_tf.training.callbacks import AverageStatistics, SampleGrid
 from sgan_tf.training.monitor import CollapseMonitor
 from sgan_tf.training.scores import SampleScores, Scoring
+from sgan_tf.utils.images import class_rows, image_grid
 
 GRID_COLUMNS = 10
 FEATURE_BATCH = 500

@@ -105,7 +105,7 @@ def test_bulk(benchmark):
 
 
 def test_serving(benchmark):
-    model = ["--model", ROOT / "tests" / "data" / "v0.1.0" / "export"]
+    model = ["--model", ROOT / "tests" / "fixtures" / "v0.1.0" / "export"]
     rows = benchmark("serving", *model, "--seconds", "0.3", "--rounds", "1")
     ways = [(str(count), way) for count in (1, 8, 64) for way in ("sgan-serve", "in process")]
     assert [tuple(row.values())[:2] for row in rows] == ways

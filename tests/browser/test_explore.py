@@ -319,7 +319,7 @@ def test_a_busy_server_is_asked_again_and_one_that_is_gone_is_said(opened, model
 
 
 def test_an_export_without_names_has_numbers(opened):
-    old = loaded(ROOT / "tests" / "data" / "v0.1.0" / "export", "old")
+    old = loaded(ROOT / "tests" / "fixtures" / "v0.1.0" / "export", "old")
     with with_page(old) as server:
         page = opened("#class=3", server)
         page.get_by_text("36 samples of class 3.").wait_for()

@@ -8,7 +8,7 @@ import pytest
 import requests
 from processes import ROOT, module, refused, start
 
-OLD = ROOT / "tests" / "data" / "v0.1.0" / "export"
+OLD = ROOT / "tests" / "fixtures" / "v0.1.0" / "export"
 NO_TENSORFLOW = (
     "import sys; sys.modules['tensorflow'] = None; from sgan_tf.cli.demo import main; main()"
 )

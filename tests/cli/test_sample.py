@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from processes import ROOT, finish, module, refused, run, start
 
-OLD = ROOT / "tests" / "data" / "v0.1.0"
+OLD = ROOT / "tests" / "fixtures" / "v0.1.0"
 SAMPLE = module("sample")
 HEAVY = ("matplotlib", "sklearn", "tensorflow_datasets", "tensorflow_gan", "sgan_tf.evaluation")
 

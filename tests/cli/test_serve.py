@@ -12,7 +12,7 @@ from processes import ROOT, module, refused, start
 from sgan_tf.serving.client import GrpcClient, RestClient, look_up, sample
 
 pytestmark = pytest.mark.slow
-OLD = ROOT / "tests" / "data" / "v0.1.0" / "export"
+OLD = ROOT / "tests" / "fixtures" / "v0.1.0" / "export"
 SERVE = module("serve")
 
 

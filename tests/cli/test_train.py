@@ -82,7 +82,7 @@ def test_a_trained_run_loads(finished):
 
 @pytest.mark.slow
 def test_the_encoder_of_another_run_is_taken_over(finished, tmp_path):
-    old = ROOT / "tests" / "data" / "v0.1.0" / "run"
+    old = ROOT / "tests" / "fixtures" / "v0.1.0" / "run"
     arguments = [*SHORT, "--run_dir", tmp_path / "run", "--encoder_from", old]
     first, _ = train([*arguments, "--stages", "encoder,level1"])
     assert f"encoder: taken over from {old}\n" in first and "encoder: 2 epochs" not in first

@@ -16,7 +16,7 @@ from sgan_tf.evaluation.figures import (
     training_curves,
     variations,
 )
-from sgan_tf.images import image_grid, png
+from sgan_tf.utils.images import image_grid, png
 
 SIDE = 32
 

@@ -14,12 +14,12 @@ from processes import ROOT, finish, module, refused, run, start
 from sgan_tf.evaluation.figures import MOST, layers
 from sgan_tf.evaluation.inspection import BATCH, inspect_layers, score_layers
 from sgan_tf.evaluation.layer_scores import PICTURE, caption, for_report, markdown, save
-from sgan_tf.images import png
+from sgan_tf.utils.images import png
 
 SIDE = 4
 CLASSES = 3
 PROGRAM = module("inspection")
-OLD_RUN = ROOT / "tests" / "data" / "v0.1.0" / "run"  # finished
+OLD_RUN = ROOT / "tests" / "fixtures" / "v0.1.0" / "run"  # finished
 
 
 class Halves:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from sgan_tf.evaluation.figures import curve_drawings
 from sgan_tf.evaluation.report import html, shown_classes, table
-from sgan_tf.images import image_grid, png
+from sgan_tf.utils.images import image_grid, png
 
 VOID = {"meta", "img", "br", "wbr"}
 METRICS = [

@@ -18,7 +18,7 @@ def model(exported):
 @pytest.fixture(scope="session")
 def old():
     """A served model that needs no run: the export of version 0.1.0, as `sgan`."""
-    served = serving.Model(open_source(ROOT / "tests" / "data" / "v0.1.0" / "export"), "sgan")
+    served = serving.Model(open_source(ROOT / "tests" / "fixtures" / "v0.1.0" / "export"), "sgan")
     served.refresh()
     return served
 

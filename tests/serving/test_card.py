@@ -10,7 +10,7 @@ from sgan_tf.run import read_config
 from sgan_tf.serving.card import metadata, model_card
 from sgan_tf.serving.sampler import Sampler
 
-OLD = ROOT / "tests" / "data" / "v0.1.0"
+OLD = ROOT / "tests" / "fixtures" / "v0.1.0"
 EXPORT = OLD / "export"
 
 

@@ -12,7 +12,7 @@ from session import Model as Session
 
 from sgan_tf.serving import client as clients
 
-EXPORT = ROOT / "tests" / "data" / "v0.1.0" / "export"
+EXPORT = ROOT / "tests" / "fixtures" / "v0.1.0" / "export"
 
 
 def test_rest_and_grpc_sample_the_same_images_as_the_model(old):

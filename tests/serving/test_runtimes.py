@@ -205,7 +205,7 @@ def test_the_graph_uses_ops_that_older_servers_have(exported):
 
 def test_an_export_of_version_0_1_0_still_samples():
     """The images kept beside it are the stack's for ten labels and seed 1, drawn by 0.1.0."""
-    old = ROOT / "tests" / "data" / "v0.1.0"
+    old = ROOT / "tests" / "fixtures" / "v0.1.0"
     signatures = tf.saved_model.load(str(old / "export")).signatures
     assert set(signatures) == set(SIGNATURES) - {"describe"}  # which is younger
     labels = tf.range(10, dtype=tf.int64)

@@ -9,8 +9,8 @@ from shared import DIGITS
 
 import sgan_tf
 from sgan_tf.classifiers import FILE
-from sgan_tf.images import TILE
 from sgan_tf.run import read_config
+from sgan_tf.utils.images import TILE
 
 SMALL = [
     *("levels.0.g_channels=[4]", "levels.0.d_channels=[4]", "levels.0.noise_units=[4]"),

@@ -12,7 +12,7 @@ import sgan_tf
 from sgan_tf.run import Run, RunError, read_config
 from sgan_tf.training.transfer import check_images, take_encoder, with_encoder
 
-OLD = pathlib.Path(__file__).parents[1] / "data" / "v0.1.0" / "run"
+OLD = pathlib.Path(__file__).parents[1] / "fixtures" / "v0.1.0" / "run"
 SMALL = [
     *("levels.0.g_channels=[4]", "levels.0.d_channels=[4]", "levels.0.noise_units=[4]"),
     "batch_size=25",  # of the other run: 50

@@ -9,9 +9,9 @@ import numpy as np
 import orjson
 
 from sgan_tf.errors import first_line
-from sgan_tf.serving.address import is_loopback, server_url
 from sgan_tf.serving.server.refusal import HTTP, Refused
 from sgan_tf.serving.server.servable import Servable, Source, SourceError, Version
+from sgan_tf.utils.address import is_loopback, server_url
 
 TIMEOUT = 30.0  # seconds until the server elsewhere has to send something
 MOST = 64 * 2**20  # bytes of an answer

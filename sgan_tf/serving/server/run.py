@@ -12,7 +12,6 @@ from typing import TextIO
 import uvicorn
 
 from sgan_tf.errors import UserError
-from sgan_tf.serving.address import is_loopback
 from sgan_tf.serving.server import page
 from sgan_tf.serving.server.connection import Connection
 from sgan_tf.serving.server.limits import CONNECTIONS, Limits
@@ -24,6 +23,7 @@ from sgan_tf.serving.server.telemetry import Telemetry
 from sgan_tf.serving.server.turing import routes as turing
 from sgan_tf.serving.server.turing.examiner import Examiner
 from sgan_tf.serving.server.workers import Workers
+from sgan_tf.utils.address import is_loopback
 
 log = logging.getLogger(__name__)
 

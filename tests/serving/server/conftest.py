@@ -15,5 +15,5 @@ def server(old):
 @pytest.fixture(scope="session")
 def signatures():
     """Those of the export that `server` serves, called in this process."""
-    model = tf.saved_model.load(str(ROOT / "tests" / "data" / "v0.1.0" / "export"))
+    model = tf.saved_model.load(str(ROOT / "tests" / "fixtures" / "v0.1.0" / "export"))
     yield model.signatures

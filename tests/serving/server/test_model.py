@@ -20,7 +20,7 @@ from sgan_tf.serving.server.model import Model
 from sgan_tf.serving.server.run import Options, ServeError, Server
 from sgan_tf.serving.server.servable import Servable, Source, Version, open_source
 
-OLD = ROOT / "tests" / "data" / "v0.1.0"
+OLD = ROOT / "tests" / "fixtures" / "v0.1.0"
 
 
 def test_a_bad_request_does_not_fail_those_beside_it(server, signatures):

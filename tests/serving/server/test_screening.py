@@ -93,7 +93,7 @@ def test_what_runs_when_it_is_loaded_is_seen_too(tmp_path):
 def test_models_that_compute_are_fit(tmp_path):
     table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(["a"], ["b"]), "")
     model = saved(tmp_path / "m", table.lookup, table=table, variable=tf.Variable(1.0))
-    ours = ROOT / "tests" / "data" / "v0.1.0" / "export"
+    ours = ROOT / "tests" / "fixtures" / "v0.1.0" / "export"
     for path in (model / "1", ours):
         assert screening.unfit((path / "saved_model.pb").read_bytes()) is None
 

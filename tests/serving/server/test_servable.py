@@ -8,7 +8,7 @@ from served import error, post, served
 from sgan_tf.serving.server.model import Model
 from sgan_tf.serving.server.servable import SourceError, open_source
 
-OLD = ROOT / "tests" / "data" / "v0.1.0" / "export"
+OLD = ROOT / "tests" / "fixtures" / "v0.1.0" / "export"
 
 
 def test_sources_that_cannot_be_served(tmp_path):

@@ -7,9 +7,9 @@ from PIL import Image
 
 from sgan_tf.datasets import ImageDataset
 from sgan_tf.errors import UserError
-from sgan_tf.images import png
 from sgan_tf.serving.server.model import Loaded, Model, Ticket
 from sgan_tf.serving.server.turing.trials import Shown
+from sgan_tf.utils.images import png
 
 IMAGES = 9
 SAMPLE, ENCODE = "sample_seeded", "encode"  # signatures

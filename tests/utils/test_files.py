@@ -8,11 +8,11 @@ import sys
 import pytest
 from processes import ROOT
 
-from sgan_tf.files import InUse, sole_writer, write_whole
+from sgan_tf.utils.files import InUse, sole_writer, write_whole
 
 HOLD = """
 import pathlib, sys, time
-from sgan_tf.files import sole_writer
+from sgan_tf.utils.files import sole_writer
 with sole_writer(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -5,8 +5,8 @@ import os
 import pytest
 import tensorflow as tf
 
-from sgan_tf import hardware
-from sgan_tf.hardware import arithmetic, best_precision, prefer_onednn, set_arithmetic
+from sgan_tf.utils import hardware
+from sgan_tf.utils.hardware import arithmetic, best_precision, prefer_onednn, set_arithmetic
 
 
 @pytest.mark.parametrize(
