@@ -41,7 +41,7 @@ def bench():
     app.import_tensorflow()
     from measure import table
 
-    from sgan_tf.datasets import load_dataset
+    from sgan_tf.data.datasets import load_dataset
     from sgan_tf.utils.hardware import set_arithmetic
 
     set_arithmetic()  # as train.py does

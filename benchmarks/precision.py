@@ -65,7 +65,7 @@ def _of_a_run():
 def _of_a_model():
     """The same of a stack that was saved, whose images are a data set's."""
     from sgan_tf.config import Config
-    from sgan_tf.datasets import load_dataset
+    from sgan_tf.data.datasets import load_dataset
     from sgan_tf.evaluation.protocol import check_samples
     from sgan_tf.pretrained import FOLDER, names
     from sgan_tf.saved import CONFIG, read_metadata

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.config import Config
-from sgan_tf.datasets import ImageDataset
+from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.presets import make_config
 from sgan_tf.run import Run
 from sgan_tf.training.pipeline import Pipeline

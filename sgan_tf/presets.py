@@ -15,7 +15,7 @@ from sgan_tf.config import (
     LevelConfig,
     with_overrides,
 )
-from sgan_tf.datasets import DATASETS
+from sgan_tf.data.datasets import DATASETS
 from sgan_tf.validation import MAP_LAYERS, ConfigError, check_cuts, map_discriminators
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from sgan_tf.datasets import LABELS, clusters
+from sgan_tf.data.datasets import LABELS, clusters
 from sgan_tf.errors import UserError
 
 ENCODER_LAYERS = ("conv1", "pool1", "conv2", "pool2", "fc3")  # where E may be cut, bottom up

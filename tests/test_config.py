@@ -5,7 +5,7 @@ import pytest
 from shared import DIGITS
 
 from sgan_tf.config import SCHEMA, Config, with_overrides
-from sgan_tf.datasets import DATASETS
+from sgan_tf.data.datasets import DATASETS
 from sgan_tf.models.build import build
 from sgan_tf.presets import PRESETS, make_config
 from sgan_tf.validation import ConfigError

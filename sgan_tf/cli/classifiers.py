@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from absl import flags
 
-from sgan_tf.batches import steps_per_epoch
 from sgan_tf.cli import app
 from sgan_tf.config import ClassifierConfig
-from sgan_tf.datasets import ImageDataset
+from sgan_tf.data.batches import steps_per_epoch
+from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.validation import INPUT_RANGES
 
 FLAGS = flags.FLAGS

@@ -7,10 +7,10 @@ from absl import flags
 
 from sgan_tf.cli import app
 from sgan_tf.config import Config
-from sgan_tf.datasets import DATASETS, ImageDataset, load_dataset
-from sgan_tf.decoding import RESIZES
+from sgan_tf.data.datasets import DATASETS, ImageDataset, load_dataset
+from sgan_tf.data.decoding import RESIZES
+from sgan_tf.data.folder import holds_classes
 from sgan_tf.errors import DataError
-from sgan_tf.folders import holds_classes
 from sgan_tf.run import Run, RunError
 
 FLAGS = flags.FLAGS

@@ -14,7 +14,7 @@ import pathlib
 from absl import flags
 
 from sgan_tf.cli import app, images, pictures
-from sgan_tf.decoding import RESIZES
+from sgan_tf.data.decoding import RESIZES
 from sgan_tf.errors import DataError, shown
 
 FLAGS = flags.FLAGS
@@ -102,7 +102,7 @@ def _out(run):
 
 def _read(data):
     """The images of --images, uint8 `[N, H, W, C]`, as the run's networks take them."""
-    from sgan_tf.decoding import read_images, with_channels
+    from sgan_tf.data.decoding import read_images, with_channels
 
     paths = [pathlib.Path(name).expanduser() for name in FLAGS.images]
     if not paths:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.datasets import ImageDataset
+from sgan_tf.data.datasets import ImageDataset
 
 FLAGS = flags.FLAGS
 

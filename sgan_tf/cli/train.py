@@ -16,10 +16,10 @@ import pathlib
 
 from absl import flags
 
-from sgan_tf.batches import steps_per_epoch
 from sgan_tf.cli import app, classifiers, images, judges
 from sgan_tf.config import Config, EncoderConfig, with_overrides
-from sgan_tf.datasets import DATASETS
+from sgan_tf.data.batches import steps_per_epoch
+from sgan_tf.data.datasets import DATASETS
 from sgan_tf.presets import PRESETS, make_config
 from sgan_tf.training import transfer
 from sgan_tf.utils.hardware import arithmetic, best_precision, set_arithmetic

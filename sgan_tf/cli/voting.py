@@ -3,7 +3,7 @@
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.datasets import DATASETS, load_dataset
+from sgan_tf.data.datasets import DATASETS, load_dataset
 from sgan_tf.errors import DataError
 
 FLAGS = flags.FLAGS

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from sgan_tf.batches import batches, steps_per_epoch
-from sgan_tf.datasets import info
+from sgan_tf.data.batches import batches, steps_per_epoch
+from sgan_tf.data.datasets import info
 from sgan_tf.evaluation.protocol import Wrapper, unseen
 from sgan_tf.models.augmentations import named
 from sgan_tf.models.normalization import BatchNormalization

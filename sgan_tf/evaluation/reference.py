@@ -12,7 +12,7 @@ import zipfile
 import keras
 import numpy as np
 
-from sgan_tf.datasets import ImageDataset, info
+from sgan_tf.data.datasets import ImageDataset, info
 from sgan_tf.evaluation.judge import (
     accuracy,
     build_judge,

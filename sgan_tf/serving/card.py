@@ -8,8 +8,8 @@ import subprocess
 
 import numpy as np
 
-from sgan_tf import datasets
 from sgan_tf.config import Config
+from sgan_tf.data import datasets
 from sgan_tf.evaluation.metrics import described
 from sgan_tf.loading import training_facts
 from sgan_tf.models.noise import NOISE

@@ -9,8 +9,8 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 
+from sgan_tf.data.folder import ONE_CLASS
 from sgan_tf.errors import UserError
-from sgan_tf.folders import ONE_CLASS
 from sgan_tf.utils.address import is_loopback, server_url
 
 BATCH = 256  # rows of a request

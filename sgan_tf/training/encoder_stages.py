@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.datasets import clusters
+from sgan_tf.data.datasets import clusters
 from sgan_tf.models.batched import in_batches
 from sgan_tf.models.build import seeded
 from sgan_tf.models.clusters import agreement, k_means, nearest_centroid

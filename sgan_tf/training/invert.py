@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from sgan_tf.classifiers import Classifier
-from sgan_tf.datasets import ImageDataset
+from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.models import arguments
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.presets import make_config

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.batches import steps_per_epoch
+from sgan_tf.data.batches import steps_per_epoch
 from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.base import TrainedModel
 from sgan_tf.models.build import stage_seed

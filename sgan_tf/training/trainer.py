@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.batches import Share, batches, steps_per_epoch
+from sgan_tf.data.batches import Share, batches, steps_per_epoch
 from sgan_tf.training.callbacks import EpochLog, Progress
 from sgan_tf.training.workers import Workers
 

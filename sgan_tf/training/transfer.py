@@ -7,8 +7,8 @@ import pathlib
 
 import numpy as np
 
-from sgan_tf.batches import steps_per_epoch
 from sgan_tf.config import Config
+from sgan_tf.data.batches import steps_per_epoch
 from sgan_tf.errors import UserError
 from sgan_tf.run import Run, RunError, read_config
 from sgan_tf.validation import ConfigError, validate

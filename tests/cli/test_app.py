@@ -11,7 +11,7 @@ import pytest
 from processes import EXPORT, TRAIN, finish, module, run, start
 
 from sgan_tf.cli import app
-from sgan_tf.datasets import DATASETS
+from sgan_tf.data.datasets import DATASETS
 from sgan_tf.presets import PRESETS
 
 PROGRAMS = (

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from processes import EVALUATE, finish, start
 
-from sgan_tf.datasets import load_dataset
+from sgan_tf.data.datasets import load_dataset
 from sgan_tf.evaluation.reference import load_reference, make_reference
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from gallery import Gallery
 
-from sgan_tf.batches import batches
-from sgan_tf.datasets import ImageDataset, info
+from sgan_tf.data.batches import batches
+from sgan_tf.data.datasets import ImageDataset, info
 from sgan_tf.evaluation import judge as judges
 from sgan_tf.evaluation.judge import judged, small_classifier_accuracy, train_judge
 from sgan_tf.evaluation.metrics import train_on_fake

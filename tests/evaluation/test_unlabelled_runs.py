@@ -7,7 +7,7 @@ import pytest
 from processes import EVALUATE, EXPORT, TRAIN, module, run
 
 import sgan_tf
-from sgan_tf.datasets import ImageDataset
+from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.evaluation.evaluate import evaluate
 from sgan_tf.evaluation.metrics import described
 from sgan_tf.evaluation.reference import load_reference, make_reference

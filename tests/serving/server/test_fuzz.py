@@ -17,7 +17,7 @@ from served import served
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from sgan_tf.datasets import load_dataset
+from sgan_tf.data.datasets import load_dataset
 from sgan_tf.serving.server.turing.examiner import Examiner
 from sgan_tf.serving.server.turing.trials import Rate
 

@@ -15,7 +15,7 @@ from PIL import Image
 from processes import run
 from served import error, post, served
 
-from sgan_tf.datasets import ImageDataset, load_dataset
+from sgan_tf.data.datasets import ImageDataset, load_dataset
 from sgan_tf.serving.server import model as serving
 from sgan_tf.serving.server.refusal import Refused
 from sgan_tf.serving.server.servable import Servable, Source, Version

@@ -4,7 +4,7 @@ import datetime
 import os
 from collections.abc import Set
 
-from sgan_tf.datasets import ImageDataset
+from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.serving.server.model import Model, Ticket
 from sgan_tf.serving.server.turing.pictures import Pictures
 from sgan_tf.serving.server.turing.proportions import wilson

@@ -5,7 +5,7 @@ import secrets
 import numpy as np
 from PIL import Image
 
-from sgan_tf.datasets import ImageDataset
+from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.errors import UserError
 from sgan_tf.serving.server.model import Loaded, Model, Ticket
 from sgan_tf.serving.server.turing.trials import Shown

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sgan_tf.data.folder import ONE_CLASS, Reading, keep, read_folder
 from sgan_tf.errors import DataError
-from sgan_tf.folders import ONE_CLASS, Reading, keep, read_folder
 
 LABELS = ("given", "none")  # whose labels are used; and clusters:K
 

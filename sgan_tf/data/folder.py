@@ -9,7 +9,7 @@ import pathlib
 
 import numpy as np
 
-from sgan_tf import decoding, image_cache
+from sgan_tf.data import decoding, image_cache
 from sgan_tf.errors import DataError, shown
 
 log = logging.getLogger("sgan_tf")

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sgan_tf.batches import Share, batches, epoch_order
-from sgan_tf.datasets import DATASETS, info, load_dataset
+from sgan_tf.data.batches import Share, batches, epoch_order
+from sgan_tf.data.datasets import DATASETS, info, load_dataset
 from sgan_tf.errors import DataError
 
 

@@ -11,10 +11,10 @@ from PIL import Image
 from processes import TRAIN, run
 from processes import refused as refused_by
 
-from sgan_tf import decoding
-from sgan_tf.datasets import load_dataset
+from sgan_tf.data import decoding
+from sgan_tf.data.datasets import load_dataset
+from sgan_tf.data.folder import holds_classes, read_folder
 from sgan_tf.errors import DataError
-from sgan_tf.folders import holds_classes, read_folder
 
 
 def test_load_dataset_hands_on_how_to_read(photos):

@@ -7,8 +7,8 @@ import pytest
 from picture_files import refused
 from PIL import Image
 
-from sgan_tf import decoding
-from sgan_tf.datasets import load_dataset
+from sgan_tf.data import decoding
+from sgan_tf.data.datasets import load_dataset
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sgan_tf.data.folder import read_folder
 from sgan_tf.errors import DataError
-from sgan_tf.folders import read_folder
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

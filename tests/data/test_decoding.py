@@ -5,7 +5,7 @@ import pytest
 from picture_files import BLUE, RED, read_one, refused, wide
 from PIL import Image, ImageCms
 
-from sgan_tf import decoding
+from sgan_tf.data import decoding
 
 
 @pytest.mark.parametrize("mode", ["I;16", "I"])
