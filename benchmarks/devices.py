@@ -13,8 +13,8 @@ import multiprocessing
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.presets import PRESETS
-from sgan_tf.validation import PRECISIONS
+from sgan_tf.config.presets import PRESETS
+from sgan_tf.config.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
 DEVICES = (1, 2)

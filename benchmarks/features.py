@@ -15,7 +15,7 @@ import time
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.validation import OBJECTIVES
+from sgan_tf.config.validation import OBJECTIVES
 
 FLAGS = flags.FLAGS
 KINDS = ("nothing", "labels", *OBJECTIVES)
@@ -63,9 +63,9 @@ def _part(dataset):
 
 
 def _row(dataset, kind):
+    from sgan_tf.config.presets import make_config
     from sgan_tf.models.build import build
     from sgan_tf.models.clusters import agreement, k_means
-    from sgan_tf.presets import make_config
     from sgan_tf.run import Run
     from sgan_tf.training.pipeline import Pipeline
 

@@ -15,7 +15,7 @@ import tempfile
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.presets import PRESETS
+from sgan_tf.config.presets import PRESETS
 
 FLAGS = flags.FLAGS
 _TRAIN = """

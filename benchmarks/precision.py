@@ -13,7 +13,7 @@ import pathlib
 from absl import flags
 
 from sgan_tf.cli import app, images, judges
-from sgan_tf.validation import PRECISIONS
+from sgan_tf.config.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
 IMAGES = 1000  # images of which the values are compared
@@ -64,7 +64,7 @@ def _of_a_run():
 
 def _of_a_model():
     """The same of a stack that was saved, whose images are a data set's."""
-    from sgan_tf.config import Config
+    from sgan_tf.config.schema import Config
     from sgan_tf.data.datasets import load_dataset
     from sgan_tf.evaluation.protocol import check_samples
     from sgan_tf.pretrained import FOLDER, names

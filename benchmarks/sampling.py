@@ -20,7 +20,7 @@ from functools import partial
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.presets import PRESETS
+from sgan_tf.config.presets import PRESETS
 
 FLAGS = flags.FLAGS
 LEAST_IMAGES = 100  # of a turn

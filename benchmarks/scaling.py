@@ -10,8 +10,8 @@ Gs, but for presets with adaptive steps, which make up to 7 of G; sampling is `S
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.presets import PRESETS
-from sgan_tf.validation import PRECISIONS
+from sgan_tf.config.presets import PRESETS
+from sgan_tf.config.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
 CUTS = {1: [], 2: ["fc3"], 3: ["pool2", "fc3"]}  # of E, by the number of levels

@@ -11,8 +11,8 @@ up to 7 of G.
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.presets import PRESETS
-from sgan_tf.validation import PRECISIONS
+from sgan_tf.config.presets import PRESETS
+from sgan_tf.config.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
 # Training images: what a row of `datasets.DATASETS` does not tell before it is loaded.

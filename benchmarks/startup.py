@@ -11,7 +11,7 @@ import sys
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.presets import PRESETS
+from sgan_tf.config.presets import PRESETS
 
 FLAGS = flags.FLAGS
 _LOAD = "import sys, sgan_tf; stack = sgan_tf.load(sys.argv[1])"

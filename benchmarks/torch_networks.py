@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sgan_tf.config import Config, EncoderConfig, LevelConfig
+from sgan_tf.config.schema import Config, EncoderConfig, LevelConfig
 
 PRESETS = (  # whose networks are written here
     "digits",

@@ -10,7 +10,7 @@ from torch_networks import PRESETS, generators
 from torch_weights import copy_generator
 
 from sgan_tf.cli.app import UsageError
-from sgan_tf.config import Config
+from sgan_tf.config.schema import Config
 from sgan_tf.models.stacked_gan import StackedGAN
 
 

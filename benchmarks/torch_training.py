@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch_networks import Discriminator, ImageGenerator, encoder_stage
 from torch_weights import to_torch
 
-from sgan_tf.config import Config
+from sgan_tf.config.schema import Config
 
 NOISE_VARIANCE = 1 / 12  # of U[0, 1)
 

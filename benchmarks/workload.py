@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.config import Config
+from sgan_tf.config.presets import make_config
+from sgan_tf.config.schema import Config
 from sgan_tf.data.datasets import ImageDataset
-from sgan_tf.presets import make_config
 from sgan_tf.run import Run
 from sgan_tf.training.pipeline import Pipeline
 from sgan_tf.training.stages import Stage

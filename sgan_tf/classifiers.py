@@ -20,13 +20,13 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
-from sgan_tf.config import ClassifierConfig
+from sgan_tf.config.schema import ClassifierConfig
+from sgan_tf.config.validation import INPUT_RANGES, ConfigError
 from sgan_tf.models.build import build
 from sgan_tf.models.cutting import REFUSALS, ClassifierError, Cut, brief
 from sgan_tf.models.encoder import Encoder
 from sgan_tf.models.given import ExpectedImages, candidates
 from sgan_tf.run import Run, RunError
-from sgan_tf.validation import INPUT_RANGES, ConfigError
 
 FILE = "classifier.keras"  # in a run folder
 ADAPT_IMAGES = 5000  # on which features are measured, at the most

@@ -16,8 +16,8 @@ import tensorflow as tf
 from processes import EXPORT, TRAIN, finish, start
 from shared import DIGITS, SHORT
 
+from sgan_tf.config.presets import make_config
 from sgan_tf.models.build import build
-from sgan_tf.presets import make_config
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2

@@ -212,6 +212,8 @@ def test_a_name_with_a_file_of_weights(tmp_path):
 )
 def test_settings_that_a_classifier_rules_out(overrides, message):
     shapes = [[7, 7, 1], [12]]
-    described = sgan_tf.config.ClassifierConfig("", shapes=shapes, activations=["sigmoid", "relu"])
+    described = sgan_tf.config.schema.ClassifierConfig(
+        "", shapes=shapes, activations=["sigmoid", "relu"]
+    )
     with pytest.raises(ConfigError, match=message):
         sgan_tf.make_config("digits", cuts=["a"], overrides=overrides, classifier=described)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sgan_tf
-from sgan_tf.config import SCHEMA
+from sgan_tf.config.schema import SCHEMA
 from sgan_tf.run import read_config
 
 OLD = pathlib.Path(__file__).parent / "fixtures" / "v0.1.0"

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from sgan_tf.config import ClassifierConfig
-from sgan_tf.presets import make_config
+from sgan_tf.config.presets import make_config
+from sgan_tf.config.schema import ClassifierConfig
 from sgan_tf.run import Run, RunError, read_config
 
 

@@ -146,7 +146,7 @@ def _flag_help(flag):
 
 def list_presets():
     """Prints the presets: a row each, with the data set it is named after, and cut at fc3."""
-    from sgan_tf.presets import PRESETS, make_config
+    from sgan_tf.config.presets import PRESETS, make_config
 
     layout = "{:25}  {:7}  {:>7}  {:>6}  {:>6}  {:>5}  {:>5}  {}"
     stages = ("encoder", "level0", "level1", "joint")

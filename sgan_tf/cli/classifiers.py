@@ -7,10 +7,10 @@ from collections.abc import Callable
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.config import ClassifierConfig
+from sgan_tf.config.schema import ClassifierConfig
+from sgan_tf.config.validation import INPUT_RANGES
 from sgan_tf.data.batches import steps_per_epoch
 from sgan_tf.data.datasets import ImageDataset
-from sgan_tf.validation import INPUT_RANGES
 
 FLAGS = flags.FLAGS
 DETAILS = ("encoder_input", "encoder_weights", "custom_objects", "class_names")

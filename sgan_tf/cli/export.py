@@ -12,8 +12,8 @@ from dataclasses import fields
 from absl import flags
 
 from sgan_tf.cli import app
+from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.serving import export as serving
-from sgan_tf.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
 

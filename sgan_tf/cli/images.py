@@ -6,7 +6,7 @@ import os
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.config import Config
+from sgan_tf.config.schema import Config
 from sgan_tf.data.datasets import DATASETS, ImageDataset, load_dataset
 from sgan_tf.data.decoding import RESIZES
 from sgan_tf.data.folder import holds_classes

@@ -17,13 +17,13 @@ import pathlib
 from absl import flags
 
 from sgan_tf.cli import app, classifiers, images, judges
-from sgan_tf.config import Config, EncoderConfig, with_overrides
+from sgan_tf.config.presets import PRESETS, make_config
+from sgan_tf.config.schema import Config, EncoderConfig, with_overrides
+from sgan_tf.config.validation import PRECISIONS, ConfigError
 from sgan_tf.data.batches import steps_per_epoch
 from sgan_tf.data.datasets import DATASETS
-from sgan_tf.presets import PRESETS, make_config
 from sgan_tf.training import transfer
 from sgan_tf.utils.hardware import arithmetic, best_precision, set_arithmetic
-from sgan_tf.validation import PRECISIONS, ConfigError
 
 FLAGS = flags.FLAGS
 # By --config, in their place.

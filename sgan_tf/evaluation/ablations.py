@@ -12,8 +12,8 @@ import re
 
 import numpy as np
 
-from sgan_tf.config import Config
-from sgan_tf.presets import make_config
+from sgan_tf.config.presets import make_config
+from sgan_tf.config.schema import Config
 
 
 @dataclasses.dataclass(frozen=True)

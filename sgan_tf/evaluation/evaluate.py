@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sgan_tf.config import Config
+from sgan_tf.config.schema import Config
 from sgan_tf.data.datasets import info
 from sgan_tf.evaluation import metrics
 from sgan_tf.evaluation.inception import Inception

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import keras
 
-from sgan_tf.config import Config
+from sgan_tf.config.schema import Config
+from sgan_tf.config.validation import ConfigError
 from sgan_tf.models.augmentations import AUGMENTATIONS
 from sgan_tf.models.discriminators import build_discriminator
 from sgan_tf.models.encoder import Encoder, build_encoder
@@ -17,7 +18,6 @@ from sgan_tf.models.layers import SubtractMean
 from sgan_tf.models.level_gan import LevelGAN
 from sgan_tf.models.losses import ADVERSARIAL, REGULARIZERS
 from sgan_tf.models.stacked_gan import StackedGAN
-from sgan_tf.validation import ConfigError
 
 
 def build(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import keras
 from keras import layers
 
-from sgan_tf.config import Config
+from sgan_tf.config.schema import Config
 from sgan_tf.models.discriminators import build_discriminator
 from sgan_tf.models.generators import build_generator
 

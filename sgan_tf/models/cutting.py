@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from sgan_tf.config.validation import ConfigError
 from sgan_tf.errors import first_line
 from sgan_tf.models.cost import operation_flop
-from sgan_tf.validation import ConfigError
 
 PROBABILITIES = ("softmax", "sigmoid")
 LEAST_PROBABILITY = 1e-7  # of whose logarithm a logit is made

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from sgan_tf.config import LevelConfig
+from sgan_tf.config.schema import LevelConfig
 from sgan_tf.models.layers import AS_THEY_COME, Conv2D, Dropout, GaussianNoise, Rearrange
 from sgan_tf.models.losses import ADVERSARIAL
 from sgan_tf.models.noise import NOISE

@@ -7,14 +7,14 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from sgan_tf.config import EncoderConfig
+from sgan_tf.config.schema import EncoderConfig
+from sgan_tf.config.validation import ENCODER_LAYERS, check_image_size
 from sgan_tf.models import given
 from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.batched import in_batches
 from sgan_tf.models.cutting import ClassifierError
 from sgan_tf.models.layers import Dropout, SubtractMean, unit_images
 from sgan_tf.models.losses import label_loss
-from sgan_tf.validation import ENCODER_LAYERS, check_image_size
 
 
 @keras.saving.register_keras_serializable("sgan_tf")

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from sgan_tf.config import LevelConfig
+from sgan_tf.config.schema import LevelConfig
 from sgan_tf.models.layers import Rearrange
 from sgan_tf.models.normalization import BatchNormalization, Modulated
 

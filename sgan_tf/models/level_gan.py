@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from sgan_tf.config import LevelConfig
+from sgan_tf.config.schema import LevelConfig
 from sgan_tf.models.adversarial import AdversarialModel, draw_uniform
 from sgan_tf.models.augmentations import named
 from sgan_tf.models.encoder import inner_maps, one_hot

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from sgan_tf.config import EncoderConfig
+from sgan_tf.config.schema import EncoderConfig
 from sgan_tf.models.augmentations import named
 from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.encoder import Encoder, trunk_of

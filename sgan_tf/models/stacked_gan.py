@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from sgan_tf.config import Config, JointConfig
+from sgan_tf.config.schema import Config, JointConfig
 from sgan_tf.models import arguments
 from sgan_tf.models.adversarial import AdversarialModel
 from sgan_tf.models.batched import BATCH, compiled, in_batches

@@ -8,7 +8,7 @@ import subprocess
 
 import numpy as np
 
-from sgan_tf.config import Config
+from sgan_tf.config.schema import Config
 from sgan_tf.data import datasets
 from sgan_tf.evaluation.metrics import described
 from sgan_tf.loading import training_facts

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 
 from sgan_tf.classifiers import Classifier
+from sgan_tf.config.presets import make_config
 from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.models import arguments
 from sgan_tf.models.stacked_gan import StackedGAN
-from sgan_tf.presets import make_config
 from sgan_tf.run import Run
 from sgan_tf.training.pipeline import Pipeline
 

@@ -7,11 +7,11 @@ import pathlib
 
 import numpy as np
 
-from sgan_tf.config import Config
+from sgan_tf.config.schema import Config
+from sgan_tf.config.validation import ConfigError, validate
 from sgan_tf.data.batches import steps_per_epoch
 from sgan_tf.errors import UserError
 from sgan_tf.run import Run, RunError, read_config
-from sgan_tf.validation import ConfigError, validate
 
 RECORD = "encoder_from.json"  # of a run: whose encoder it has
 

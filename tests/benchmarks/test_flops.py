@@ -6,10 +6,10 @@ from classifiers import plain
 from flops import update_flop
 
 import sgan_tf
-from sgan_tf.config import ClassifierConfig
+from sgan_tf.config.presets import make_config
+from sgan_tf.config.schema import ClassifierConfig
 from sgan_tf.models.cost import StackCosts
 from sgan_tf.models.given import candidates
-from sgan_tf.presets import make_config
 
 BATCH = 10
 

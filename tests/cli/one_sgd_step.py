@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.cli.app import several_machines
+from sgan_tf.config.presets import make_config
 from sgan_tf.models.build import build
-from sgan_tf.presets import make_config
 from sgan_tf.run import Run
 from sgan_tf.training.trainer import Trainer
 

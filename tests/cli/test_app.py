@@ -11,8 +11,8 @@ import pytest
 from processes import EXPORT, TRAIN, finish, module, run, start
 
 from sgan_tf.cli import app
+from sgan_tf.config.presets import PRESETS
 from sgan_tf.data.datasets import DATASETS
-from sgan_tf.presets import PRESETS
 
 PROGRAMS = (
     *("train", "evaluate", "export", "figures", "ablations", "client", "sample", "inspection"),

@@ -12,8 +12,8 @@ import pytest
 from gallery import Gallery
 from processes import EVALUATE, EXPORT, refused, run
 
+from sgan_tf.config.presets import make_config
 from sgan_tf.evaluation.evaluate import draw_samples, evaluate, evaluate_run, judge_warnings
-from sgan_tf.presets import make_config
 from sgan_tf.run import Run
 
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 from shared import DIGITS, RECIPE
 
 from sgan_tf.cli.app import UsageError, strategy
+from sgan_tf.config.presets import make_config
 from sgan_tf.models.build import build
-from sgan_tf.presets import make_config
 
 PLAIN = [
     "levels.0.input_noise=0",

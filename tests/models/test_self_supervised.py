@@ -6,12 +6,12 @@ import tensorflow as tf
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 
+from sgan_tf.config.presets import make_config
 from sgan_tf.models.augmentations import AUGMENTATIONS, LEAST_CROP, named
 from sgan_tf.models.build import build
 from sgan_tf.models.clusters import CONFIDENCE, k_means, majorities, nearest_centroid
 from sgan_tf.models.encoder import trunk_of
 from sgan_tf.models.self_supervised import UnlabelledEncoder, barlow_twins, vicreg
-from sgan_tf.presets import make_config
 
 RNG = np.random.default_rng(0)
 A, B = (RNG.normal(size=(2, 40, 6)) * [1, 2, 0.1, 1, 1, 3]).astype(np.float32)

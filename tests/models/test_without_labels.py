@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from sgan_tf.config.presets import make_config
 from sgan_tf.evaluation import figures
 from sgan_tf.models.build import build
-from sgan_tf.presets import make_config
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from sgan_tf.config import LevelConfig
+from sgan_tf.config.schema import LevelConfig
 from sgan_tf.models.level_gan import LevelGAN
 from sgan_tf.training.monitor import CollapseMonitor, collapsed
 

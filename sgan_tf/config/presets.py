@@ -7,7 +7,7 @@ level generates, the image, a feature map or a feature vector, so that one row s
 import copy
 from dataclasses import dataclass, field
 
-from sgan_tf.config import (
+from sgan_tf.config.schema import (
     ClassifierConfig,
     Config,
     EncoderConfig,
@@ -15,8 +15,8 @@ from sgan_tf.config import (
     LevelConfig,
     with_overrides,
 )
+from sgan_tf.config.validation import MAP_LAYERS, ConfigError, check_cuts, map_discriminators
 from sgan_tf.data.datasets import DATASETS
-from sgan_tf.validation import MAP_LAYERS, ConfigError, check_cuts, map_discriminators
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ import json
 import pytest
 from shared import DIGITS
 
-from sgan_tf.config import SCHEMA, Config, with_overrides
+from sgan_tf.config.presets import PRESETS, make_config
+from sgan_tf.config.schema import SCHEMA, Config, with_overrides
+from sgan_tf.config.validation import ConfigError
 from sgan_tf.data.datasets import DATASETS
 from sgan_tf.models.build import build
-from sgan_tf.presets import PRESETS, make_config
-from sgan_tf.validation import ConfigError
 
 ALONE = ("mnist-release-independent",)  # presets without a joint stage
 CUTS = [[], ["fc3"], ["pool2", "fc3"]]

@@ -9,8 +9,8 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
+from sgan_tf.config.validation import ENCODER_LAYERS, ConfigError, validate
 from sgan_tf.errors import first_line
-from sgan_tf.validation import ENCODER_LAYERS, ConfigError, validate
 
 SCHEMA = 2  # of config.json
 # Settings with flags of their own.
