@@ -25,7 +25,7 @@ def define_flags():
 def bench():
     from measure import first_call, seconds_text, table
 
-    from sgan_tf.run import Run
+    from sgan_tf.runs.run import Run
 
     with tempfile.TemporaryDirectory() as folder:
         run_dir = os.path.join(folder, "demo")

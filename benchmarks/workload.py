@@ -11,7 +11,7 @@ import tensorflow as tf
 from sgan_tf.config.presets import make_config
 from sgan_tf.config.schema import Config
 from sgan_tf.data.datasets import ImageDataset
-from sgan_tf.run import Run
+from sgan_tf.runs.run import Run
 from sgan_tf.training.pipeline import Pipeline
 from sgan_tf.training.stages import Stage
 from sgan_tf.utils.images import as_float

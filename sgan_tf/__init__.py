@@ -9,8 +9,8 @@ import importlib
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Checkpoint": "checkpoint",
-    "CheckpointError": "checkpoint",
+    "Checkpoint": "runs.checkpoint",
+    "CheckpointError": "runs.checkpoint",
     "Config": "config.schema",
     "ConfigError": "config.validation",
     "EncoderConfig": "config.schema",
@@ -32,8 +32,8 @@ _HOMES = {
     "StackedGAN": "models.stacked_gan",
     "make_config": "config.presets",
     "list_pretrained": "pretrained",
-    "Run": "run",
-    "RunError": "run",
+    "Run": "runs.run",
+    "RunError": "runs.run",
     "invert": "training.invert",
     "save": "serving.save",
     "Pipeline": "training.pipeline",

@@ -7,11 +7,11 @@ import pathlib
 from collections.abc import Callable
 
 from sgan_tf import exported, hub, pretrained, saved
-from sgan_tf.classifiers import builder
 from sgan_tf.config.schema import Config
 from sgan_tf.errors import UserError, first_line, shown
 from sgan_tf.models.stacked_gan import StackedGAN
-from sgan_tf.run import Run, RunError, read_config
+from sgan_tf.runs.classifier import builder
+from sgan_tf.runs.run import Run, RunError, read_config
 
 NOTES = "notes.md"  # in a run folder: what its user wrote of the training
 

@@ -25,7 +25,7 @@ hooks, griffe_examples = loaded("hooks"), loaded("griffe_examples")
         ("sgan_tf.models.losses.ADVERSARIAL", "ADVERSARIAL = "),
         ("sgan_tf.models.level_gan.LevelGAN.generator_losses", "    def generator_losses("),
         ("sgan_tf.config.schema.LevelConfig.lambda_ent", "    lambda_ent: float"),
-        ("sgan_tf.checkpoint", '"""'),
+        ("sgan_tf.runs.checkpoint", '"""'),
     ],
 )
 def test_a_link_to_code_leads_to_the_line_where_it_is_defined(name, begins):

@@ -94,7 +94,7 @@ def _rows():
 
 def _train_and_score(configs, dataset, strategy, out, log, signals):
     from sgan_tf.evaluation import figures
-    from sgan_tf.run import Run
+    from sgan_tf.runs.run import Run
 
     any_config = next(iter(configs.values()))
     flip = any_config.encoder.flip

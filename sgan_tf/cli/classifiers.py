@@ -87,7 +87,7 @@ def open_classifier(dataset: ImageDataset, run_dir: pathlib.Path | None):
         dataset: The images.
         run_dir: The run folder, which may hold its copy; None where that does not count.
     """
-    from sgan_tf.classifiers import Classifier
+    from sgan_tf.runs.classifier import Classifier
 
     if is_file():
         return Classifier.of_file(

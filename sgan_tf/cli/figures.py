@@ -23,7 +23,7 @@ def figures() -> None:
 
     from sgan_tf.evaluation import figures as drawing
     from sgan_tf.loading import load_run
-    from sgan_tf.run import Run
+    from sgan_tf.runs.run import Run
 
     stack, run = load_run(FLAGS.run_dir), Run(FLAGS.run_dir)
     for draw in (drawing.samples, drawing.variations, drawing.factors):

@@ -56,7 +56,7 @@ def define_flags() -> None:
 
 
 def inspect() -> None:
-    from sgan_tf.run import Run, read_config
+    from sgan_tf.runs.run import Run, read_config
 
     # What can be refused is refused before TensorFlow is imported.
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)

@@ -200,7 +200,7 @@ def _precision(config):
     """The precision to train in; a run goes on in its own, on whatever machine."""
     if FLAGS.precision != "auto":
         return FLAGS.precision
-    from sgan_tf.run import read_config
+    from sgan_tf.runs.run import read_config
 
     if FLAGS.config is not None and not FLAGS["precision"].present:
         return config.precision
@@ -284,7 +284,7 @@ def _dry_run(config, dataset, encoder, steps):
 
 
 def _train(config, dataset, strategy, classifier, encoder):
-    from sgan_tf.run import Run
+    from sgan_tf.runs.run import Run
     from sgan_tf.training.pipeline import Pipeline
     from sgan_tf.training.workers import Workers
 

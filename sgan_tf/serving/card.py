@@ -13,7 +13,7 @@ from sgan_tf.data import datasets
 from sgan_tf.evaluation.metrics import described
 from sgan_tf.loading import training_facts
 from sgan_tf.models.noise import NOISE
-from sgan_tf.run import Run
+from sgan_tf.runs.run import Run
 from sgan_tf.serving.sampler import Sampler
 
 USE = """\

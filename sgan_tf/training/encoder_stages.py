@@ -14,7 +14,7 @@ from sgan_tf.models.clusters import agreement, k_means, nearest_centroid
 from sgan_tf.models.given import FeatureStatistics
 from sgan_tf.models.layers import unit_images
 from sgan_tf.models.self_supervised import UnlabelledEncoder
-from sgan_tf.run import RunError
+from sgan_tf.runs.run import RunError
 from sgan_tf.training.stages import FEATURE_BATCH, Stage
 
 log = logging.getLogger("sgan_tf")

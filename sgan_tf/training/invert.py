@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
-from sgan_tf.classifiers import Classifier
 from sgan_tf.config.presets import make_config
 from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.models import arguments
 from sgan_tf.models.stacked_gan import StackedGAN
-from sgan_tf.run import Run
+from sgan_tf.runs.classifier import Classifier
+from sgan_tf.runs.run import Run
 from sgan_tf.training.pipeline import Pipeline
 
 SMALL_SIDE = 16  # up to which the preset is `digits`

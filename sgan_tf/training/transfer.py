@@ -11,7 +11,7 @@ from sgan_tf.config.schema import Config
 from sgan_tf.config.validation import ConfigError, validate
 from sgan_tf.data.batches import steps_per_epoch
 from sgan_tf.errors import UserError
-from sgan_tf.run import Run, RunError, read_config
+from sgan_tf.runs.run import Run, RunError, read_config
 
 RECORD = "encoder_from.json"  # of a run: whose encoder it has
 

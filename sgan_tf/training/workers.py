@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.errors import UserError
-from sgan_tf.run import Run
+from sgan_tf.runs.run import Run
 
 
 class WorkerError(UserError):

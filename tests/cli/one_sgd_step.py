@@ -11,7 +11,7 @@ import tensorflow as tf
 from sgan_tf.cli.app import several_machines
 from sgan_tf.config.presets import make_config
 from sgan_tf.models.build import build
-from sgan_tf.run import Run
+from sgan_tf.runs.run import Run
 from sgan_tf.training.trainer import Trainer
 
 PLAIN = ["encoder.dropout=0", "levels.0.input_noise=0", "levels.1.input_noise=0"]

@@ -5,7 +5,7 @@ import time
 
 from processes import TRAIN, fork, run
 
-from sgan_tf.run import Run
+from sgan_tf.runs.run import Run
 
 STAGES = ["encoder", "level0", "level1", "joint"]
 

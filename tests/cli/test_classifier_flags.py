@@ -13,7 +13,7 @@ from processes import EXPORT, TRAIN, refused, run
 
 import sgan_tf
 from sgan_tf import saved
-from sgan_tf.run import Run
+from sgan_tf.runs.run import Run
 
 NAMES = "zero,one,two,three,four,five,six,seven,eight,nine"
 

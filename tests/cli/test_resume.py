@@ -9,7 +9,7 @@ from processes import TRAIN, on_two_devices, refused
 from runs import STAGES, checkpoints, kill_in, metrics, train
 from shared import SHORT
 
-from sgan_tf.run import Run
+from sgan_tf.runs.run import Run
 
 
 @pytest.mark.slow

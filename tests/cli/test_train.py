@@ -12,7 +12,7 @@ from runs import STAGES, metrics, train
 from shared import SHORT
 
 import sgan_tf
-from sgan_tf.run import Run, read_config
+from sgan_tf.runs.run import Run, read_config
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from processes import ROOT, TRAIN, finish, fork, run, worker_environments
 
-from sgan_tf.run import Run
+from sgan_tf.runs.run import Run
 
 pytestmark = pytest.mark.slow
 # Batch statistics are synchronised; the noise of layers is each replica's own, so there is none.

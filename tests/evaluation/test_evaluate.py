@@ -14,7 +14,7 @@ from processes import EVALUATE, EXPORT, refused, run
 
 from sgan_tf.config.presets import make_config
 from sgan_tf.evaluation.evaluate import draw_samples, evaluate, evaluate_run, judge_warnings
-from sgan_tf.run import Run
+from sgan_tf.runs.run import Run
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import pytest
 
 from sgan_tf.evaluation.protocol import EvaluationError, check_samples, short
-from sgan_tf.run import Run, RunError
+from sgan_tf.runs.run import Run, RunError
 
 
 def test_names_state_the_number_of_samples():

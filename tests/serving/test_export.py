@@ -18,7 +18,7 @@ from processes import EXPORT, fork, on_two_devices, refused, run
 from session import Model
 
 import sgan_tf
-from sgan_tf.run import Run
+from sgan_tf.runs.run import Run
 from sgan_tf.serving import export as exporting
 from sgan_tf.utils.files import sole_writer
 

@@ -8,8 +8,8 @@ from PIL import Image
 from shared import DIGITS
 
 import sgan_tf
-from sgan_tf.classifiers import FILE
-from sgan_tf.run import read_config
+from sgan_tf.runs.classifier import FILE
+from sgan_tf.runs.run import read_config
 from sgan_tf.utils.images import TILE
 
 SMALL = [

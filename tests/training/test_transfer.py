@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sgan_tf
-from sgan_tf.run import Run, RunError, read_config
+from sgan_tf.runs.run import Run, RunError, read_config
 from sgan_tf.training.transfer import check_images, take_encoder, with_encoder
 
 OLD = pathlib.Path(__file__).parents[1] / "fixtures" / "v0.1.0" / "run"

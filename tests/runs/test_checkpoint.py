@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from sgan_tf.checkpoint import Checkpoint, CheckpointError
+from sgan_tf.runs.checkpoint import Checkpoint, CheckpointError
 
 
 def state(*arrays):

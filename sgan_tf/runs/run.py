@@ -6,10 +6,10 @@ import logging
 import pathlib
 import shutil
 
-from sgan_tf.checkpoint import Checkpoint, Progress
 from sgan_tf.config.schema import Config, with_epochs
 from sgan_tf.config.validation import ConfigError
 from sgan_tf.errors import UserError, first_line
+from sgan_tf.runs.checkpoint import Checkpoint, Progress
 from sgan_tf.utils.files import PARTIAL, InUse, sole_writer, write_whole
 from sgan_tf.utils.hardware import arithmetic
 

@@ -13,7 +13,7 @@ from keras import layers
 
 import sgan_tf
 from sgan_tf import ConfigError, RunError
-from sgan_tf.classifiers import FILE, Classifier, builder
+from sgan_tf.runs.classifier import FILE, Classifier, builder
 
 OWN_LAYER = """
 import keras

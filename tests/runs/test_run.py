@@ -9,7 +9,7 @@ import pytest
 
 from sgan_tf.config.presets import make_config
 from sgan_tf.config.schema import ClassifierConfig
-from sgan_tf.run import Run, RunError, read_config
+from sgan_tf.runs.run import Run, RunError, read_config
 
 
 def refuse(message, function, *arguments, **keywords):

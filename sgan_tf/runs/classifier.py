@@ -26,7 +26,7 @@ from sgan_tf.models.build import build
 from sgan_tf.models.cutting import REFUSALS, ClassifierError, Cut, brief
 from sgan_tf.models.encoder import Encoder
 from sgan_tf.models.given import ExpectedImages, candidates
-from sgan_tf.run import Run, RunError
+from sgan_tf.runs.run import Run, RunError
 
 FILE = "classifier.keras"  # in a run folder
 ADAPT_IMAGES = 5000  # on which features are measured, at the most
