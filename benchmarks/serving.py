@@ -110,7 +110,7 @@ def _inputs(number):
 
 def _compare(url):
     tf = app.import_tensorflow()
-    from sgan_tf.serving.server.servable import open_source
+    from sgan_tf.server.servable import open_source
 
     versions = open_source(FLAGS.model).versions()
     servable = versions[max(versions)].load()

@@ -9,7 +9,7 @@ import time
 
 import requests
 
-from sgan_tf.serving.server.run import Options, Server
+from sgan_tf.server.run import Options, Server
 
 
 @contextlib.contextmanager
@@ -17,7 +17,7 @@ def served(model, before=None, examiner=None, **options):
     """Serves a `Model` on free ports.
 
     Args:
-        model: The `sgan_tf.serving.server.model.Model`.
+        model: The `sgan_tf.server.model.Model`.
         before: A function from an ASGI application to one.
         examiner: Of the visual Turing test.
         options: Of `Options`.

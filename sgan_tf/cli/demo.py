@@ -44,7 +44,7 @@ def demo():
 
 def _source():
     if FLAGS.backend is None:
-        from sgan_tf.serving.server.servable import open_source
+        from sgan_tf.server.servable import open_source
 
         alike = FLAGS.turing and not FLAGS["model"].present  # the stack of the same name
         return open_source(FLAGS.dataset if alike else FLAGS.model)
@@ -53,7 +53,7 @@ def _source():
     if FLAGS.name is None:
         raise app.UsageError("--name: give the name that the model has at --backend, as mnist")
     with serve.extra():
-        from sgan_tf.serving.server.remote import open_remote
+        from sgan_tf.server.remote import open_remote
     return open_remote(FLAGS.backend, FLAGS.name)
 
 

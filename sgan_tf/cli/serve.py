@@ -80,7 +80,7 @@ def define_flags():
 
 
 def serve():
-    from sgan_tf.serving.server.servable import open_source
+    from sgan_tf.server.servable import open_source
 
     for origin in FLAGS.cors:
         if not re.fullmatch(ORIGIN, origin):
@@ -113,8 +113,8 @@ def open_server(source, name, rows, stream, options):
     """
     app.import_tensorflow()
     with extra():
-        from sgan_tf.serving.server.model import Model
-        from sgan_tf.serving.server.run import Options, Server
+        from sgan_tf.server.model import Model
+        from sgan_tf.server.run import Options, Server
 
     model = Model(source, name, rows)
     examiner = voting.examiner(model)

@@ -22,7 +22,7 @@ def define_flags() -> None:
 
 
 def turing() -> None:
-    from sgan_tf.serving.server.turing import summary, votes
+    from sgan_tf.server.turing import summary, votes
     from sgan_tf.utils.files import write_whole
 
     out = _out(votes.COLUMNS)

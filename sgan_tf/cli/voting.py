@@ -38,14 +38,14 @@ def examiner(model):
     Once the model is loaded its `open` sees whether the images fit, and opens the file of votes.
 
     Args:
-        model: The `sgan_tf.serving.server.model.Model` that is served.
+        model: The `sgan_tf.server.model.Model` that is served.
 
     Raises:
         UsageError: when the images are not there; they are never fetched.
     """
     if not FLAGS.turing:
         return None
-    from sgan_tf.serving.server.turing.examiner import Examiner
+    from sgan_tf.server.turing.examiner import Examiner
 
     try:
         dataset = load_dataset(FLAGS.dataset, data_dir=FLAGS.data_dir)

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from sgan_tf.serving.server.model import Model
-from sgan_tf.serving.server.servable import Servable, Source, Version
+from sgan_tf.server.model import Model
+from sgan_tf.server.servable import Servable, Source, Version
 
 DIM = 64
 

@@ -7,8 +7,8 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 from served import served
 
-from sgan_tf.serving.server.model import Model
-from sgan_tf.serving.server.servable import open_source
+from sgan_tf.server.model import Model
+from sgan_tf.server.servable import open_source
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 

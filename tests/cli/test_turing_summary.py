@@ -9,8 +9,8 @@ import pytest
 from processes import refused, run
 from scipy import stats
 
-from sgan_tf.serving.server.turing import summary, votes
-from sgan_tf.serving.server.turing.proportions import bootstrap, difference, wilson
+from sgan_tf.server.turing import summary, votes
+from sgan_tf.server.turing.proportions import bootstrap, difference, wilson
 
 # As a user runs it, and it needs no TensorFlow.
 TURING = [

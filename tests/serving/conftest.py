@@ -6,8 +6,8 @@ import tensorflow as tf
 from processes import ROOT
 from session import Model
 
-from sgan_tf.serving.server import model as serving
-from sgan_tf.serving.server.servable import open_source
+from sgan_tf.server import model as serving
+from sgan_tf.server.servable import open_source
 
 
 @pytest.fixture(scope="session")

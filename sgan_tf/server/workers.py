@@ -8,9 +8,9 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from sgan_tf.serving.server.model import Model, Ticket
-from sgan_tf.serving.server.refusal import Refused
-from sgan_tf.serving.server.signature import PART
+from sgan_tf.server.model import Model, Ticket
+from sgan_tf.server.refusal import Refused
+from sgan_tf.server.signature import PART
 
 THREADS = 64  # requests that are computed apart from each other, at a time
 RUNS = 2  # that requests share, at a time: some are parsed and answered while others are computed

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sgan_tf.serving.server.refusal import Refused
+from sgan_tf.server.refusal import Refused
 
 MOST = 4096  # open trials, and clients that are remembered
 MOST_EACH = 32  # open trials of one client

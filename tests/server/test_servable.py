@@ -5,8 +5,8 @@ import tensorflow as tf
 from processes import ROOT
 from served import error, post, served
 
-from sgan_tf.serving.server.model import Model
-from sgan_tf.serving.server.servable import SourceError, open_source
+from sgan_tf.server.model import Model
+from sgan_tf.server.servable import SourceError, open_source
 
 OLD = ROOT / "tests" / "fixtures" / "v0.1.0" / "export"
 

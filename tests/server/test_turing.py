@@ -16,14 +16,14 @@ from processes import run
 from served import error, post, served
 
 from sgan_tf.data.datasets import ImageDataset, load_dataset
-from sgan_tf.serving.server import model as serving
-from sgan_tf.serving.server.refusal import Refused
-from sgan_tf.serving.server.servable import Servable, Source, Version
-from sgan_tf.serving.server.turing import votes
-from sgan_tf.serving.server.turing.examiner import Examiner
-from sgan_tf.serving.server.turing.pictures import Pictures, TuringError
-from sgan_tf.serving.server.turing.proportions import wilson
-from sgan_tf.serving.server.turing.trials import OpenTrials, Rate, Shown, Trial, client_of
+from sgan_tf.server import model as serving
+from sgan_tf.server.refusal import Refused
+from sgan_tf.server.servable import Servable, Source, Version
+from sgan_tf.server.turing import votes
+from sgan_tf.server.turing.examiner import Examiner
+from sgan_tf.server.turing.pictures import Pictures, TuringError
+from sgan_tf.server.turing.proportions import wilson
+from sgan_tf.server.turing.trials import OpenTrials, Rate, Shown, Trial, client_of
 
 TRIALS, STATE = "/turing/trials", "/turing/state"
 
@@ -342,7 +342,7 @@ def test_votes_are_all_written_or_none_and_survive_a_process_that_is_killed(kept
     assert [row["trial"] for row in rows(kept)] == ["t0", "t1"]
     killed = f"""
 import os, pathlib
-from sgan_tf.serving.server.turing import votes
+from sgan_tf.server.turing import votes
 file = votes.Votes(pathlib.Path({str(kept)!r}))
 file.add([votes.{vote(4, source=2**63 - 1)!r}])
 os.kill(os.getpid(), 9)

@@ -1,6 +1,6 @@
 """Whatever a client sends, a server answers: never 500, never a traceback, and it lives.
 
-SGAN_FUZZ=10000 pytest tests/serving/server/test_fuzz.py
+SGAN_FUZZ=10000 pytest tests/server/test_fuzz.py
 """
 
 import http.client
@@ -18,8 +18,8 @@ from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2
 from tensorflow_serving.apis import predict_pb2
 
 from sgan_tf.data.datasets import load_dataset
-from sgan_tf.serving.server.turing.examiner import Examiner
-from sgan_tf.serving.server.turing.trials import Rate
+from sgan_tf.server.turing.examiner import Examiner
+from sgan_tf.server.turing.trials import Rate
 
 COUNT = int(os.environ.get("SGAN_FUZZ", 300))
 ANSWERS = {200, 307, 400, 403, 404, 405, 413, 415, 421, 503}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.serving.server.refusal import HTTP, Refused, invalid
+from sgan_tf.server.refusal import HTTP, Refused, invalid
 
 PART = 256  # most rows of a run; larger requests are split
 log = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ import os
 from collections.abc import Set
 
 from sgan_tf.data.datasets import ImageDataset
-from sgan_tf.serving.server.model import Model, Ticket
-from sgan_tf.serving.server.turing.pictures import Pictures
-from sgan_tf.serving.server.turing.proportions import wilson
-from sgan_tf.serving.server.turing.trials import OpenTrials, Rate, Trial, token
-from sgan_tf.serving.server.turing.votes import Vote, Votes
+from sgan_tf.server.model import Model, Ticket
+from sgan_tf.server.turing.pictures import Pictures
+from sgan_tf.server.turing.proportions import wilson
+from sgan_tf.server.turing.trials import OpenTrials, Rate, Trial, token
+from sgan_tf.server.turing.votes import Vote, Votes
 
 
 class Examiner:

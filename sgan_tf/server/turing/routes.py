@@ -17,14 +17,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sgan_tf.serving.server import tensors
-from sgan_tf.serving.server.page import file_route
-from sgan_tf.serving.server.refusal import Refused, invalid
-from sgan_tf.serving.server.rest import Rest
-from sgan_tf.serving.server.turing.examiner import Examiner
-from sgan_tf.serving.server.turing.pictures import IMAGES, TuringError
-from sgan_tf.serving.server.turing.trials import client_of, token
-from sgan_tf.serving.server.turing.votes import VotesError
+from sgan_tf.server import tensors
+from sgan_tf.server.page import file_route
+from sgan_tf.server.refusal import Refused, invalid
+from sgan_tf.server.rest import Rest
+from sgan_tf.server.turing.examiner import Examiner
+from sgan_tf.server.turing.pictures import IMAGES, TuringError
+from sgan_tf.server.turing.trials import client_of, token
+from sgan_tf.server.turing.votes import VotesError
 
 FILES = {  # path: its file
     "/turing": "turing.html",

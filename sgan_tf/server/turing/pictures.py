@@ -7,8 +7,8 @@ from PIL import Image
 
 from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.errors import UserError
-from sgan_tf.serving.server.model import Loaded, Model, Ticket
-from sgan_tf.serving.server.turing.trials import Shown
+from sgan_tf.server.model import Loaded, Model, Ticket
+from sgan_tf.server.turing.trials import Shown
 from sgan_tf.utils.images import png
 
 IMAGES = 9

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from served import error, post, served
 
-from sgan_tf.serving.server.model import Model
-from sgan_tf.serving.server.remote import open_remote
-from sgan_tf.serving.server.servable import SourceError
+from sgan_tf.server.model import Model
+from sgan_tf.server.remote import open_remote
+from sgan_tf.server.servable import SourceError
 
 
 def test_a_server_before_another_answers_as_it_does(server):

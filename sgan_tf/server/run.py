@@ -12,17 +12,17 @@ from typing import TextIO
 import uvicorn
 
 from sgan_tf.errors import UserError
-from sgan_tf.serving.server import page
-from sgan_tf.serving.server.connection import Connection
-from sgan_tf.serving.server.limits import CONNECTIONS, Limits
-from sgan_tf.serving.server.model import Model
-from sgan_tf.serving.server.rest import Rest, application
-from sgan_tf.serving.server.rpc import Rpc
-from sgan_tf.serving.server.servable import SourceError
-from sgan_tf.serving.server.telemetry import Telemetry
-from sgan_tf.serving.server.turing import routes as turing
-from sgan_tf.serving.server.turing.examiner import Examiner
-from sgan_tf.serving.server.workers import Workers
+from sgan_tf.server import page
+from sgan_tf.server.connection import Connection
+from sgan_tf.server.limits import CONNECTIONS, Limits
+from sgan_tf.server.model import Model
+from sgan_tf.server.rest import Rest, application
+from sgan_tf.server.rpc import Rpc
+from sgan_tf.server.servable import SourceError
+from sgan_tf.server.telemetry import Telemetry
+from sgan_tf.server.turing import routes as turing
+from sgan_tf.server.turing.examiner import Examiner
+from sgan_tf.server.workers import Workers
 from sgan_tf.utils.address import is_loopback
 
 log = logging.getLogger(__name__)

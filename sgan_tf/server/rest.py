@@ -20,13 +20,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sgan_tf.serving.server import messages, tensors
-from sgan_tf.serving.server.guard import Guard, refusal
-from sgan_tf.serving.server.limits import Limits
-from sgan_tf.serving.server.model import Bound, Model
-from sgan_tf.serving.server.refusal import Refused, invalid
-from sgan_tf.serving.server.telemetry import Telemetry
-from sgan_tf.serving.server.workers import Workers
+from sgan_tf.server import messages, tensors
+from sgan_tf.server.guard import Guard, refusal
+from sgan_tf.server.limits import Limits
+from sgan_tf.server.model import Bound, Model
+from sgan_tf.server.refusal import Refused, invalid
+from sgan_tf.server.telemetry import Telemetry
+from sgan_tf.server.workers import Workers
 
 PREDICT = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?:(classify|regress|predict)")
 DESCRIBE = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?(/metadata)?")

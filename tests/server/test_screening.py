@@ -8,9 +8,9 @@ from processes import ROOT
 from tensorflow.core.framework import op_def_pb2
 from tensorflow.python.client import pywrap_tf_session
 
-from sgan_tf.serving.server import screening
-from sgan_tf.serving.server.model import Model
-from sgan_tf.serving.server.servable import SourceError, open_source
+from sgan_tf.server import screening
+from sgan_tf.server.model import Model
+from sgan_tf.server.servable import SourceError, open_source
 
 TEXT = tf.TensorSpec([], tf.string, "path")
 

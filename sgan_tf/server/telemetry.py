@@ -16,7 +16,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from sgan_tf.serving.server.model import Model
+from sgan_tf.server.model import Model
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 LONGEST = 200  # characters of a path in the log

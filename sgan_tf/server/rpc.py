@@ -20,12 +20,12 @@ from tensorflow_serving.apis import (
     predict_pb2,
 )
 
-from sgan_tf.serving.server import messages
-from sgan_tf.serving.server.limits import Limits
-from sgan_tf.serving.server.model import Model, Ticket
-from sgan_tf.serving.server.refusal import Refused, invalid
-from sgan_tf.serving.server.telemetry import Telemetry
-from sgan_tf.serving.server.workers import Workers
+from sgan_tf.server import messages
+from sgan_tf.server.limits import Limits
+from sgan_tf.server.model import Model, Ticket
+from sgan_tf.server.refusal import Refused, invalid
+from sgan_tf.server.telemetry import Telemetry
+from sgan_tf.server.workers import Workers
 
 CALLS = 512  # most calls at a time
 READS = 16  # most requests that are read at a time; others wait

@@ -12,9 +12,9 @@ import tensorflow as tf
 from served import error, post, served, until
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from sgan_tf.serving.server import connection, limits
-from sgan_tf.serving.server.model import Model
-from sgan_tf.serving.server.servable import Servable, Source, Version
+from sgan_tf.server import connection, limits
+from sgan_tf.server.model import Model
+from sgan_tf.server.servable import Servable, Source, Version
 
 PATH = "/v1/models/made:predict"
 VALUES = 2**21  # of an answer: 8 MiB of JSON, more than the sockets below hold

@@ -168,8 +168,8 @@ def _loaded(path):
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
+    from sgan_tf.server import screening
     from sgan_tf.serving.export import WARM_UP_FILE
-    from sgan_tf.serving.server import screening
     from sgan_tf.serving.warmup import read_warmup
 
     try:

@@ -9,8 +9,8 @@ import numpy as np
 import orjson
 
 from sgan_tf.errors import first_line
-from sgan_tf.serving.server.refusal import HTTP, Refused
-from sgan_tf.serving.server.servable import Servable, Source, SourceError, Version
+from sgan_tf.server.refusal import HTTP, Refused
+from sgan_tf.server.servable import Servable, Source, SourceError, Version
 from sgan_tf.utils.address import is_loopback, server_url
 
 TIMEOUT = 30.0  # seconds until the server elsewhere has to send something
@@ -112,7 +112,7 @@ class Function:
     def __call__(self, **tensors) -> dict:
         import tensorflow as tf
 
-        from sgan_tf.serving.server import tensors as json
+        from sgan_tf.server import tensors as json
 
         sent = {name: _plain(tensor) for name, tensor in tensors.items()}
         body = {"signature_name": self._name, "inputs": sent}

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from sgan_tf.serving.server.guard import refusal
-from sgan_tf.serving.server.refusal import Refused
+from sgan_tf.server.guard import refusal
+from sgan_tf.server.refusal import Refused
 
 HEADERS = 2**16  # bytes of a request's headers, beyond those of the first read
 SPARE = 64  # connections beyond those that are served, which are told so; all others are closed

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgan_tf.serving.server.turing.proportions import Interval, bootstrap, difference, wilson
-from sgan_tf.serving.server.turing.votes import Count
+from sgan_tf.server.turing.proportions import Interval, bootstrap, difference, wilson
+from sgan_tf.server.turing.votes import Count
 
 HEAD = (
     *("model", "version", "data set", "votes", "people", "error rate", "95 % by votes"),

@@ -9,8 +9,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sgan_tf.serving.server.refusal import Refused
-from sgan_tf.serving.server.telemetry import Telemetry
+from sgan_tf.server.refusal import Refused
+from sgan_tf.server.telemetry import Telemetry
 from sgan_tf.utils.address import is_loopback
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """What clients may take of a server, whichever interface they ask."""
 
-from sgan_tf.serving.server.model import Bound
+from sgan_tf.server.model import Bound
 
 CONNECTIONS = 384  # of each interface: processes may often open no more than 1,024 files
 BODIES = 8  # requests of full size that are held at a time

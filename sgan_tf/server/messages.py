@@ -4,7 +4,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
-from sgan_tf.serving.server.model import Model
+from sgan_tf.server.model import Model
 
 METHOD = "tensorflow/serving/predict"
 

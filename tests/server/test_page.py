@@ -6,7 +6,7 @@ import pytest
 import requests
 from served import error, served
 
-from sgan_tf.serving.server import page
+from sgan_tf.server import page
 
 
 @pytest.fixture(scope="module")

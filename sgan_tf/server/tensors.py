@@ -13,8 +13,8 @@ import numpy as np
 import orjson
 import tensorflow as tf
 
-from sgan_tf.serving.server.refusal import Refused, invalid
-from sgan_tf.serving.server.signature import Signature
+from sgan_tf.server.refusal import Refused, invalid
+from sgan_tf.server.signature import Signature
 
 DEEPEST = 32  # dimensions that NumPy goes through
 JSON_NAMES = {

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sgan_tf.serving.server import workers as module
-from sgan_tf.serving.server.model import Model
-from sgan_tf.serving.server.refusal import Refused
-from sgan_tf.serving.server.servable import Servable, Source, Version
-from sgan_tf.serving.server.signature import PART
+from sgan_tf.server import workers as module
+from sgan_tf.server.model import Model
+from sgan_tf.server.refusal import Refused
+from sgan_tf.server.servable import Servable, Source, Version
+from sgan_tf.server.signature import PART
 
 GATED, OPEN = "gated", "open"
 
