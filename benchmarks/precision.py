@@ -36,7 +36,7 @@ def bench():
     config, data, dataset = _of_a_run() if FLAGS.run_dir else _of_a_model()
     app.import_tensorflow()
     from sgan_tf.evaluation.evaluate import evaluate
-    from sgan_tf.loading import load
+    from sgan_tf.saving.load import load
 
     source = FLAGS.model or pathlib.Path(FLAGS.run_dir)  # a path is never the name of a model
     stacks = {precision: load(source, precision=precision) for precision in PRECISIONS}
@@ -68,7 +68,7 @@ def _of_a_model():
     from sgan_tf.data.datasets import load_dataset
     from sgan_tf.evaluation.protocol import check_samples
     from sgan_tf.pretrained import FOLDER, names
-    from sgan_tf.saved import CONFIG, read_metadata
+    from sgan_tf.saving.stack_folder import CONFIG, read_metadata
 
     if FLAGS.model not in names():
         raise app.UsageError(f"--model: {FLAGS.model} is none of {', '.join(names())}")

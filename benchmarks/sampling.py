@@ -88,7 +88,7 @@ def _exported(run_dir, most):
     import numpy as np
     import tensorflow as tf
 
-    from sgan_tf.serving.export import export
+    from sgan_tf.saving.export import export
 
     with tempfile.TemporaryDirectory() as folder:
         path, _ = export(run_dir, export_dir=folder, name="bench", max_batch=most)

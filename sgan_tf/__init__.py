@@ -20,7 +20,7 @@ _HOMES = {
     "UserError": "errors",
     "ImageDataset": "data.datasets",
     "load_dataset": "data.datasets",
-    "load": "loading",
+    "load": "saving.load",
     "inspect_layers": "evaluation.inspection",
     "build": "models.build",
     "Discriminator": "models.discriminators",
@@ -35,7 +35,7 @@ _HOMES = {
     "Run": "runs.run",
     "RunError": "runs.run",
     "invert": "training.invert",
-    "save": "serving.save",
+    "save": "saving.save",
     "Pipeline": "training.pipeline",
 }
 __all__ = ["__version__", *_HOMES]

@@ -29,7 +29,7 @@ from sgan_tf.utils.hardware import prefer_onednn
 IMPORTED = (
     *("tensorflow", "keras", "tensorflow_probability", "matplotlib.pyplot", "sklearn.datasets"),
     *("sgan_tf.training.pipeline", "sgan_tf.evaluation.evaluate", "sgan_tf.evaluation.report"),
-    *("sgan_tf.serving.export", "sgan_tf.loading"),
+    *("sgan_tf.saving.export", "sgan_tf.saving.load"),
 )
 ROOT = pathlib.Path(__file__).parent.parent
 STAND_IN = """#!{python} -IS

@@ -51,7 +51,7 @@ def test_only_public_names_are_documented():
     with pytest.raises(PluginError, match="no public name Stacked"):
         hooks.api(["load", "Stacked"])
     assert hooks.api(["load", "StackedGAN"]).split() == [
-        *(":::", "sgan_tf.loading.load"),
+        *(":::", "sgan_tf.saving.load.load"),
         *(":::", "sgan_tf.models.stacked_gan.StackedGAN"),
     ]
 

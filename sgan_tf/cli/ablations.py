@@ -119,7 +119,7 @@ def _train_and_score(configs, dataset, strategy, out, log, signals):
 
 def _train(config, run, dataset, strategy, finished, signals):
     """Trains what no other run has trained to the same weights; returns the run's stack."""
-    from sgan_tf.loading import load_run
+    from sgan_tf.saving.load import load_run
     from sgan_tf.training.pipeline import Pipeline
 
     for other, source in finished:

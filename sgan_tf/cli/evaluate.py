@@ -64,7 +64,7 @@ def evaluate() -> None:
     app.import_tensorflow()
     from sgan_tf.evaluation import figures, report
     from sgan_tf.evaluation.evaluate import save_facts
-    from sgan_tf.loading import load_run
+    from sgan_tf.saving.load import load_run
 
     precision = app.precision(FLAGS.precision)
     stack = load_run(FLAGS.run_dir, as_is=True, precision=precision)

@@ -13,7 +13,7 @@ from absl import flags
 
 from sgan_tf.cli import app
 from sgan_tf.config.validation import PRECISIONS
-from sgan_tf.serving import export as serving
+from sgan_tf.saving import export as serving
 
 FLAGS = flags.FLAGS
 

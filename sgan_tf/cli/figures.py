@@ -22,8 +22,8 @@ def figures() -> None:
     app.import_tensorflow()
 
     from sgan_tf.evaluation import figures as drawing
-    from sgan_tf.loading import load_run
     from sgan_tf.runs.run import Run
+    from sgan_tf.saving.load import load_run
 
     stack, run = load_run(FLAGS.run_dir), Run(FLAGS.run_dir)
     for draw in (drawing.samples, drawing.variations, drawing.factors):

@@ -65,7 +65,7 @@ def inspect() -> None:
     from sgan_tf.evaluation import figures
     from sgan_tf.evaluation.inspection import inspect_layers
     from sgan_tf.evaluation.layer_scores import caption, markdown, save
-    from sgan_tf.loading import load_run
+    from sgan_tf.saving.load import load_run
     from sgan_tf.utils.images import encoded
 
     stack = load_run(FLAGS.run_dir)

@@ -147,8 +147,8 @@ def _check_file(out, pictures, arrays):
 
 
 def _load(source):
-    from sgan_tf.exported import Exported, find
-    from sgan_tf.loading import load, load_run
+    from sgan_tf.saving.load import load, load_run
+    from sgan_tf.saving.saved_model import Exported, find
 
     value = FLAGS[source].value
     if source == "run_dir":
@@ -194,8 +194,8 @@ def _label(word, names):
 
 def _known(stack):
     """Returns what is known of the training, and what tells the weights from others."""
-    from sgan_tf import saved
-    from sgan_tf.exported import Exported
+    from sgan_tf.saving import stack_folder as saved
+    from sgan_tf.saving.saved_model import Exported
 
     if isinstance(stack, Exported):
         return stack.facts, stack.digest()

@@ -5,7 +5,7 @@
 
 import pathlib
 
-from sgan_tf.saved import METADATA, read_metadata
+from sgan_tf.saving.stack_folder import METADATA, read_metadata
 
 FOLDER = pathlib.Path(__file__).parent
 MOST_BYTES = 12_000_000  # of all weights together

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sgan_tf import hub, pretrained
+from sgan_tf import pretrained
 from sgan_tf.errors import UserError, first_line, shown
+from sgan_tf.saving import hub
 
 MAX_BATCH = 1024  # rows of a request, where the source does not say
 
@@ -133,9 +134,9 @@ def _stack(source, name):
     """A stack that is sampled in this process."""
 
     def load():
-        from sgan_tf.loading import load
-        from sgan_tf.serving.sampler import Sampler
-        from sgan_tf.serving.warmup import warmup_inputs
+        from sgan_tf.saving.load import load
+        from sgan_tf.saving.sampler import Sampler
+        from sgan_tf.saving.warmup import warmup_inputs
 
         try:
             stack = load(source)
@@ -168,9 +169,9 @@ def _loaded(path):
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
+    from sgan_tf.saving.export import WARM_UP_FILE
+    from sgan_tf.saving.warmup import read_warmup
     from sgan_tf.server import screening
-    from sgan_tf.serving.export import WARM_UP_FILE
-    from sgan_tf.serving.warmup import read_warmup
 
     try:
         reason = screening.unfit((path / "saved_model.pb").read_bytes())

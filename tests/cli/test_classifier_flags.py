@@ -12,8 +12,8 @@ from classifiers import plain
 from processes import EXPORT, TRAIN, refused, run
 
 import sgan_tf
-from sgan_tf import saved
 from sgan_tf.runs.run import Run
+from sgan_tf.saving import stack_folder as saved
 
 NAMES = "zero,one,two,three,four,five,six,seven,eight,nine"
 

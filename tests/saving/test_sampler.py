@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 from shared import RECIPE
 
-from sgan_tf.serving.sampler import Sampler
+from sgan_tf.saving.sampler import Sampler
 
 NAMES = [f"class {i}" for i in range(10)]
 MOST = 64

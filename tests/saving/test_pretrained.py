@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import sgan_tf
-from sgan_tf import pretrained, saved
-from sgan_tf.loading import SourceError
+from sgan_tf import pretrained
+from sgan_tf.saving import stack_folder as saved
+from sgan_tf.saving.load import SourceError
 
 NAMES = pretrained.names()
 

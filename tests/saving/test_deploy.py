@@ -12,9 +12,9 @@ from processes import ROOT
 from served import served
 from tensorflow_serving.config import model_server_config_pb2
 
+from sgan_tf.saving.export import ExportRequest
 from sgan_tf.server.model import Model
 from sgan_tf.server.servable import Source
-from sgan_tf.serving.export import ExportRequest
 
 DEPLOY = ROOT / "deploy"
 # TF Serving's session_bundle_config.proto and monitoring_config.proto, which its package for Python

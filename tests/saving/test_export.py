@@ -19,7 +19,7 @@ from session import Model
 
 import sgan_tf
 from sgan_tf.runs.run import Run
-from sgan_tf.serving import export as exporting
+from sgan_tf.saving import export as exporting
 from sgan_tf.utils.files import sole_writer
 
 pytestmark = pytest.mark.slow

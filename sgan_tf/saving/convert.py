@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from sgan_tf.errors import UserError
-from sgan_tf.serving.sampler import Sampler
+from sgan_tf.saving.sampler import Sampler
 
 TOLERANCE = 1e-4  # most that an image's value may differ from TensorFlow's
 ROWS = 16  # of the comparison

@@ -6,12 +6,15 @@ import os
 import pathlib
 from collections.abc import Callable
 
-from sgan_tf import exported, hub, pretrained, saved
+from sgan_tf import pretrained
 from sgan_tf.config.schema import Config
 from sgan_tf.errors import UserError, first_line, shown
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.runs.classifier import builder
 from sgan_tf.runs.run import Run, RunError, read_config
+from sgan_tf.saving import hub
+from sgan_tf.saving import saved_model as exported
+from sgan_tf.saving import stack_folder as saved
 
 NOTES = "notes.md"  # in a run folder: what its user wrote of the training
 

@@ -11,7 +11,7 @@ USE = """
 import sys
 import numpy as np
 import sgan_tf
-from sgan_tf.hub import HubError
+from sgan_tf.saving.hub import HubError
 
 stack = sgan_tf.load(sys.argv[1])
 sgan_tf.save(stack, "hf://someone/digits", dtype="float32")

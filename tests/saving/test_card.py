@@ -7,8 +7,8 @@ from processes import ROOT
 
 import sgan_tf
 from sgan_tf.runs.run import read_config
-from sgan_tf.serving.card import metadata, model_card
-from sgan_tf.serving.sampler import Sampler
+from sgan_tf.saving.card import metadata, model_card
+from sgan_tf.saving.sampler import Sampler
 
 OLD = ROOT / "tests" / "fixtures" / "v0.1.0"
 EXPORT = OLD / "export"

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from sgan_tf.exported import of_feature
 from sgan_tf.models.encoder import one_hot
 from sgan_tf.models.stacked_gan import StackedGAN
+from sgan_tf.saving.saved_model import of_feature
 
 
 class Sampler(tf.Module):

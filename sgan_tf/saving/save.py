@@ -8,11 +8,12 @@ import tempfile
 
 import numpy as np
 
-from sgan_tf import hub, saved
 from sgan_tf.evaluation.metrics import described
 from sgan_tf.models.stacked_gan import StackedGAN
-from sgan_tf.saved import SavedError
-from sgan_tf.serving.card import saved_card
+from sgan_tf.saving import hub
+from sgan_tf.saving import stack_folder as saved
+from sgan_tf.saving.card import saved_card
+from sgan_tf.saving.stack_folder import SavedError
 from sgan_tf.utils.files import PARTIAL
 
 TRIED = 100  # samples that what was written is tried on

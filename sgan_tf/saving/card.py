@@ -11,10 +11,10 @@ import numpy as np
 from sgan_tf.config.schema import Config
 from sgan_tf.data import datasets
 from sgan_tf.evaluation.metrics import described
-from sgan_tf.loading import training_facts
 from sgan_tf.models.noise import NOISE
 from sgan_tf.runs.run import Run
-from sgan_tf.serving.sampler import Sampler
+from sgan_tf.saving.load import training_facts
+from sgan_tf.saving.sampler import Sampler
 
 USE = """\
 ## Intended use and limits

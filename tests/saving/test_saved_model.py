@@ -9,9 +9,9 @@ import tensorflow as tf
 from processes import ROOT
 
 import sgan_tf
-from sgan_tf.exported import ExportedError
-from sgan_tf.loading import SourceError
-from sgan_tf.serving.sampler import Sampler
+from sgan_tf.saving.load import SourceError
+from sgan_tf.saving.sampler import Sampler
+from sgan_tf.saving.saved_model import ExportedError
 
 OLD = ROOT / "tests" / "fixtures" / "v0.1.0"
 IMAGES = np.random.default_rng(0).random((3, 8, 8, 1), dtype=np.float32)

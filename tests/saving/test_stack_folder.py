@@ -10,9 +10,9 @@ from processes import ROOT
 from shared import DIGITS, RECIPE
 
 import sgan_tf
-from sgan_tf import saved
 from sgan_tf.models.build import build
-from sgan_tf.serving.sampler import Sampler
+from sgan_tf.saving import stack_folder as saved
+from sgan_tf.saving.sampler import Sampler
 
 OLD = ROOT / "tests" / "fixtures" / "v0.1.0" / "run"
 TOO_LARGE = 1e6  # for float16

@@ -168,7 +168,7 @@ def export(
             does not work.
         ConversionError: when the model cannot be converted to `format`.
     """
-    from sgan_tf.serving.card import metadata
+    from sgan_tf.saving.card import metadata
 
     request = ExportRequest(run_dir, export_dir, *more, **settings)
     config, target = request.check(), request.target
@@ -189,8 +189,8 @@ def export(
 
 
 def _sampler(request):
-    from sgan_tf.loading import load_run
-    from sgan_tf.serving.sampler import Sampler
+    from sgan_tf.saving.load import load_run
+    from sgan_tf.saving.sampler import Sampler
 
     stack = load_run(request.run_dir, request.as_is, precision=request.precision)
     return Sampler(stack, stack.class_names, request.max_batch)
@@ -199,7 +199,7 @@ def _sampler(request):
 def _write_saved_model(sampler, facts, path, target):
     import tensorflow as tf
 
-    from sgan_tf.serving.warmup import write_warmup
+    from sgan_tf.saving.warmup import write_warmup
 
     with _writing_to(target):
         try:
@@ -217,8 +217,8 @@ def _write_saved_model(sampler, facts, path, target):
 
 
 def _write_converted(sampler, facts, path, target):
-    from sgan_tf.serving.card import limits
-    from sgan_tf.serving.convert import convert
+    from sgan_tf.saving.card import limits
+    from sgan_tf.saving.convert import convert
 
     content, facts["parity"] = convert(sampler, facts["format"], limits(facts))
     with _writing_to(target):
@@ -227,7 +227,7 @@ def _write_converted(sampler, facts, path, target):
 
 
 def _write_facts(facts, path):
-    from sgan_tf.serving.card import model_card
+    from sgan_tf.saving.card import model_card
 
     names = "".join(f"{name}\n" for name in facts["data"]["class_names"])
     (path / "class_names.txt").write_text(names)

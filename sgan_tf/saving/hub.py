@@ -4,7 +4,7 @@ import os
 import re
 
 from sgan_tf.errors import UserError
-from sgan_tf.saved import FILES
+from sgan_tf.saving.stack_folder import FILES
 
 SCHEME = "hf://"
 
