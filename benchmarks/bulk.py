@@ -55,7 +55,7 @@ def _ways(model, folder):
     import numpy as np
 
     import sgan_tf
-    from sgan_tf.serving import bulk
+    from sgan_tf.sampling import bulk
 
     stack = sgan_tf.load(model)
     labels = np.arange(FLAGS.count) % len(stack.class_names)

@@ -77,7 +77,7 @@ def sample() -> None:
         _check_file(out, PICTURES, [".npz", ".tfrecord"])
     app.import_tensorflow()
 
-    from sgan_tf.serving import bulk
+    from sgan_tf.sampling import bulk
 
     stack = _load(source)
     labels = _labels(stack)
@@ -165,7 +165,7 @@ def _load(source):
 
 def _labels(stack):
     """Returns what gives the labels of a block by its number."""
-    from sgan_tf.serving import bulk
+    from sgan_tf.sampling import bulk
 
     names = stack.class_names
     if FLAGS.label == "uniform":

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sgan_tf.serving import bulk
+from sgan_tf.sampling import bulk
 
 COUNT, SEED = 537, 7
 
