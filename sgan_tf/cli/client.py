@@ -33,7 +33,7 @@ def define_flags():
 
 
 def client():
-    from sgan_tf.serving.client import (
+    from sgan_tf.client.client import (
         GrpcClient,
         RestClient,
         check_seeds,

@@ -9,7 +9,7 @@ import sys
 import pytest
 from processes import ROOT, module, refused, start
 
-from sgan_tf.serving.client import GrpcClient, RestClient, look_up, sample
+from sgan_tf.client.client import GrpcClient, RestClient, look_up, sample
 
 pytestmark = pytest.mark.slow
 OLD = ROOT / "tests" / "fixtures" / "v0.1.0" / "export"

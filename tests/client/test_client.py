@@ -10,7 +10,7 @@ from processes import ROOT, finish, module, refused, run, start
 from served import Before, served
 from session import Model as Session
 
-from sgan_tf.serving import client as clients
+from sgan_tf.client import client as clients
 
 EXPORT = ROOT / "tests" / "fixtures" / "v0.1.0" / "export"
 
