@@ -65,7 +65,7 @@ def _part(dataset):
 def _row(dataset, kind):
     from sgan_tf.config.presets import make_config
     from sgan_tf.models.build import build
-    from sgan_tf.models.clusters import agreement, k_means
+    from sgan_tf.models.encoder.clusters import agreement, k_means
     from sgan_tf.runs.run import Run
     from sgan_tf.training.pipeline import Pipeline
 

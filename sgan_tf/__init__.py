@@ -24,7 +24,7 @@ _HOMES = {
     "inspect_layers": "evaluation.inspection",
     "build": "models.build",
     "Discriminator": "models.discriminators",
-    "Encoder": "models.encoder",
+    "Encoder": "models.encoder.encoder",
     "EntropyLoss": "models.entropy",
     "LevelGAN": "models.level_gan",
     "Adversarial": "models.losses",

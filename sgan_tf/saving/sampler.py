@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from sgan_tf.models.encoder import one_hot
+from sgan_tf.models.encoder.encoder import one_hot
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.saving.saved_model import of_feature
 

@@ -9,7 +9,7 @@ import sgan_tf
 from sgan_tf.config.presets import make_config
 from sgan_tf.config.schema import ClassifierConfig
 from sgan_tf.models.cost import StackCosts
-from sgan_tf.models.given import candidates
+from sgan_tf.models.encoder.adapters import candidates
 
 BATCH = 10
 

@@ -9,7 +9,7 @@ import sgan_tf
 from sgan_tf.config.presets import make_config
 from sgan_tf.config.schema import ClassifierConfig
 from sgan_tf.models.cost import StackCosts, network_flop
-from sgan_tf.models.given import candidates
+from sgan_tf.models.encoder.adapters import candidates
 
 
 def test_flop_are_two_for_each_weight_and_place():

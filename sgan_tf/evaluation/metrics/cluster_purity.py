@@ -1,7 +1,7 @@
 """Whether a class is visible in the samples of a cluster, as the judge sees them."""
 
 from sgan_tf.evaluation.view import View
-from sgan_tf.models.clusters import agreement
+from sgan_tf.models.encoder.clusters import agreement
 
 ORDER = 55
 SCORES = {

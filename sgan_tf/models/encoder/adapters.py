@@ -8,7 +8,7 @@ import numpy as np
 from keras import layers, ops
 
 from sgan_tf.config.validation import INPUT_RANGES, ConfigError
-from sgan_tf.models.cutting import ClassifierError, ClassifierGraph
+from sgan_tf.models.encoder.classifier_graph import ClassifierError, ClassifierGraph
 
 LEAST_SPREAD = 0.01  # of a channel, over its layer's: below it a channel is as good as dead
 NEAR_BOUND = 0.01  # how near a sigmoid's features come to 0 and 1, and a tanh's to -1 and 1

@@ -9,9 +9,9 @@ from sklearn.datasets import make_blobs
 from sgan_tf.config.presets import make_config
 from sgan_tf.models.augmentations import AUGMENTATIONS, LEAST_CROP, named
 from sgan_tf.models.build import build
-from sgan_tf.models.clusters import CONFIDENCE, k_means, majorities, nearest_centroid
-from sgan_tf.models.encoder import trunk_of
-from sgan_tf.models.self_supervised import UnlabelledEncoder, barlow_twins, vicreg
+from sgan_tf.models.encoder.clusters import CONFIDENCE, k_means, majorities, nearest_centroid
+from sgan_tf.models.encoder.encoder import trunk_of
+from sgan_tf.models.encoder.self_supervised import UnlabelledEncoder, barlow_twins, vicreg
 
 RNG = np.random.default_rng(0)
 A, B = (RNG.normal(size=(2, 40, 6)) * [1, 2, 0.1, 1, 1, 3]).astype(np.float32)

@@ -9,7 +9,7 @@ from sgan_tf.config.presets import make_config
 from sgan_tf.config.schema import EncoderConfig
 from sgan_tf.config.validation import ENCODER_LAYERS, ConfigError
 from sgan_tf.models.build import build
-from sgan_tf.models.encoder import Encoder, build_encoder
+from sgan_tf.models.encoder.encoder import Encoder, build_encoder
 
 
 def test_stages_compose_to_the_classifier_for_any_cuts():

@@ -7,8 +7,8 @@ from classifiers import Subclassed, plain, residual
 from keras import layers, ops
 
 from sgan_tf import ConfigError, Encoder
-from sgan_tf.models.cutting import ClassifierGraph
-from sgan_tf.models.given import candidates
+from sgan_tf.models.encoder.adapters import candidates
+from sgan_tf.models.encoder.classifier_graph import ClassifierGraph
 
 IMAGES = np.random.default_rng(0).random((6, 8, 8, 1), dtype=np.float32)
 

@@ -9,10 +9,10 @@ from keras import layers, ops
 
 from sgan_tf.config.schema import EncoderConfig
 from sgan_tf.config.validation import ENCODER_LAYERS, check_image_size
-from sgan_tf.models import given
 from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.batched import in_batches
-from sgan_tf.models.cutting import ClassifierError
+from sgan_tf.models.encoder import adapters as given
+from sgan_tf.models.encoder.classifier_graph import ClassifierError
 from sgan_tf.models.layers import Dropout, SubtractMean, unit_images
 from sgan_tf.models.losses import label_loss
 
