@@ -23,7 +23,7 @@ _HOMES = {
     "load": "saving.load",
     "inspect_layers": "evaluation.inspection",
     "build": "models.build",
-    "Discriminator": "models.discriminators",
+    "Discriminator": "models.networks.discriminators",
     "Encoder": "models.encoder.encoder",
     "EntropyLoss": "models.entropy",
     "LevelGAN": "models.level_gan",

@@ -11,12 +11,12 @@ import keras
 from sgan_tf.config.schema import Config
 from sgan_tf.config.validation import ConfigError
 from sgan_tf.models.augmentations import AUGMENTATIONS
-from sgan_tf.models.discriminators import build_discriminator
 from sgan_tf.models.encoder.encoder import Encoder, build_encoder
-from sgan_tf.models.generators import build_generator
 from sgan_tf.models.layers import SubtractMean
 from sgan_tf.models.level_gan import LevelGAN
 from sgan_tf.models.losses import ADVERSARIAL, REGULARIZERS
+from sgan_tf.models.networks.discriminators import build_discriminator
+from sgan_tf.models.networks.generators import build_generator
 from sgan_tf.models.stacked_gan import StackedGAN
 
 

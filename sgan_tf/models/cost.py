@@ -12,8 +12,8 @@ import keras
 from keras import layers
 
 from sgan_tf.config.schema import Config
-from sgan_tf.models.discriminators import build_discriminator
-from sgan_tf.models.generators import build_generator
+from sgan_tf.models.networks.discriminators import build_discriminator
+from sgan_tf.models.networks.generators import build_generator
 
 
 class StackCost(NamedTuple):

@@ -9,7 +9,7 @@ from keras import layers
 
 from sgan_tf import ConfigError, Encoder, LevelConfig
 from sgan_tf.models.encoder.adapters import ExpectedImages, FeatureStatistics
-from sgan_tf.models.generators import build_generator
+from sgan_tf.models.networks.generators import build_generator
 
 IMAGES = np.random.default_rng(0).random((40, 8, 8, 3), dtype=np.float32)
 
