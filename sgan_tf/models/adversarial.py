@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from sgan_tf.models.base import TrainedModel, apply_gradients
-from sgan_tf.models.layers import SeedGenerator
+from sgan_tf.models.layers.replicas import SeedGenerator
 from sgan_tf.models.losses import adaptive_generator_steps
 from sgan_tf.models.spectral import spectral_layers
 

@@ -12,7 +12,7 @@ from sgan_tf.config.schema import Config
 from sgan_tf.config.validation import ConfigError
 from sgan_tf.models.augmentations import AUGMENTATIONS
 from sgan_tf.models.encoder.encoder import Encoder, build_encoder
-from sgan_tf.models.layers import SubtractMean
+from sgan_tf.models.layers.images import SubtractMean
 from sgan_tf.models.level_gan import LevelGAN
 from sgan_tf.models.losses import ADVERSARIAL, REGULARIZERS
 from sgan_tf.models.networks.discriminators import build_discriminator

@@ -14,7 +14,7 @@ from sgan_tf.config.schema import LevelConfig
 from sgan_tf.models.adversarial import AdversarialModel, draw_uniform
 from sgan_tf.models.augmentations import named
 from sgan_tf.models.encoder.encoder import inner_maps, one_hot
-from sgan_tf.models.layers import unit_images
+from sgan_tf.models.layers.images import unit_images
 from sgan_tf.models.losses import (
     ADVERSARIAL,
     REGULARIZERS,

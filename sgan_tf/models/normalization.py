@@ -5,7 +5,8 @@ import contextlib
 import keras
 from keras import ops
 
-from sgan_tf.models.layers import AS_THEY_COME, replica_context
+from sgan_tf.models.layers.dtypes import UNCAST
+from sgan_tf.models.layers.replicas import replica_context
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
@@ -22,7 +23,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """
 
     def __init__(self, momentum=0.9, epsilon=1e-6, **kwargs):
-        kwargs = {**kwargs, **AS_THEY_COME}
+        kwargs = {**kwargs, **UNCAST}
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
@@ -119,7 +120,7 @@ class Modulated(keras.layers.Layer):
     """
 
     def __init__(self, **kwargs):
-        super().__init__(**{**kwargs, **AS_THEY_COME})
+        super().__init__(**{**kwargs, **UNCAST})
         self.norm = BatchNormalization(center=False, scale=False, name="norm")
 
     def build(self, x_shape, embedding_shape=None):

@@ -5,7 +5,8 @@ import math
 import keras
 from keras import ops
 
-from sgan_tf.models.layers import AS_THEY_COME, convolve
+from sgan_tf.models.layers.convolution import convolve
+from sgan_tf.models.layers.dtypes import UNCAST
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
@@ -43,7 +44,7 @@ class Spectral(keras.layers.Layer):
         compute=None,
         **kwargs,
     ):
-        super().__init__(**{**kwargs, **AS_THEY_COME})
+        super().__init__(**{**kwargs, **UNCAST})
         self.compute = compute or keras.config.dtype_policy().compute_dtype
         self.units, self.kernel, self.stride, self.padding = units, kernel, stride, padding
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -114,7 +115,7 @@ class Projection(keras.layers.Layer):
     """
 
     def __init__(self, num_classes=None, condition=False, **kwargs):
-        super().__init__(**{**kwargs, **AS_THEY_COME})
+        super().__init__(**{**kwargs, **UNCAST})
         self.num_classes, self.condition = num_classes, condition
         self.embed = None
 
@@ -165,7 +166,7 @@ class FeatureHeads(keras.layers.Layer):
     """
 
     def __init__(self, shapes, weight=0.1, channels=64, **kwargs):
-        super().__init__(**{**kwargs, **AS_THEY_COME})
+        super().__init__(**{**kwargs, **UNCAST})
         self.shapes, self.weight, self.channels = [tuple(s) for s in shapes], weight, channels
         self.maps = [Spectral(channels, 3, name=f"map{i}") for i in range(len(shapes))]
         self.logits = [Spectral(1, compute="float32", name=f"logit{i}") for i in range(len(shapes))]
@@ -193,7 +194,7 @@ class SumPlaces(keras.layers.Layer):
     """Sums a map over its places, in float32; vectors pass."""
 
     def __init__(self, **kwargs):
-        super().__init__(**{**kwargs, **AS_THEY_COME})
+        super().__init__(**{**kwargs, **UNCAST})
 
     def call(self, x):
         return sum_places(x)

@@ -13,7 +13,7 @@ from sgan_tf.models.build import seeded
 from sgan_tf.models.encoder.adapters import FeatureStatistics
 from sgan_tf.models.encoder.clusters import agreement, k_means, nearest_centroid
 from sgan_tf.models.encoder.self_supervised import UnlabelledEncoder
-from sgan_tf.models.layers import unit_images
+from sgan_tf.models.layers.images import unit_images
 from sgan_tf.runs.run import RunError
 from sgan_tf.training.stages import FEATURE_BATCH, Stage
 

@@ -6,7 +6,9 @@ import pytest
 from contract import check_layer, check_model
 
 from sgan_tf.models.adversarial import optimizer_pair
-from sgan_tf.models.layers import Dropout, GaussianNoise, Rearrange, SubtractMean
+from sgan_tf.models.layers.convolution import Rearrange
+from sgan_tf.models.layers.images import SubtractMean
+from sgan_tf.models.layers.regularization import Dropout, GaussianNoise
 from sgan_tf.models.normalization import BatchNormalization
 from sgan_tf.models.spectral import Spectral, SumPlaces
 

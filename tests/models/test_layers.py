@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sgan_tf.models.layers import Dropout, GaussianNoise, scale_gradient
+from sgan_tf.models.layers.gradients import scale_gradient
+from sgan_tf.models.layers.regularization import Dropout, GaussianNoise
 from sgan_tf.models.normalization import BatchNormalization
 
 

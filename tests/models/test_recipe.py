@@ -9,7 +9,7 @@ from shared import RECIPE
 from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.augmentations import AUGMENTATIONS
 from sgan_tf.models.build import computing_in
-from sgan_tf.models.layers import Conv2D, Rearrange
+from sgan_tf.models.layers.convolution import Conv2D, Rearrange
 from sgan_tf.models.normalization import BatchNormalization, Modulated
 from sgan_tf.models.spectral import Projection, Spectral, spectral_layers
 

@@ -13,7 +13,8 @@ from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.batched import in_batches
 from sgan_tf.models.encoder import adapters as given
 from sgan_tf.models.encoder.classifier_graph import ClassifierError
-from sgan_tf.models.layers import Dropout, SubtractMean, unit_images
+from sgan_tf.models.layers.images import SubtractMean, unit_images
+from sgan_tf.models.layers.regularization import Dropout
 from sgan_tf.models.losses import label_loss
 
 

@@ -14,7 +14,7 @@ from sgan_tf.config.schema import EncoderConfig
 from sgan_tf.models.augmentations import named
 from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.encoder.encoder import Encoder, trunk_of
-from sgan_tf.models.layers import unit_images
+from sgan_tf.models.layers.images import unit_images
 from sgan_tf.models.normalization import BatchNormalization
 
 EXPANDER = (256, 256)

@@ -4,7 +4,9 @@ import keras
 from keras import layers
 
 from sgan_tf.config.schema import LevelConfig
-from sgan_tf.models.layers import AS_THEY_COME, Conv2D, Dropout, GaussianNoise, Rearrange
+from sgan_tf.models.layers.convolution import Conv2D, Rearrange
+from sgan_tf.models.layers.dtypes import UNCAST
+from sgan_tf.models.layers.regularization import Dropout, GaussianNoise
 from sgan_tf.models.losses import ADVERSARIAL
 from sgan_tf.models.noise import NOISE
 from sgan_tf.models.normalization import BatchNormalization
@@ -50,7 +52,7 @@ class Discriminator(keras.Model):
         heads: FeatureHeads | None = None,
         **kwargs,
     ):
-        super().__init__(**{**kwargs, **AS_THEY_COME})  # its parts cast for themselves
+        super().__init__(**{**kwargs, **UNCAST})  # its parts cast for themselves
         self.trunk, self.logits, self.posterior = trunk, logits, posterior
         self.projection, self.heads = projection, heads
         parts = self._flatten_layers()

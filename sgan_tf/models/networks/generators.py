@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from sgan_tf.config.schema import LevelConfig
-from sgan_tf.models.layers import Rearrange
+from sgan_tf.models.layers.convolution import Rearrange
 from sgan_tf.models.normalization import BatchNormalization, Modulated
 
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)

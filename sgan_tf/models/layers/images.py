@@ -1,0 +1,38 @@
+"""Images as the networks take them."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
+class SubtractMean(keras.layers.Layer):
+    """Subtracts a stored mean image.
+
+    Args:
+        mean: Float `[H, W, C]`; zeros where none is given, until weights are loaded.
+    """
+
+    def __init__(self, mean=None, **kwargs):
+        super().__init__(**kwargs)
+        self._initial = mean
+
+    def build(self, input_shape):
+        self.mean = self.add_weight(
+            shape=input_shape[1:], initializer="zeros", trainable=False, name="mean"
+        )
+        if self._initial is not None:
+            self.mean.assign(self._initial)
+
+    def call(self, inputs):
+        return inputs - ops.convert_to_tensor(self.mean)
+
+    def get_config(self):
+        return super().get_config()  # the mean is a weight
+
+
+def unit_images(images):
+    """Returns images as the networks take them, float32 in [0, 1]: uint8 is divided by 255."""
+    images = ops.convert_to_tensor(images)
+    if keras.backend.standardize_dtype(images.dtype) == "uint8":
+        return ops.cast(images, "float32") / 255
+    return ops.cast(images, "float32")

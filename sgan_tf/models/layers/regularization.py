@@ -1,0 +1,52 @@
+"""Noise and dropout whose draws differ between replicas and are saved with the weights."""
+
+import keras
+from keras import ops
+
+from sgan_tf.models.layers.replicas import SeedGenerator
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
+class GaussianNoise(keras.layers.Layer):
+    """Adds Gaussian noise while training, as Keras's layer does, but each replica its own.
+
+    Args:
+        stddev: Standard deviation, in the units of the input.
+    """
+
+    def __init__(self, stddev, **kwargs):
+        super().__init__(**kwargs)
+        self.stddev = stddev
+        self.seed_generator = SeedGenerator()
+
+    def call(self, inputs, training=False):
+        if not training:
+            return inputs
+        return inputs + keras.random.normal(
+            ops.shape(inputs), stddev=self.stddev, dtype=inputs.dtype, seed=self.seed_generator
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "stddev": self.stddev}
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
+class Dropout(keras.layers.Layer):
+    """Sets a fraction of the input to 0 while training, as in Keras, but each replica its own.
+
+    Args:
+        rate: The fraction, in [0, 1).
+    """
+
+    def __init__(self, rate, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.seed_generator = SeedGenerator()
+
+    def call(self, inputs, training=False):
+        if not training:
+            return inputs
+        return keras.random.dropout(inputs, self.rate, seed=self.seed_generator)
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate}
