@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 import sgan_tf
+from sgan_tf.models.layers.spectral import spectral_layers
 from sgan_tf.models.losses import entropy_loss
-from sgan_tf.models.spectral import spectral_layers
 from sgan_tf.runs.checkpoint import named_arrays
 
 GROUP = "discriminator0"  # of a checkpoint: D_0 and Q_0

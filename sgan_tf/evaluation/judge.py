@@ -13,7 +13,7 @@ from sgan_tf.data.datasets import info
 from sgan_tf.evaluation.protocol import Wrapper, unseen
 from sgan_tf.models.augmentations import named
 from sgan_tf.models.encoder.self_supervised import SelfSupervised
-from sgan_tf.models.normalization import BatchNormalization
+from sgan_tf.models.layers.normalization import BatchNormalization
 from sgan_tf.utils.images import as_float
 
 FEATURES = 128  # length of the feature vector that distances are measured in

@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.layers.replicas import SeedGenerator
+from sgan_tf.models.layers.spectral import spectral_layers
 from sgan_tf.models.losses import adaptive_generator_steps
-from sgan_tf.models.spectral import spectral_layers
 
 
 class AdversarialModel(TrainedModel):

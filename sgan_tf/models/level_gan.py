@@ -15,6 +15,7 @@ from sgan_tf.models.adversarial import AdversarialModel, draw_uniform
 from sgan_tf.models.augmentations import named
 from sgan_tf.models.encoder.encoder import inner_maps, one_hot
 from sgan_tf.models.layers.images import unit_images
+from sgan_tf.models.layers.normalization import copied, statistics_replaced
 from sgan_tf.models.losses import (
     ADVERSARIAL,
     REGULARIZERS,
@@ -24,7 +25,6 @@ from sgan_tf.models.losses import (
     label_loss,
 )
 from sgan_tf.models.noise import NOISE
-from sgan_tf.models.normalization import copied, statistics_replaced
 
 
 class LevelBatch(NamedTuple):

@@ -12,7 +12,7 @@ import workload  # noqa: E402
 from torch_training import Level0  # noqa: E402
 
 from sgan_tf.models.build import build  # noqa: E402
-from sgan_tf.models.spectral import spectral_layers  # noqa: E402
+from sgan_tf.models.layers.spectral import spectral_layers  # noqa: E402
 
 # Each kind of network once, narrowed: what a width is does not matter here.
 NARROW = [

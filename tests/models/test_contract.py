@@ -8,9 +8,9 @@ from contract import check_layer, check_model
 from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.layers.convolution import Rearrange
 from sgan_tf.models.layers.images import SubtractMean
+from sgan_tf.models.layers.normalization import BatchNormalization
 from sgan_tf.models.layers.regularization import Dropout, GaussianNoise
-from sgan_tf.models.normalization import BatchNormalization
-from sgan_tf.models.spectral import Spectral, SumPlaces
+from sgan_tf.models.layers.spectral import Spectral, SumPlaces
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((8, 8, 8, 1), dtype=np.float32)

@@ -10,8 +10,8 @@ from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.augmentations import AUGMENTATIONS
 from sgan_tf.models.build import computing_in
 from sgan_tf.models.layers.convolution import Conv2D, Rearrange
-from sgan_tf.models.normalization import BatchNormalization, Modulated
-from sgan_tf.models.spectral import Projection, Spectral, spectral_layers
+from sgan_tf.models.layers.normalization import BatchNormalization, Modulated
+from sgan_tf.models.layers.spectral import Projection, Spectral, spectral_layers
 
 RNG = np.random.default_rng(0)
 SEED = tf.constant([1, 2], tf.int32)

@@ -15,7 +15,7 @@ from sgan_tf.models.augmentations import named
 from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.encoder.encoder import Encoder, trunk_of
 from sgan_tf.models.layers.images import unit_images
-from sgan_tf.models.normalization import BatchNormalization
+from sgan_tf.models.layers.normalization import BatchNormalization
 
 EXPANDER = (256, 256)
 

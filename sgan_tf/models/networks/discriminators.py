@@ -6,11 +6,11 @@ from keras import layers
 from sgan_tf.config.schema import LevelConfig
 from sgan_tf.models.layers.convolution import Conv2D, Rearrange
 from sgan_tf.models.layers.dtypes import UNCAST
+from sgan_tf.models.layers.normalization import BatchNormalization
 from sgan_tf.models.layers.regularization import Dropout, GaussianNoise
+from sgan_tf.models.layers.spectral import FeatureHeads, Projection, Spectral, SumPlaces
 from sgan_tf.models.losses import ADVERSARIAL
 from sgan_tf.models.noise import NOISE
-from sgan_tf.models.normalization import BatchNormalization
-from sgan_tf.models.spectral import FeatureHeads, Projection, Spectral, SumPlaces
 
 LEAKY_SLOPE = 0.2  # after convolutions
 HALVED_SLOPE = 0.1  # the same, in a halved D

@@ -5,7 +5,7 @@ from keras import layers
 
 from sgan_tf.config.schema import LevelConfig
 from sgan_tf.models.layers.convolution import Rearrange
-from sgan_tf.models.normalization import BatchNormalization, Modulated
+from sgan_tf.models.layers.normalization import BatchNormalization, Modulated
 
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
 SMALLEST_MAP = 4  # side from which `shapes` begins, where the condition is a vector

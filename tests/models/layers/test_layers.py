@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from sgan_tf.models.layers.gradients import scale_gradient
+from sgan_tf.models.layers.normalization import BatchNormalization
 from sgan_tf.models.layers.regularization import Dropout, GaussianNoise
-from sgan_tf.models.normalization import BatchNormalization
 
 
 @pytest.mark.parametrize("shape", [(32, 7), (6, 5, 5, 3)])
