@@ -15,7 +15,7 @@ from keras import layers
 
 from sgan_tf import EntropyLoss, load_dataset
 from sgan_tf.evaluation.figures import panels
-from sgan_tf.spread import class_spread
+from sgan_tf.evaluation.spread import class_spread
 from sgan_tf.utils.images import image_grid
 
 Z_DIM, CLASSES, SIDE, BATCH, STEPS = 8, 10, 8, 64, 2500

@@ -3,10 +3,10 @@
 import keras
 import tensorflow as tf
 
-from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.layers.replicas import SeedGenerator
 from sgan_tf.models.layers.spectral import spectral_layers
 from sgan_tf.models.losses import adaptive_generator_steps
+from sgan_tf.models.trainable import TrainedModel, apply_gradients
 
 
 class AdversarialModel(TrainedModel):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.spread import COLLAPSED, conditional_spread, spread
+from sgan_tf.evaluation.spread import COLLAPSED, conditional_spread, spread
 from sgan_tf.utils.images import as_float
 
 log = logging.getLogger("sgan_tf")

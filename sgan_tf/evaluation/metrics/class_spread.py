@@ -1,7 +1,7 @@
 """How widely the images of a class spread, in pixels."""
 
+from sgan_tf.evaluation.spread import class_spread
 from sgan_tf.evaluation.view import View
-from sgan_tf.spread import class_spread
 
 ORDER = 80
 SCORES = {

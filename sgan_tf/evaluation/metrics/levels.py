@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from sgan_tf.evaluation.spread import COLLAPSED, conditional_spread, spread
 from sgan_tf.evaluation.view import View
-from sgan_tf.spread import COLLAPSED, conditional_spread, spread
 from sgan_tf.utils.images import as_float
 
 ORDER = 90

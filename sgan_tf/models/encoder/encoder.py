@@ -9,13 +9,13 @@ from keras import layers, ops
 
 from sgan_tf.config.schema import EncoderConfig
 from sgan_tf.config.validation import ENCODER_LAYERS, check_image_size
-from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.batched import in_batches
 from sgan_tf.models.encoder import adapters as given
 from sgan_tf.models.encoder.classifier_graph import ClassifierError
 from sgan_tf.models.layers.images import SubtractMean, unit_images
 from sgan_tf.models.layers.regularization import Dropout
 from sgan_tf.models.losses import label_loss
+from sgan_tf.models.trainable import TrainedModel, apply_gradients
 
 
 @keras.saving.register_keras_serializable("sgan_tf")

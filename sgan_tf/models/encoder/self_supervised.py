@@ -12,10 +12,10 @@ from keras import layers, ops
 
 from sgan_tf.config.schema import EncoderConfig
 from sgan_tf.models.augmentations import named
-from sgan_tf.models.base import TrainedModel, apply_gradients
 from sgan_tf.models.encoder.encoder import Encoder, trunk_of
 from sgan_tf.models.layers.images import unit_images
 from sgan_tf.models.layers.normalization import BatchNormalization
+from sgan_tf.models.trainable import TrainedModel, apply_gradients
 
 EXPANDER = (256, 256)
 

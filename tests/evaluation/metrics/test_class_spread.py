@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sgan_tf.spread import class_spread
+from sgan_tf.evaluation.spread import class_spread
 
 
 def test_closed_forms():

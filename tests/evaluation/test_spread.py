@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sgan_tf.spread import conditional_spread, spread
+from sgan_tf.evaluation.spread import conditional_spread, spread
 
 
 def test_closed_forms():
