@@ -31,7 +31,7 @@ _HOMES = {
     "Decomposition": "models.stacked_gan",
     "StackedGAN": "models.stacked_gan",
     "make_config": "config.presets",
-    "list_pretrained": "pretrained",
+    "list_pretrained": "saving.pretrained",
     "Run": "runs.run",
     "RunError": "runs.run",
     "invert": "training.invert",

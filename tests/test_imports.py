@@ -11,29 +11,15 @@ FOLDER = pathlib.Path(__file__).resolve().parents[1] / PACKAGE
 # From top to bottom. A room imports itself and what stands in the rows below its own.
 ROOMS = (
     ("cli",),
-    ("serving",),
     ("server", "sampling", "client"),
-    ("training",),
-    ("saving",),
+    ("training", "saving"),
     ("evaluation",),
-    ("loading",),
-    ("pretrained", "hub", "exported"),
-    ("saved", "classifiers"),
-    ("run",),
-    ("checkpoint",),
     ("runs",),
     ("models",),
-    ("presets",),
     ("config",),
-    ("validation",),
-    ("datasets",),
-    ("batches",),
-    ("folders",),
-    ("decoding", "image_cache"),
     ("data",),
-    ("spread",),
     ("utils",),
-    ("errors",),
+    ("pretrained", "errors"),
 )
 ROW = {room: row for row, rooms in enumerate(ROOMS) for room in rooms}
 KEPT_OUT_OF_MODELS = {"absl", "os", "pathlib"}  # the method knows no flag, path or file

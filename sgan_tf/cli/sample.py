@@ -194,12 +194,12 @@ def _label(word, names):
 
 def _known(stack):
     """Returns what is known of the training, and what tells the weights from others."""
-    from sgan_tf.saving import stack_folder as saved
+    from sgan_tf.saving import stack_folder
     from sgan_tf.saving.saved_model import Exported
 
     if isinstance(stack, Exported):
         return stack.facts, stack.digest()
-    return saved.remembered(stack), saved.digest(stack)
+    return stack_folder.remembered(stack), stack_folder.digest(stack)
 
 
 def _write_picture(out, drawn, names):

@@ -6,15 +6,12 @@ import os
 import pathlib
 from collections.abc import Callable
 
-from sgan_tf import pretrained
 from sgan_tf.config.schema import Config
 from sgan_tf.errors import UserError, first_line, shown
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.runs.classifier import builder
 from sgan_tf.runs.run import Run, RunError, read_config
-from sgan_tf.saving import hub
-from sgan_tf.saving import saved_model as exported
-from sgan_tf.saving import stack_folder as saved
+from sgan_tf.saving import hub, pretrained, saved_model, stack_folder
 
 NOTES = "notes.md"  # in a run folder: what its user wrote of the training
 
@@ -30,7 +27,7 @@ def load(
     as_is: bool = False,
     build: Callable | None = None,
     precision: str = "float32",
-) -> StackedGAN | exported.Exported:
+) -> StackedGAN | saved_model.Exported:
     """Loads a trained stack; neither the images nor the training are needed.
 
     Args:
@@ -70,13 +67,14 @@ def load(
     name, path = str(source), pathlib.Path(source)
     known = pretrained.names()
     comes_along = isinstance(source, str) and name in known
-    if comes_along or name.startswith(hub.SCHEME) or saved.holds_stack(path):
+    if comes_along or name.startswith(hub.SCHEME) or stack_folder.holds_stack(path):
         _only_for_runs(name, as_is=as_is, build=build is not None)
         folder = pretrained.FOLDER / name if comes_along else path
-        return saved.read(hub.download(name) if name.startswith(hub.SCHEME) else folder, precision)
-    if export := exported.find(path):
+        folder = hub.download(name) if name.startswith(hub.SCHEME) else folder
+        return stack_folder.read(folder, precision)
+    if export := saved_model.find(path):
         _only_for_runs(name, as_is=as_is, build=build is not None, precision=precision != "float32")
-        return exported.Exported(export)
+        return saved_model.Exported(export)
     if not path.exists():
         raise SourceError(
             f"`source`: {shown(source)} is neither a folder nor one of the stacks that come with "
@@ -127,7 +125,7 @@ def load_run(
     if stack.recipe is not None:
         stack.recipe = trained
     if stack.recipe is not None or build is None:  # else its networks may be of any form
-        saved.remember(stack, _told(run, trained))
+        stack_folder.remember(stack, _told(run, trained))
     return stack
 
 

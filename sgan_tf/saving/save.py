@@ -10,8 +10,7 @@ import numpy as np
 
 from sgan_tf.evaluation.metrics import described
 from sgan_tf.models.stacked_gan import StackedGAN
-from sgan_tf.saving import hub
-from sgan_tf.saving import stack_folder as saved
+from sgan_tf.saving import hub, stack_folder
 from sgan_tf.saving.card import saved_card
 from sgan_tf.saving.stack_folder import SavedError
 from sgan_tf.utils.files import PARTIAL
@@ -51,8 +50,8 @@ def save(stack: StackedGAN, target: str | os.PathLike, dtype: str = "float16") -
             "`stack`: its networks are not those of a configuration, so they cannot be rebuilt; "
             'keep them with `stack.save("name.keras")`, Keras\'s own'
         )
-    if dtype not in saved.DTYPES:
-        raise SavedError(f"`dtype`: {dtype} is not one of {', '.join(saved.DTYPES)}")
+    if dtype not in stack_folder.DTYPES:
+        raise SavedError(f"`dtype`: {dtype} is not one of {', '.join(stack_folder.DTYPES)}")
     if str(target).startswith(hub.SCHEME):
         with tempfile.TemporaryDirectory() as folder:
             _write(pathlib.Path(folder), stack, str(target).rpartition("/")[2], dtype)
@@ -64,14 +63,14 @@ def save(stack: StackedGAN, target: str | os.PathLike, dtype: str = "float16") -
 
 
 def _write(folder, stack, name, dtype):
-    metadata = saved.write(folder, stack, _published(saved.remembered(stack)), dtype)
-    off = _differences(stack, saved.read(folder))
+    metadata = stack_folder.write(folder, stack, _published(stack_folder.remembered(stack)), dtype)
+    off = _differences(stack, stack_folder.read(folder))
     if not off.mean() <= MOST_OFF:
         raise SavedError(
             "`stack`: what its configuration builds gives other images, so it cannot be rebuilt"
         )
     card = saved_card(name, stack.recipe, metadata, off)
-    (folder / saved.CARD).write_text(card)
+    (folder / stack_folder.CARD).write_text(card)
 
 
 def _differences(stack, other):

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sgan_tf import pretrained
 from sgan_tf.errors import UserError, first_line, shown
-from sgan_tf.saving import hub
+from sgan_tf.saving import hub, pretrained
 
 MAX_BATCH = 1024  # rows of a request, where the source does not say
 

@@ -13,7 +13,7 @@ from processes import EXPORT, TRAIN, refused, run
 
 import sgan_tf
 from sgan_tf.runs.run import Run
-from sgan_tf.saving import stack_folder as saved
+from sgan_tf.saving import stack_folder
 
 NAMES = "zero,one,two,three,four,five,six,seven,eight,nine"
 
@@ -84,7 +84,7 @@ def test_a_classifier_is_inverted_by_commands(classifier, tmp_path):
         found = stack.infer_noise(images).probabilities
         np.testing.assert_allclose(found, expected, atol=1e-4)
         assert stack.class_names == NAMES.split(",")
-        assert saved.remembered(stack)["metrics"]["encoder"]["test_accuracy"] == accuracy
+        assert stack_folder.remembered(stack)["metrics"]["encoder"]["test_accuracy"] == accuracy
         run(EXPORT, ["--run_dir", tmp_path / "run", "--export_dir", tmp_path / "exports"])
         names = (tmp_path / "exports" / "run" / "1" / "assets" / "class_names.txt").read_text()
         assert names.split() == NAMES.split(",")

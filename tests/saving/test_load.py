@@ -11,7 +11,7 @@ import sgan_tf
 from sgan_tf.config.schema import SCHEMA
 from sgan_tf.runs.run import read_config
 
-OLD = pathlib.Path(__file__).parent / "fixtures" / "v0.1.0"
+OLD = pathlib.Path(__file__).parents[1] / "fixtures" / "v0.1.0"
 PRESET = [  # what the run there was trained with
     *("levels.0.g_channels=[8,8,8,8]", "levels.0.d_channels=[8,8]", "levels.0.noise_units=[8]"),
     *("levels.1.g_units=[16]", "levels.1.d_units=[16]", "encoder.channels=[8,8]"),

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import sgan_tf
-from sgan_tf import pretrained
-from sgan_tf.saving import stack_folder as saved
+from sgan_tf.saving import pretrained, stack_folder
 from sgan_tf.saving.load import SourceError
 
 NAMES = pretrained.names()
@@ -21,7 +20,7 @@ def test_the_four_data_sets_are_among_them_with_their_scores():
 
 
 def test_together_they_are_small():
-    sizes = [(pretrained.FOLDER / name / saved.WEIGHTS).stat().st_size for name in NAMES]
+    sizes = [(pretrained.FOLDER / name / stack_folder.WEIGHTS).stat().st_size for name in NAMES]
     assert sum(sizes) <= pretrained.MOST_BYTES
 
 
@@ -33,7 +32,7 @@ def test_each_loads_and_its_encoder_knows_what_its_samples_are(name):
     assert images.shape == (100, *stack.encoder.image_shape)
     guessed = np.argmax(stack.infer_noise(images).probabilities, -1)
     assert (guessed == labels).mean() > 0.6  # of chance 0.1; the least of them has 0.7
-    card = (pretrained.FOLDER / name / saved.CARD).read_text()
+    card = (pretrained.FOLDER / name / stack_folder.CARD).read_text()
     scores = "fcd50k_test" if sgan_tf.list_pretrained()[name] else "have no scores yet"
     for part in ("Licence of the data", "train.py", "evaluate.py", scores, "limits"):
         assert part in card

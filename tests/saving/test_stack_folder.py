@@ -11,7 +11,7 @@ from shared import DIGITS, RECIPE
 
 import sgan_tf
 from sgan_tf.models.build import build
-from sgan_tf.saving import stack_folder as saved
+from sgan_tf.saving import stack_folder
 from sgan_tf.saving.sampler import Sampler
 
 OLD = ROOT / "tests" / "fixtures" / "v0.1.0" / "run"
@@ -68,13 +68,15 @@ def test_in_float32_what_is_loaded_is_what_was_saved(stack, tmp_path):
 def test_float16_rounds(stack, folder):
     for ours, theirs in zip(uses(stack), uses(sgan_tf.load(folder))):
         np.testing.assert_allclose(ours, theirs, atol=0.02 * max(1, np.abs(ours).max()))
-    sizes = [path.stat().st_size for path in folder.iterdir() if path.name == saved.WEIGHTS]
-    in_use = sum(np.prod(v.shape) for group in saved.networks_in_use(stack).values() for v in group)
+    sizes = [path.stat().st_size for path in folder.iterdir() if path.name == stack_folder.WEIGHTS]
+    in_use = sum(
+        np.prod(v.shape) for group in stack_folder.networks_in_use(stack).values() for v in group
+    )
     assert sizes[0] < 2.2 * in_use  # bytes
 
 
 def test_what_is_stored_is_what_a_stack_in_use_reads(stack):
-    stored = {id(v.value) for group in saved.networks_in_use(stack).values() for v in group}
+    stored = {id(v.value) for group in stack_folder.networks_in_use(stack).values() for v in group}
     assert {id(v) for v in Sampler(stack, DIGITS).weights} <= stored
 
 
@@ -93,12 +95,12 @@ def test_what_is_known_of_the_training_goes_along_until_the_weights_change(tmp_p
     again = sgan_tf.load(tmp_path / "one")
     sgan_tf.save(again, tmp_path / "two")
     for name in ("one", "two"):
-        training = saved.read_metadata(tmp_path / name)["training"]
+        training = stack_folder.read_metadata(tmp_path / name)["training"]
         assert training["data"]["train_images"] == 1497
         assert "1,497 images were trained on" in (tmp_path / name / "README.md").read_text()
     again.levels[0].generator.weights[0].assign(again.levels[0].generator.weights[0] * 1.01)
     sgan_tf.save(again, tmp_path / "three")
-    assert saved.read_metadata(tmp_path / "three")["training"] == {}
+    assert stack_folder.read_metadata(tmp_path / "three")["training"] == {}
     assert "CC BY 4.0" in (tmp_path / "three" / "README.md").read_text()  # of the data
 
 
@@ -106,26 +108,26 @@ def test_a_damaged_file_of_a_run_does_not_keep_its_stack_from_loading(tmp_path):
     shutil.copytree(OLD, tmp_path / "run")
     (tmp_path / "run" / "encoder.json").write_text("{")
     stack = sgan_tf.load(tmp_path / "run")
-    assert list(saved.remembered(stack)) == ["data"]
+    assert list(stack_folder.remembered(stack)) == ["data"]
 
 
 def test_networks_of_ones_own_are_not_saved(stack, tmp_path):
     own = sgan_tf.StackedGAN(stack.encoder, stack.levels, stack.config)
-    with pytest.raises(saved.SavedError, match="cannot be rebuilt"):
+    with pytest.raises(stack_folder.SavedError, match="cannot be rebuilt"):
         sgan_tf.save(own, tmp_path / "mine")
     # Nor where one of them took another's place.
     mixed = sgan_tf.load(OLD)
     generator = mixed.levels[0].generator
     negative = keras.layers.Rescaling(-1.0, 1.0)(generator.output)
     mixed.levels[0].generator = keras.Model(generator.inputs, negative)
-    with pytest.raises(saved.SavedError, match="other images"):
+    with pytest.raises(stack_folder.SavedError, match="other images"):
         sgan_tf.save(mixed, tmp_path / "mine")
     assert not list(tmp_path.glob("*mine*"))
 
 
 def test_a_folder_that_exists_is_left_alone(stack, tmp_path):
     (tmp_path / "thesis.tex").write_text("all of it")
-    with pytest.raises(saved.SavedError, match="exists already"):
+    with pytest.raises(stack_folder.SavedError, match="exists already"):
         sgan_tf.save(stack, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
@@ -164,7 +166,7 @@ def metadata(**values):
 )
 def test_what_cannot_be_read_is_one_line(copy, damage, says):
     damage(copy)
-    with pytest.raises(saved.SavedError, match=says) as error:
+    with pytest.raises(stack_folder.SavedError, match=says) as error:
         sgan_tf.load(copy)
     assert "\n" not in str(error.value)
 
@@ -183,4 +185,9 @@ def test_a_card_quotes_the_notes_of_the_run(tmp_path, caplog):
 def card_of(run, folder):
     """The lines of the model card of a run, but for the name, which is the folder's."""
     sgan_tf.save(sgan_tf.load(run), folder)
-    return (folder / saved.CARD).read_text(encoding="utf-8").replace(folder.name, "it").splitlines()
+    return (
+        (folder / stack_folder.CARD)
+        .read_text(encoding="utf-8")
+        .replace(folder.name, "it")
+        .splitlines()
+    )

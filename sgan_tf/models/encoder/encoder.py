@@ -10,7 +10,7 @@ from keras import layers, ops
 from sgan_tf.config.schema import EncoderConfig
 from sgan_tf.config.validation import ENCODER_LAYERS, check_image_size
 from sgan_tf.models.batched import in_batches
-from sgan_tf.models.encoder import adapters as given
+from sgan_tf.models.encoder import adapters
 from sgan_tf.models.encoder.classifier_graph import ClassifierError
 from sgan_tf.models.layers.images import SubtractMean, unit_images
 from sgan_tf.models.layers.regularization import Dropout
@@ -108,7 +108,7 @@ class Encoder(TrainedModel):
         >>> Encoder.from_keras(model, cuts=["conv"]).shapes
         [(8, 8, 1), (3, 3, 4), (3,)]
         """
-        stages = given.stages_of(model, cuts, input_range, image_shape)
+        stages = adapters.stages_of(model, cuts, input_range, image_shape)
         encoder = cls(stages, activations, **kwargs)
         encoder.trainable = False
         return encoder
@@ -141,7 +141,7 @@ class Encoder(TrainedModel):
         ]
         for layer in (layer for seam in seams for layer in seam):
             layer.measured(1.0, 0.0)
-        statistics = [given.FeatureStatistics(h.of, h.activation) for h, _ in seams]
+        statistics = [adapters.FeatureStatistics(h.of, h.activation) for h, _ in seams]
         features = tf.function(lambda batch: self.features(batch)[:-1])
         for start in range(0, len(images) if seams else 0, batch_size):
             for part, h in zip(
