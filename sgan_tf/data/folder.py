@@ -1,4 +1,4 @@
-"""Reads a folder of images, with a sub-folder a class or without, and splits it for testing."""
+"""Reads a folder of images, with one sub-folder per class or without, and splits it for testing."""
 
 import contextlib
 import dataclasses
@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import pathlib
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,23 @@ log = logging.getLogger("sgan_tf")
 ONE_CLASS = "image"  # the class of all images where they have none of their own
 TEST_PERCENT = 10  # of a class's images
 NAMES = 20  # listed in a line, of many
+CLASSES = 10  # named in a line, of many
+# What operating systems, network storage and archives leave beside images; in small letters.
+SYSTEM_FOLDERS = {
+    *("@eadir", "__macosx", "lost+found", "$recycle.bin", "#recycle", "#snapshot"),
+    *("system volume information", ".thumbnails"),
+}
+TRAINING_SPLIT = "train"
+# In this order: where a folder has several, the first tests and the others are left out.
+TEST_SPLITS = ("test", "val", "valid", "validation", "dev")
+
+
+class _Found(NamedTuple):
+    """The files of a folder of images."""
+
+    classes: dict[str, list[pathlib.Path]]  # sorted paths of the images of each class
+    skipped: list[pathlib.Path]
+    tests: set[pathlib.Path] | None = None  # the images that a test split of its own holds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,10 +87,15 @@ def read_folder(
     """Reads all images of a folder; the package's log says how many, and what was passed over.
 
     Images in sub-folders of a class's folder belong to the class. A tenth of each class, chosen by
-    a hash of names, is kept for testing; at least one image, and not all, where it has two.
+    a hash of names, is kept for testing; at least one image, and not all, where it has two. A
+    folder whose sub-folders are `train` and one of `TEST_SPLITS` is split already: the classes are
+    the sub-folders of these.
+
+    Symbolic links are followed, but not to a folder that holds them, and not into another class.
+    `SYSTEM_FOLDERS` are passed over.
 
     Args:
-        root: The folder, with one sub-folder a class.
+        root: The folder, with one sub-folder per class.
         side: Of the images that are returned, in pixels.
         resize: What is done to an image that is not square: `crop` keeps its centre, `pad` adds
             white, `squash` changes its proportions.
@@ -87,7 +110,8 @@ def read_folder(
 
     Raises:
         DataError: when there are fewer than two classes, a class without images, images that
-            cannot be read (all are named) or too few for a split.
+            cannot be read (all are named) or too few for a split, and when only some of the
+            sub-folders are splits.
     """
     root = pathlib.Path(root).expanduser()
     if resize not in decoding.RESIZES:
@@ -95,22 +119,23 @@ def read_folder(
     if not root.is_dir():
         raise DataError(f"`data_dir`: {shown(root)} is not a directory")
     try:
-        found, skipped = _find(root) if classes else _find_any(root)
-        paths = [path for paths in found.values() for path in paths]
+        found = _find(root) if classes else _find_any(root)
+        paths = [path for paths in found.classes.values() for path in paths]
         mark = image_cache.fingerprint(root, paths, side, resize, skip_unreadable)
     except OSError as error:
         raise DataError(f"`data_dir`: {shown(error.filename)}: {error.strerror}") from error
     if classes:
-        _check_classes(root, found)
+        _check_classes(root, found.classes)
     elif not paths:
         raise DataError(f"`data_dir`: {shown(root)} holds no image")
-    if skipped:
+    if found.skipped:
         log.info(
-            "%s: skipped %d hidden files, links to nothing, files in no class and files that are "
-            "no images by their ending: %s",
+            "%s: skipped %d hidden files, folders of the system, links that lead to nothing, up or "
+            "into another class, files in no class and files that are no images by their ending: "
+            "%s",
             shown(root),
-            len(skipped),
-            _listed([shown(path.relative_to(root)) for path in skipped]),
+            len(found.skipped),
+            _listed([shown(path.relative_to(root)) for path in found.skipped]),
         )
     cached = cache_dir and _cached(cache_dir, mark, paths, side, resize)
     if not cached:
@@ -119,14 +144,16 @@ def read_folder(
     if faults:
         _report(paths, faults, skip_unreadable)
     kept = [number for number in range(len(paths)) if number not in faults]
-    labels = np.repeat(np.arange(len(found), dtype=np.int32), [len(p) for p in found.values()])
-    labels = labels[kept]
-    in_test = _split(root, list(found), [paths[i].relative_to(root) for i in kept], labels)
+    names = list(found.classes)
+    sizes = [len(paths) for paths in found.classes.values()]
+    labels = np.repeat(np.arange(len(names), dtype=np.int32), sizes)[kept]
+    kept_paths = [paths[i] for i in kept]
+    in_test = _split(root, names, kept_paths, labels, found.tests)
     if cached:
         order = np.argsort(in_test, kind="stable")  # as `keep` got them
         images = images[np.argsort(order)]
     reading = Reading(resize, skip_unreadable, mark, list(faults))
-    return Folder(list(found), images, labels, in_test, reading)
+    return Folder(names, images, labels, in_test, reading)
 
 
 def keep(cache_dir: str | os.PathLike, reading: Reading, train: np.ndarray, test: np.ndarray):
@@ -164,48 +191,124 @@ def holds_classes(root: str | os.PathLike) -> bool:
     """Tells whether a folder has a sub-folder that holds an image, as far as names tell."""
     root = pathlib.Path(root).expanduser()
     with contextlib.suppress(OSError):
-        return root.is_dir() and any(_find(root)[0].values())
+        return root.is_dir() and any(_find(root).classes.values())
     return False
 
 
 def _find(root):
-    """Returns `({class: sorted paths of its images}, other paths)`."""
-    endings = decoding.endings()
-    classes, skipped = {}, []
-    for path in sorted(root.iterdir()):
-        if path.name.startswith(".") or not path.is_dir():
-            skipped.append(path)
-        else:
-            classes[path.name] = []
-            _walk(path, endings, set(), classes[path.name], skipped)
-    return classes, skipped
+    """Finds the images of the sub-folders of a folder, each a class, or of its splits."""
+    folders, skipped = _sub_folders(root)
+    splits = {path.name.lower(): path for path in folders if _is_split(path.name)}
+    tests = [name for name in TEST_SPLITS if name in splits]
+    if TRAINING_SPLIT not in splits or not tests:
+        return _Found(_images_by_class(folders, root, skipped), skipped)
+    others = [path.name for path in folders if path.name.lower() not in splits]
+    if others:
+        raise DataError(
+            f"`data_dir`: {shown(root)} has the splits {', '.join(splits)}, and beside them "
+            f"{_listed(others)}; expected either one sub-directory per class, or {TRAINING_SPLIT} "
+            f"and one of {', '.join(TEST_SPLITS)} with one sub-directory per class in each"
+        )
+    skipped += [splits[name] for name in tests[1:]]
+    return _of_splits(root, splits[TRAINING_SPLIT], splits[tests[0]], skipped)
+
+
+def _of_splits(root, train, test, skipped):
+    """Finds the images of a folder that is split already: `train/cats`, `test/cats`, …"""
+    parts = []
+    for split in (train, test):
+        folders, others = _sub_folders(split)
+        skipped += others
+        parts.append(_images_by_class(folders, root, skipped))
+    unknown = [name for name in parts[1] if name not in parts[0]]
+    if unknown:
+        raise DataError(
+            f"`data_dir`: {shown(test)} has classes that {shown(train)} lacks: {_listed(unknown)}"
+        )
+    classes = {name: paths + parts[1].get(name, []) for name, paths in parts[0].items()}
+    return _Found(classes, skipped, {path for paths in parts[1].values() for path in paths})
 
 
 def _find_any(root):
     """The same of a folder that need not have classes: without, all its images are one."""
-    classes, skipped = _find(root)
-    classes = {name: paths for name, paths in classes.items() if paths}
-    images, others = [], []
-    _walk(root, decoding.endings(), set(), images, others)
+    found = _find(root)
+    classes = {name: paths for name, paths in found.classes.items() if paths}
+    images, others = _images_below(root, [root])
     if len(classes) > 1 and len(images) == sum(map(len, classes.values())):
-        return classes, skipped
-    return {ONE_CLASS: images}, others
+        return found._replace(classes=classes)
+    folders = {path.name.lower(): path for path in _sub_folders(root)[0]}
+    tests = [folders[name] for name in TEST_SPLITS if name in folders]
+    split = TRAINING_SPLIT in folders and tests
+    return _Found(
+        {ONE_CLASS: images},
+        others,
+        {path for path in images if path.is_relative_to(tests[0])} if split else None,
+    )
 
 
-def _walk(folder, endings, seen, found, skipped):
-    place = os.path.realpath(folder)
-    if place in seen:  # links may run in a circle
-        return
-    seen.add(place)
+def _is_split(name):
+    return name.lower() in (TRAINING_SPLIT, *TEST_SPLITS)
+
+
+def _sub_folders(folder):
+    """Returns `(sorted sub-folders, other paths)`; what is hidden or the system's is another."""
+    folders, others = [], []
     for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            skipped.append(path)
-        elif path.is_dir():
-            _walk(path, endings, seen, found, skipped)
-        elif path.suffix.lower() in endings and path.is_file():
-            found.append(path)
-        else:
-            skipped.append(path)
+        wanted = path.is_dir() and not _is_passed_over(path)
+        (folders if wanted else others).append(path)
+    return folders, others
+
+
+def _is_passed_over(path):
+    return path.name.startswith(".") or path.name.lower() in SYSTEM_FOLDERS
+
+
+def _images_by_class(folders, root, skipped):
+    """Returns `{class: sorted paths of its images}`; adds all other paths to `skipped`."""
+    classes = {}
+    for folder in folders:
+        images, others = _images_below(folder, [root, *folders])
+        classes[folder.name] = images
+        skipped += others
+    return classes
+
+
+def _images_below(folder, fenced):
+    """Returns `(sorted paths of the images below a folder, other paths)`, each file once.
+
+    Args:
+        folder: A folder, which may be a link itself.
+        fenced: Folders. A link is not followed to one of them, into one, or to what holds one,
+            unless it stays in `folder`.
+    """
+    endings, images, others, seen = decoding.endings(), [], [], set()
+    home = pathlib.Path(os.path.realpath(folder))
+    fences = [pathlib.Path(os.path.realpath(path)) for path in fenced]
+
+    def leaves(path):
+        place = pathlib.Path(os.path.realpath(path))
+        if place.is_relative_to(home) and place != home:
+            return False
+        return any(place.is_relative_to(f) or f.is_relative_to(place) for f in fences)
+
+    def walk(parent):
+        # Links come last: a file that is there itself is not known by a link to it.
+        for path in sorted(parent.iterdir(), key=lambda path: (path.is_symlink(), path)):
+            place = os.path.realpath(path)
+            is_new = place not in seen and not (path.is_symlink() and leaves(path))
+            if _is_passed_over(path) or not is_new:
+                others.append(path)
+            elif path.is_dir():
+                seen.add(place)
+                walk(path)
+            elif path.suffix.lower() in endings and path.is_file():
+                seen.add(place)
+                images.append(path)
+            else:
+                others.append(path)
+
+    walk(folder)
+    return sorted(images), sorted(others)
 
 
 def _check_classes(root, classes):
@@ -222,9 +325,9 @@ def _check_classes(root, classes):
         )
 
 
-def _listed(names):
-    more = len(names) - NAMES
-    return ", ".join(names[:NAMES]) + (f" and {more:,} more" if more > 0 else "")
+def _listed(names, most=NAMES):
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _report(paths, faults, skip_unreadable):
@@ -238,34 +341,61 @@ def _report(paths, faults, skip_unreadable):
     log.warning("skipped %s: %s", count, names)
 
 
-def _split(root, class_names, names, labels):
-    """Returns what is in the test split, bool `[N]`, and logs how many images there are."""
-    in_test = np.array([_hash(name) % 100 < TEST_PERCENT for name in names], bool)
+def _split(root, class_names, paths, labels, tests):
+    """Returns what is in the test split, bool `[N]`, and logs how many images there are.
+
+    Args:
+        root: The folder.
+        class_names: K strings.
+        paths, labels: Of the N images.
+        tests: The paths of a test split that the folder has; None where it has none.
+    """
     counts = np.bincount(labels, minlength=len(class_names))
-    for label, (name, count) in enumerate(zip(class_names, counts)):
+    for name, count in zip(class_names, counts):
         if not count:
             place = root / name if len(class_names) > 1 else root
             raise DataError(f"`data_dir`: {shown(place)} holds no image that can be read")
+    if tests is None:
+        in_test = _chosen_for_testing(root, class_names, paths, labels)
+    else:
+        in_test = np.array([path in tests for path in paths], bool)
+        trained = np.bincount(labels[~in_test], minlength=len(class_names))
+        for name, count in zip(class_names, trained):
+            if not count:
+                raise DataError(
+                    f"`data_dir`: class {shown(name)} of {shown(root)} has no image for training"
+                )
+    if not in_test.any():
+        raise DataError(
+            f"`data_dir`: {shown(root)} has too few images ({len(paths)}) for a training and a "
+            f"test split; add more to {shown(class_names[0])}"
+        )
+    log.info(
+        "%s: %s images%s, %s of them for testing%s",
+        shown(root),
+        f"{len(paths):,}",
+        f" in {len(class_names):,} classes ({_listed(list(map(shown, class_names)), CLASSES)})"
+        if len(class_names) > 1
+        else "",
+        f"{in_test.sum():,}",
+        "" if tests is None else ", as its sub-folders say",
+    )
+    return in_test
+
+
+def _chosen_for_testing(root, class_names, paths, labels):
+    """Returns a tenth of each class by a hash of names; at least one and not all, if it has two."""
+    names = [path.relative_to(root) for path in paths]
+    in_test = np.array([_hash(name) % 100 < TEST_PERCENT for name in names], bool)
+    for label, class_name in enumerate(class_names):
         members = np.flatnonzero(labels == label)
         by_hash = sorted(members, key=lambda number: (_hash(names[number]) % 100, number))
         if not in_test[members].any():
             in_test[by_hash[0]] = True
         if in_test[members].all():
             in_test[by_hash[-1]] = False
-        if count == 1:
-            log.warning("class %s has one image, for training; none tests it", shown(name))
-    if not in_test.any():
-        raise DataError(
-            f"`data_dir`: {shown(root)} has too few images ({len(names)}) for a training and a "
-            f"test split; add more to {shown(class_names[0])}"
-        )
-    log.info(
-        "%s: %s images%s, %s of them for testing",
-        shown(root),
-        f"{len(names):,}",
-        f" in {len(class_names):,} classes" if len(class_names) > 1 else "",
-        f"{in_test.sum():,}",
-    )
+        if len(members) == 1:
+            log.warning("class %s has one image, for training; none tests it", shown(class_name))
     return in_test
 
 

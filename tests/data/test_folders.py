@@ -136,8 +136,8 @@ def test_the_log_counts_and_names_a_class_of_one(photos, log):
     folder = read_folder(photos, 4)
     assert not folder.in_test[folder.labels == 2].any()
     assert (
-        f"{photos}: 9 images in 3 classes, {folder.in_test.sum()} of them for testing"
-        in log.messages
+        f"{photos}: 9 images in 3 classes (cats, dogs, owl), "
+        f"{folder.in_test.sum()} of them for testing" in log.messages
     )
     assert any("class owl has one image" in line for line in log.messages)
 
