@@ -127,20 +127,27 @@ def _write_npz(path, drawn, count):
 
 
 def _write_tfrecord(path, drawn, count):
-    """A `tf.train.Example` an image: `image` (PNG), `label`, `number`."""
+    import tensorflow as tf
+
+    with tf.io.TFRecordWriter(str(path)) as file:
+        for block in drawn:
+            for record in records(block):
+                file.write(record)
+
+
+def records(block: Block) -> Iterator[bytes]:
+    """Yields a serialized `tf.train.Example` per image: `image` (PNG), `label`, `number`."""
     import tensorflow as tf
 
     def integer(value):
         return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
 
-    with tf.io.TFRecordWriter(str(path)) as file:
-        for block in drawn:
-            for i, (content, label) in enumerate(zip(_encoded(block.images), block.labels)):
-                encoded = tf.train.Feature(bytes_list=tf.train.BytesList(value=[content]))
-                number = integer(block.first + i)
-                features = {"image": encoded, "label": integer(label), "number": number}
-                example = tf.train.Example(features=tf.train.Features(feature=features))
-                file.write(example.SerializeToString())
+    for i, (content, label) in enumerate(zip(_encoded(block.images), block.labels)):
+        encoded = tf.train.Feature(bytes_list=tf.train.BytesList(value=[content]))
+        number = integer(block.first + i)
+        features = {"image": encoded, "label": integer(label), "number": number}
+        example = tf.train.Example(features=tf.train.Features(feature=features))
+        yield example.SerializeToString()
 
 
 def _encoded(images):

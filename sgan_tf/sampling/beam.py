@@ -1,0 +1,135 @@
+"""Samples in any number on Apache Beam: the images of `sgan-sample`, drawn by any of its runners.
+
+    python -m sgan_tf.sampling.beam --model digits --count 1000000 --seed 3 --format npz --out DIR
+
+All other options are Beam's own, as `--runner`, `--direct_num_workers` or `--project`. An element
+of the pipeline is the number of a block of images, which any worker can draw. The files hold the
+images in any order, each with its number. Install the extra: `pip install ".[beam]"`.
+"""
+
+import argparse
+import sys
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.io import fileio
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from sgan_tf.errors import UserError
+from sgan_tf.sampling import bulk
+from sgan_tf.saving.load import load
+
+IMAGES_PER_FILE = 10_000
+
+
+class DrawBlock(beam.DoFn):
+    """Draws blocks of images: `number of a block -> bulk.Block`.
+
+    Args:
+        model: String. What `sgan_tf.load` takes; every worker loads it once.
+        seed: Integer. The same seed gives the same images.
+        count: Integer. Number of images in all, so that the last block may be shorter.
+    """
+
+    def __init__(self, model: str, seed: int, count: int):
+        self.model, self.seed, self.count = model, seed, count
+
+    def setup(self):
+        self.stack = load(self.model)
+        self.labels = bulk.labels_in_turn(range(len(self.stack.class_names)))
+
+    def process(self, number):
+        first = number * bulk.BLOCK
+        rows = range(first, min(first + bulk.BLOCK, self.count))
+        yield from bulk.Blocks(self.stack, self.labels, self.seed, rows)
+
+
+class NpzSink(fileio.FileSink):
+    """Writes blocks as `images` uint8 `[N, H, W, C]`, `labels` and `numbers` int64 `[N]`."""
+
+    def open(self, handle):
+        self.handle, self.blocks = handle, []
+
+    def write(self, block):
+        self.blocks.append(block)
+
+    def flush(self):
+        blocks = sorted(self.blocks, key=lambda block: block.first)
+        np.savez(
+            self.handle,
+            images=np.concatenate([block.images for block in blocks]),
+            labels=np.concatenate([block.labels for block in blocks]),
+            numbers=np.concatenate([b.first + np.arange(len(b.labels)) for b in blocks]),
+        )
+
+
+class WriteBlocks(beam.PTransform):
+    """Writes blocks to about `shards` files below `out`, each of them whole or not at all."""
+
+    def __init__(self, format: str, out: str, shards: int):
+        self.format, self.out, self.shards = format, out, shards
+
+    def expand(self, blocks):
+        if self.format == "npz":
+            naming = fileio.default_file_naming("samples", ".npz")
+            return blocks | fileio.WriteToFiles(
+                self.out, sink=lambda _: NpzSink(), file_naming=naming, shards=self.shards
+            )
+        prefix, suffix = FileSystems.join(self.out, "samples"), ".tfrecord"
+        write = beam.io.WriteToTFRecord(prefix, file_name_suffix=suffix, num_shards=self.shards)
+        return blocks | beam.FlatMap(bulk.records) | write
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parses the options, runs the pipeline and waits for its end; errors are one line."""
+    parser = argparse.ArgumentParser(
+        "python -m sgan_tf.sampling.beam",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", required=True, help="name or folder that sgan_tf.load takes")
+    parser.add_argument("--count", type=int, default=1000, help="number of images")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same images")
+    parser.add_argument("--format", choices=["npz", "tfrecord"], default="npz")
+    parser.add_argument("--out", required=True, help="an empty folder, or one that is made")
+    options, of_beam = parser.parse_known_args(argv)
+    if options.count < 1 or not 0 <= options.seed < 2**31:
+        parser.error("--count: expected at least 1, and --seed: a number in [0, 2^31)")
+    try:
+        run(options.model, options.count, options.seed, options.format, options.out, of_beam)
+    except UserError as error:
+        parser.error(error.for_flags().replace("--source", "--model"))
+
+
+def run(model: str, count: int, seed: int, format: str, out: str, options: list[str] = ()) -> None:
+    """Runs the pipeline.
+
+    Args:
+        model, count, seed: As in `DrawBlock`.
+        format: String. `npz` or `tfrecord`.
+        out: String. A folder, on any file system that Beam knows.
+        options: Beam's own options, as on its command line.
+
+    Raises:
+        UserError: when there is no such stack, or the folder holds samples already.
+    """
+    load(model)  # in one line here, or with a worker's traceback later
+    if any(match.metadata_list for match in FileSystems.match([FileSystems.join(out, "samples*")])):
+        raise UserError(f"`out`: {out} holds samples already; choose another folder")
+    shards = -(-count // IMAGES_PER_FILE)
+    with beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
+        (
+            pipeline
+            | beam.Create(range(-(-count // bulk.BLOCK)))
+            | beam.Reshuffle()
+            | beam.ParDo(DrawBlock(model, seed, count))
+            | WriteBlocks(format, out, shards)
+        )
+
+
+if __name__ == "__main__":
+    # Workers unpickle classes of this module by its name, which `__main__` is not.
+    from sgan_tf.sampling import beam as this_module
+
+    sys.exit(this_module.main())
