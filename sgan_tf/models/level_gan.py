@@ -25,6 +25,7 @@ from sgan_tf.models.losses import (
     label_loss,
 )
 from sgan_tf.models.noise import NOISE
+from sgan_tf.models.trainable import deserialized
 
 
 class LevelBatch(NamedTuple):
@@ -403,10 +404,10 @@ class LevelGAN(AdversarialModel):
 
     @classmethod
     def from_config(cls, config):
-        config["config"] = LevelConfig(**config["config"])
+        config = {**config, "config": LevelConfig(**config["config"])}
         for name in (*_NETWORKS, "adversarial", "regularizers", "augment"):
             if isinstance(config.get(name), dict):
-                config[name] = keras.saving.deserialize_keras_object(config[name])
+                config[name] = deserialized(config[name])
         return cls(**config)
 
 

@@ -13,6 +13,7 @@ from keras import ops
 from sgan_tf.config.schema import Config, JointConfig
 from sgan_tf.models import arguments
 from sgan_tf.models.adversarial import AdversarialModel
+from sgan_tf.models.base import deserialized
 from sgan_tf.models.batched import BATCH, compiled, in_batches
 from sgan_tf.models.encoder.encoder import Encoder, one_hot
 from sgan_tf.models.layers.gradients import scale_gradient
@@ -383,18 +384,18 @@ class StackedGAN(AdversarialModel):
             "encoder": serialize(self.encoder),
             "levels": levels,
             "config": dataclasses.asdict(self.config),
-            "class_names": self.class_names,
+            "class_names": list(self.class_names),
             "noise_seed": self.noise_seed,
             "recipe": self.recipe and self.recipe.to_json(),
         }
 
     @classmethod
     def from_config(cls, config):
-        encoder = keras.saving.deserialize_keras_object(config.pop("encoder"))
+        encoder = deserialized(config["encoder"])
         levels = [
             LevelGAN.from_config({**level, "stage": stage})
-            for level, stage in zip(config.pop("levels"), encoder.stages)
+            for level, stage in zip(config["levels"], encoder.stages)
         ]
-        recipe = config.pop("recipe", None)
-        config["recipe"] = recipe and Config.from_json(recipe)
-        return cls(encoder, levels, JointConfig(**config.pop("config")), **config)
+        joint, recipe = JointConfig(**config["config"]), config.get("recipe")
+        made = {"config": joint, "recipe": recipe and Config.from_json(recipe)}
+        return cls(**{**config, "encoder": encoder, "levels": levels, **made})

@@ -11,6 +11,7 @@ from sgan_tf.models.layers.regularization import Dropout, GaussianNoise
 from sgan_tf.models.layers.spectral import FeatureHeads, Projection, Spectral, SumPlaces
 from sgan_tf.models.losses import ADVERSARIAL
 from sgan_tf.models.noise import NOISE
+from sgan_tf.models.trainable import deserialized
 
 LEAKY_SLOPE = 0.2  # after convolutions
 HALVED_SLOPE = 0.1  # the same, in a halved D
@@ -83,9 +84,7 @@ class Discriminator(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        for name in _PARTS:
-            config[name] = keras.saving.deserialize_keras_object(config[name])
-        return cls(**config)
+        return cls(**{**config, **{name: deserialized(config[name]) for name in _PARTS}})
 
 
 _PARTS = ("trunk", "logits", "posterior", "projection", "heads")
