@@ -1,6 +1,7 @@
 """What a configuration may hold: choices, ranges, and sizes that fit one another."""
 
 import dataclasses
+import math
 
 from sgan_tf.data.datasets import LABELS, clusters
 from sgan_tf.errors import UserError
@@ -77,12 +78,15 @@ def validate(config):
 
 def _check_value(name, key, value, least_epochs):
     allowed = _CHOICES.get(key)
+    if isinstance(value, float):
+        _require(math.isfinite(value), name, value, "a finite number")
     if allowed:
         _require(value in allowed, name, value, f"one of {', '.join(allowed)}")
     elif key == "epochs":
         _require(value >= least_epochs, name, value, f"at least {least_epochs}")
     elif key == "regularizers":
-        _require(all(w > 0 for w in value.values()), name, value, "names with weights above 0")
+        good = all(0 < weight < math.inf for weight in value.values())
+        _require(good, name, value, "names with weights above 0 that are finite")
     elif isinstance(value, list):
         numbers = [v for v in value if not isinstance(v, str)]
         _require(all(v > 0 for v in numbers), name, value, "a list of positive numbers")

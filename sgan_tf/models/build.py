@@ -99,7 +99,10 @@ def _level(config, encoder, i, mean, joint):
 
 
 def check_names(config: Config):
-    """Raises `ConfigError` for a loss, regulariser or augmentation that no table has."""
+    """Raises `ConfigError` for a loss, regulariser or augmentation that no table has.
+
+    `adaptive_steps` is refused too where it would follow a loss that is not log 2 at chance.
+    """
     unknown = [name for name in config.encoder.views if name not in AUGMENTATIONS]
     if unknown:
         raise ConfigError(f"encoder.views: {unknown[0]} is not one of {', '.join(AUGMENTATIONS)}")
@@ -115,6 +118,25 @@ def check_names(config: Config):
             if unknown:
                 raise ConfigError(
                     f"levels.{i}.{key}: {unknown[0]} is not one of {', '.join(table)}"
+                )
+    _check_adaptive_steps(config)
+
+
+def _check_adaptive_steps(config):
+    watched = {
+        f"levels.{i}": [level]
+        for i, level in enumerate(config.levels)
+        if level.adaptive_steps and level.epochs
+    }
+    if config.joint.adaptive_steps and "joint" in config.stages():
+        bottom = config.joint.adaptive_watch == "bottom"
+        watched["joint"] = config.levels[:1] if bottom else config.levels
+    for section, levels in watched.items():
+        for form in [level.adversarial for level in levels if level.lambda_adv]:
+            if not ADVERSARIAL[form].log_2_at_chance:
+                raise ConfigError(
+                    f"{section}.adaptive_steps: True is not false, as {form} needs: its loss is "
+                    "not log 2 at chance"
                 )
 
 

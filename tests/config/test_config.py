@@ -8,7 +8,7 @@ from sgan_tf.config.presets import PRESETS, make_config
 from sgan_tf.config.schema import SCHEMA, Config, with_overrides
 from sgan_tf.config.validation import ConfigError
 from sgan_tf.data.datasets import DATASETS
-from sgan_tf.models.build import build
+from sgan_tf.models.build import build, check_names
 
 ALONE = ("mnist-release-independent",)  # presets without a joint stage
 CUTS = [[], ["fc3"], ["pool2", "fc3"]]
@@ -135,6 +135,15 @@ def test_bad_arguments_are_named(arguments, message):
         ("levels.0.regularizers.r1=x", "could not be converted to Float"),
         ("levels.0.regularizers.r1=-1", "is not names with weights above 0"),
         ("levels.0.lambda_adv=nan", "levels.0.lambda_adv: nan"),
+        ("levels.0.learning_rate=inf", "levels.0.learning_rate: inf is not a finite number"),
+        ("levels.1.lambda_cond=inf", "levels.1.lambda_cond: inf is not a finite number"),
+        ("levels.0.regularizers.r1=inf", "levels.0.regularizers: {'r1': inf} is not names with"),
+        ("levels.0.regularizers.r1=nan", "levels.0.regularizers: {'r1': nan} is not names with"),
+        ("encoder.learning_rate=inf", "encoder.learning_rate: inf is not a finite number"),
+        ("encoder.weight_decay=inf", "encoder.weight_decay: inf is not a finite number"),
+        ("encoder.dropout=nan", "encoder.dropout: nan is not a finite number"),
+        ("joint.learning_rate=nan", "joint.learning_rate: nan is not a finite number"),
+        ("joint.lower_weight=inf", "joint.lower_weight: inf is not a finite number"),
         ("joint.adaptive_watch=top", "joint.adaptive_watch: top is not one of bottom, least"),
         ("batch_size=1", "batch_size: 1 is not at least 2"),
         ("cuts=[fc3]", "cuts has a flag of its own"),
@@ -159,6 +168,30 @@ def test_bad_settings_are_named(override, message):
 def test_a_name_that_no_table_of_losses_has(override, message):
     config = make_config(overrides=[override])
     refuse(message, lambda: build(config, (8, 8, 1), DIGITS))
+
+
+STEPS = "levels.0.adaptive_steps=true"
+JOINT = ["joint.adaptive_steps=true", "levels.1.adversarial=hinge"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["levels.0.adversarial=hinge", STEPS], "levels.0.adaptive_steps: True is not false, as"),
+        (["levels.0.adversarial=hinge", JOINT[0]], "joint.adaptive_steps: True is not false, as"),
+        ([*JOINT, "joint.adaptive_watch=least"], "joint.adaptive_steps: True is not false, as"),
+        (["levels.0.adversarial=relativistic", STEPS], None),
+        (["levels.0.adversarial=class_logits", STEPS], None),
+        (["levels.1.adversarial=hinge", STEPS], None),  # another level's loss
+        (JOINT, None),
+    ],
+)
+def test_adaptive_steps_need_a_loss_of_log_2_at_chance(overrides, message):
+    config = make_config(overrides=overrides)
+    if message is None:
+        check_names(config)
+    else:
+        refuse(message, lambda: check_names(config))
 
 
 def test_every_data_set_has_a_default_preset():
