@@ -13,7 +13,6 @@ from keras import ops
 from sgan_tf.config.schema import Config, JointConfig
 from sgan_tf.models import arguments
 from sgan_tf.models.adversarial import AdversarialModel
-from sgan_tf.models.base import deserialized
 from sgan_tf.models.batched import BATCH, compiled, in_batches
 from sgan_tf.models.encoder.encoder import Encoder, one_hot
 from sgan_tf.models.layers.gradients import scale_gradient
@@ -21,6 +20,7 @@ from sgan_tf.models.layers.images import unit_images
 from sgan_tf.models.level_gan import LevelBatch, LevelGAN
 from sgan_tf.models.losses import label_loss
 from sgan_tf.models.noise import uniform_rows
+from sgan_tf.models.trainable import deserialized
 
 
 class Decomposition(NamedTuple):
