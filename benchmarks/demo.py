@@ -33,7 +33,7 @@ def bench():
         command += ["--run_dir", run_dir, "--sample_every", "0"]
         command += ["--epochs", str(FLAGS.epochs)] if FLAGS.epochs else []
         whole = first_call(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
-        lines = Run(run_dir).read_metrics()
+        lines = Run(run_dir).metrics.read()
     stages = {}
     for line in lines:
         stages.setdefault(line["stage"], []).append(line["seconds"])

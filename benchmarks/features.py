@@ -42,7 +42,7 @@ def bench():
     from measure import table
 
     from sgan_tf.data.datasets import load_dataset
-    from sgan_tf.utils.hardware import set_arithmetic
+    from sgan_tf.utils.arithmetic import set_arithmetic
 
     set_arithmetic()  # as train.py does
     head = ["data set", "images", "trained by", "epochs", "processor time", "probe", "purity"]

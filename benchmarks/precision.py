@@ -54,7 +54,8 @@ def bench():
 def _of_a_run():
     """Returns the configuration, the description of the images, and what loads them."""
     from sgan_tf.evaluation.protocol import check_samples
-    from sgan_tf.runs.run import Run, read_config
+    from sgan_tf.runs.resume import read_config
+    from sgan_tf.runs.run import Run
 
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
     data = run.data()

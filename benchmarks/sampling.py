@@ -65,7 +65,7 @@ def bench():
 def _ways(run_dir, precisions, most):
     """Returns `{(way, precision): function of labels that returns images}`."""
     import sgan_tf
-    from sgan_tf.runs.run import read_config
+    from sgan_tf.runs.resume import read_config
 
     ways, stack = {}, None
     for precision in precisions:

@@ -35,7 +35,7 @@ def bench():
     from measure import table
     from workload import configuration
 
-    from sgan_tf.utils.hardware import set_arithmetic
+    from sgan_tf.utils.arithmetic import set_arithmetic
 
     set_arithmetic()  # as train.py does
     precision = app.precision(FLAGS.precision)

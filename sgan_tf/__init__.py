@@ -33,7 +33,7 @@ _HOMES = {
     "make_config": "config.presets",
     "list_pretrained": "saving.pretrained",
     "Run": "runs.run",
-    "RunError": "runs.run",
+    "RunError": "errors",
     "invert": "training.invert",
     "save": "saving.save",
     "Pipeline": "training.pipeline",

@@ -23,7 +23,7 @@ import sys
 import threading
 from unittest import mock
 
-from sgan_tf.utils.hardware import prefer_onednn
+from sgan_tf.utils.arithmetic import prefer_onednn
 
 # Of the package all but the programs, which set signals and flags when they are imported.
 IMPORTED = (

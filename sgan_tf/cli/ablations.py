@@ -15,7 +15,7 @@ from absl import flags
 from sgan_tf.cli import app, images, judges
 from sgan_tf.config.presets import PRESETS
 from sgan_tf.evaluation.ablations import ROWS, markdown, row_config, shared_stages, summarize
-from sgan_tf.utils.hardware import set_arithmetic
+from sgan_tf.utils.arithmetic import set_arithmetic
 
 FLAGS = flags.FLAGS
 

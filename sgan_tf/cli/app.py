@@ -16,7 +16,8 @@ from absl import logging as absl_logging
 
 from sgan_tf.cli import interrupted, unwind, was_interrupted
 from sgan_tf.errors import UserError, first_line
-from sgan_tf.utils.hardware import ONEDNN_SIDE, best_precision, prefer_onednn
+from sgan_tf.runs.environment import best_precision
+from sgan_tf.utils.arithmetic import ONEDNN_SIDE, prefer_onednn
 
 WIDTH = 100  # columns of --help
 # Flags that hold a path; a leading ~ in one is the user's home.

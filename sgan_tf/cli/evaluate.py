@@ -53,7 +53,8 @@ def define_flags() -> None:
 
 def evaluate() -> None:
     from sgan_tf.evaluation.protocol import check_samples
-    from sgan_tf.runs.run import Run, read_config
+    from sgan_tf.runs.resume import read_config
+    from sgan_tf.runs.run import Run
 
     # What can be refused is refused before TensorFlow is imported.
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
@@ -80,7 +81,7 @@ def evaluate() -> None:
     sys.stdout.flush()
     save_facts(out, facts)
     (out / "report.html").unlink(missing_ok=True)  # of an earlier evaluation
-    curves = figures.curve_drawings(run.read_metrics())
+    curves = figures.curve_drawings(run.metrics.read())
     page = report.html(facts, _figures(facts, stack, other, reference, dataset), curves)
     write_whole(out / "report.html", page)
     print(out / "report.html")

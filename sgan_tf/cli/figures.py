@@ -29,7 +29,7 @@ def figures() -> None:
     for draw in (drawing.samples, drawing.variations, drawing.factors):
         run.save_png(f"{draw.__name__}.png", draw(stack, FLAGS.seed))
         print(run.path / f"{draw.__name__}.png")
-    run.save_png("curves.png", drawing.training_curves(run.read_metrics()))
+    run.save_png("curves.png", drawing.training_curves(run.metrics.read()))
     print(run.path / "curves.png")
 
 

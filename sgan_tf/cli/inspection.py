@@ -56,7 +56,8 @@ def define_flags() -> None:
 
 
 def inspect() -> None:
-    from sgan_tf.runs.run import Run, read_config
+    from sgan_tf.runs.resume import read_config
+    from sgan_tf.runs.run import Run
 
     # What can be refused is refused before TensorFlow is imported.
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)

@@ -22,8 +22,9 @@ from sgan_tf.config.schema import Config, EncoderConfig, with_overrides
 from sgan_tf.config.validation import PRECISIONS, ConfigError
 from sgan_tf.data.batches import steps_per_epoch
 from sgan_tf.data.datasets import DATASETS
+from sgan_tf.runs.environment import best_precision
 from sgan_tf.training import transfer
-from sgan_tf.utils.hardware import arithmetic, best_precision, set_arithmetic
+from sgan_tf.utils.arithmetic import arithmetic, set_arithmetic
 
 FLAGS = flags.FLAGS
 # By --config, in their place.
@@ -200,7 +201,7 @@ def _precision(config):
     """The precision to train in; a run goes on in its own, on whatever machine."""
     if FLAGS.precision != "auto":
         return FLAGS.precision
-    from sgan_tf.runs.run import read_config
+    from sgan_tf.runs.resume import read_config
 
     if FLAGS.config is not None and not FLAGS["precision"].present:
         return config.precision

@@ -22,7 +22,8 @@ from sgan_tf.evaluation.protocol import (
 from sgan_tf.evaluation.reference import Reference
 from sgan_tf.evaluation.view import Published, View
 from sgan_tf.models.stacked_gan import StackedGAN
-from sgan_tf.runs.run import Run, versions
+from sgan_tf.runs.environment import versions
+from sgan_tf.runs.run import Run
 from sgan_tf.utils.files import write_whole
 
 BLOCK = 1000  # samples generated at a time

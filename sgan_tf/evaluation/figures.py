@@ -201,7 +201,7 @@ def training_curves(metrics: list[dict]) -> Image.Image:
     """Plots every loss and spread of a run against the epoch, a panel a stage and kind.
 
     Args:
-        metrics: The lines of `metrics.jsonl`, as `Run.read_metrics` returns them.
+        metrics: The lines of `metrics.jsonl`, as `MetricsLog.read` returns them.
 
     Returns:
         A PIL image.

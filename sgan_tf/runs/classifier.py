@@ -22,11 +22,12 @@ import numpy as np
 
 from sgan_tf.config.schema import ClassifierConfig
 from sgan_tf.config.validation import INPUT_RANGES, ConfigError
+from sgan_tf.errors import RunError
 from sgan_tf.models.build import build
 from sgan_tf.models.encoder.adapters import ExpectedImages, candidates
 from sgan_tf.models.encoder.classifier_graph import REFUSALS, ClassifierError, Cut, brief
 from sgan_tf.models.encoder.encoder import Encoder
-from sgan_tf.runs.run import Run, RunError
+from sgan_tf.runs.run import Run
 
 FILE = "classifier.keras"  # in a run folder
 ADAPT_IMAGES = 5000  # on which features are measured, at the most

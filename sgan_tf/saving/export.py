@@ -16,7 +16,8 @@ import numpy as np
 from sgan_tf.config.schema import Config
 from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.errors import UserError
-from sgan_tf.runs.run import Run, read_config
+from sgan_tf.runs.resume import read_config
+from sgan_tf.runs.run import Run
 from sgan_tf.utils.files import PARTIAL, InUse, sole_writer
 from sgan_tf.utils.images import class_rows, image_grid, png
 

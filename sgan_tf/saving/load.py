@@ -7,10 +7,11 @@ import pathlib
 from collections.abc import Callable
 
 from sgan_tf.config.schema import Config
-from sgan_tf.errors import UserError, first_line, shown
+from sgan_tf.errors import RunError, UserError, first_line, shown
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.runs.classifier import builder
-from sgan_tf.runs.run import Run, RunError, read_config
+from sgan_tf.runs.resume import read_config
+from sgan_tf.runs.run import Run
 from sgan_tf.saving import hub, pretrained, saved_model, stack_folder
 
 NOTES = "notes.md"  # in a run folder: what its user wrote of the training
@@ -162,7 +163,7 @@ def training_facts(run: Run, config: Config) -> dict:
     Raises:
         RunError: when a file of the run is missing or damaged.
     """
-    last = {line["stage"]: line for line in run.read_metrics()}
+    last = {line["stage"]: line for line in run.metrics.read()}
     metrics = {"encoder": run.read_facts("encoder.json"), "last_epoch": last}
     weights = run.weights(config)
     if (run.path / "evaluation" / "metrics.json").exists():

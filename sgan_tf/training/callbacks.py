@@ -46,7 +46,7 @@ class EpochLog(keras.callbacks.Callback):
         values = {name: round(float(value), 6) for name, value in sorted(logs.items())}
         seconds = round(time.monotonic() - self.started, 1)
         line = {"stage": self.stage, "epoch": epoch + 1, "step": (epoch + 1) * self.steps}
-        self.run.append_metrics({**line, **values, "seconds": seconds})
+        self.run.metrics.append({**line, **values, "seconds": seconds})
         self._summarize(epoch, values)
         log.debug(
             "%s epoch %d/%d (%.1f s): %s",

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
+from sgan_tf.errors import RunError
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.runs.classifier import builder
-from sgan_tf.runs.run import RunError
 from sgan_tf.training.encoder_stages import EncoderStage, UnlabelledEncoderStage
 from sgan_tf.training.scores import Scoring
 from sgan_tf.training.stages import JointStage, LevelStage, Material, Stage

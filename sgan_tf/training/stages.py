@@ -215,7 +215,7 @@ def _watchers(stage, model, levels, top, stack, sample_every):
         run.save_png("fakes_init.png", draw())
         # Last, as it says that both are there.
         run.save_png("reals.png", image_grid(images, GRID_COLUMNS, row_names))
-    measured = [line for line in run.read_metrics() if line["stage"] == stage.name]
+    measured = [line for line in run.metrics.read() if line["stage"] == stage.name]
     upper = [*real, labels][top + 1]
     scores = []
     if material.scoring:

@@ -79,7 +79,7 @@ class Trainer:
         else:
             log.info("%s: %d epochs of %d steps", stage.name, stage.epochs, steps)
         if self.run.writes:
-            self.run.forget_metrics(stage.name, step)
+            self.run.metrics.forget(stage.name, step)
         progress = Progress(stage.name, steps, stage.epochs, step)
         callbacks = [
             *stage.callbacks(model, self.sample_every),

@@ -26,6 +26,6 @@ def test_a_short_training_learns_the_classes_and_uses_its_noise(digits, referenc
     assert after["precision1k"] > 0.3 and after["recall1k"] > 0.3
     for level in range(2):
         assert 0.2 < after[f"conditional_spread_h_{level}"] < 1.5
-    losses = [line for line in run.read_metrics() if line["stage"] == "level0"]
+    losses = [line for line in run.metrics.read() if line["stage"] == "level0"]
     assert losses[-1]["ent_0"] < 0.5 / 12 < losses[0]["ent_0"]
     assert np.isfinite(list(after.values())).all()

@@ -9,7 +9,7 @@ from shared import DIGITS
 
 import sgan_tf
 from sgan_tf.runs.classifier import FILE
-from sgan_tf.runs.run import read_config
+from sgan_tf.runs.resume import read_config
 from sgan_tf.utils.images import TILE
 
 SMALL = [

@@ -42,7 +42,7 @@ def train(
     run = sgan_tf.Run.open(folder, config)
     pipeline = sgan_tf.Pipeline(config, run, dataset, sample_every=0, **options)
     pipeline.train(stages)
-    lines = [{k: v for k, v in x.items() if k != "seconds"} for x in run.read_metrics()]
+    lines = [{k: v for k, v in x.items() if k != "seconds"} for x in run.metrics.read()]
     run.close()
     return pipeline, lines
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import sgan_tf
-from sgan_tf.runs.run import Run, RunError, read_config
+from sgan_tf.errors import RunError
+from sgan_tf.runs.resume import read_config
+from sgan_tf.runs.run import Run
 from sgan_tf.training.transfer import check_images, take_encoder, with_encoder
 
 OLD = pathlib.Path(__file__).parents[1] / "fixtures" / "v0.1.0" / "run"
@@ -41,7 +43,7 @@ def test_whatever_the_cuts_it_is_the_same_encoder_and_level_0_is_next(digits, tm
     np.testing.assert_array_equal(
         *(encoder.predict(images, verbose=0) for encoder in (pipeline.encoder, theirs))
     )
-    assert not pipeline.encoder.trainable and run.read_metrics() == []
+    assert not pipeline.encoder.trainable and run.metrics.read() == []
     assert run.unfinished(run.config)[0] == "level0 (step 0)"
     facts = json.loads((OLD / "encoder.json").read_text())
     assert json.loads((run.path / "encoder.json").read_text()) == facts
