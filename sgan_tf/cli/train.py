@@ -285,6 +285,7 @@ def _dry_run(config, dataset, encoder, steps):
 
 
 def _train(config, dataset, strategy, classifier, encoder):
+    from sgan_tf.runs.classifier_copy import write_copy
     from sgan_tf.runs.run import Run
     from sgan_tf.training.pipeline import Pipeline
     from sgan_tf.training.workers import Workers
@@ -300,7 +301,7 @@ def _train(config, dataset, strategy, classifier, encoder):
         if FLAGS.encoder_from:
             transfer.take_encoder(run, FLAGS.encoder_from, dataset)
         if classifier is not None:
-            classifier.place(run, encoder)
+            write_copy(run, classifier, encoder)
         return run
 
     workers = Workers(strategy)

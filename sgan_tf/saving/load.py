@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sgan_tf.config.schema import Config
 from sgan_tf.errors import RunError, UserError, first_line, shown
 from sgan_tf.models.stacked_gan import StackedGAN
-from sgan_tf.runs.classifier import builder
+from sgan_tf.runs.classifier_copy import builder
 from sgan_tf.runs.resume import read_config
 from sgan_tf.runs.run import Run
 from sgan_tf.saving import hub, pretrained, saved_model, stack_folder

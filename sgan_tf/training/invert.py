@@ -12,6 +12,7 @@ from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.models import arguments
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.runs.classifier import Classifier
+from sgan_tf.runs.classifier_copy import with_bytes_of_copy, write_copy
 from sgan_tf.runs.run import Run
 from sgan_tf.training.pipeline import Pipeline
 
@@ -83,7 +84,7 @@ def invert(
     side = dataset.image_shape[0]
     classifier = Classifier.of_model(model, input_range, dataset.image_shape)
     if not overwrite:
-        classifier = classifier.as_kept(run_dir, dataset)
+        classifier = with_bytes_of_copy(classifier, run_dir, dataset)
     encoder, cuts, described = classifier.adapted(cuts, dataset)
     preset = preset or ("digits" if max(dataset.image_shape[:2]) <= SMALL_SIDE else "cifar10-small")
     settings = dict(epochs=epochs, seed=seed, overrides=overrides, classifier=described)
@@ -92,7 +93,7 @@ def invert(
     config = dataclasses.replace(config, batch_size=batch_size)
     run = Run.open(run_dir, config, overwrite)
     try:
-        classifier.place(run, encoder)
+        write_copy(run, classifier, encoder)
         return Pipeline(run.config, run, dataset, **training).train()
     finally:
         run.close()

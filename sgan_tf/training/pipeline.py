@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from sgan_tf.errors import RunError
 from sgan_tf.models.stacked_gan import StackedGAN
-from sgan_tf.runs.classifier import builder
+from sgan_tf.runs.classifier_copy import builder
 from sgan_tf.training.encoder_stages import EncoderStage, UnlabelledEncoderStage
 from sgan_tf.training.scores import Scoring
 from sgan_tf.training.stages import JointStage, LevelStage, Material, Stage

@@ -8,7 +8,7 @@ from PIL import Image
 from shared import DIGITS
 
 import sgan_tf
-from sgan_tf.runs.classifier import FILE
+from sgan_tf.runs.classifier_copy import FILE
 from sgan_tf.runs.resume import read_config
 from sgan_tf.utils.images import TILE
 
