@@ -13,7 +13,7 @@ from sgan_tf.evaluation import metrics
 from sgan_tf.evaluation.inception import Inception
 from sgan_tf.evaluation.judge import judged
 from sgan_tf.evaluation.protocol import (
-    Progress,
+    ProgressBars,
     Wrapper,
     check_samples,
     silent,
@@ -66,7 +66,7 @@ def evaluate(
     seed: int = 0,
     inception: Inception | None = None,
     train_images: np.ndarray | None = None,
-    progress: Progress = silent,
+    progress: ProgressBars = silent,
     train_labels: np.ndarray | None = None,
 ) -> dict[str, dict[str, float]]:
     """Measures a stack's samples, and the real test set by the same code.
@@ -174,7 +174,7 @@ def evaluate_run(
     seed: int = 0,
     inception: Inception | None = None,
     train_images: np.ndarray | None = None,
-    progress: Progress = silent,
+    progress: ProgressBars = silent,
     precision: str = "float32",
 ) -> dict:
     """Measures a run and says under which conditions; what `evaluation/metrics.json` holds.

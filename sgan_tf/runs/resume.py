@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sgan_tf.config.schema import Config, with_epochs
 from sgan_tf.config.validation import ConfigError
 from sgan_tf.errors import RunError
-from sgan_tf.runs.checkpoint import Checkpoint, Progress
+from sgan_tf.runs.checkpoint import Checkpoint, StageProgress
 
 log = logging.getLogger("sgan_tf")
 
@@ -38,7 +38,7 @@ def agreed_config(
     path: pathlib.Path,
     existing: Config,
     config: Config,
-    progress: Callable[[str], Progress],
+    progress: Callable[[str], StageProgress],
     keep_epochs: bool = False,
 ) -> Config:
     """Returns the configuration with which a run continues.

@@ -9,7 +9,7 @@ import shutil
 from sgan_tf.config.schema import Config
 from sgan_tf.errors import RunError, UserError, first_line
 from sgan_tf.runs import environment
-from sgan_tf.runs.checkpoint import Checkpoint, Progress
+from sgan_tf.runs.checkpoint import Checkpoint, StageProgress
 from sgan_tf.runs.metrics_log import MetricsLog
 from sgan_tf.runs.resume import agreed_config, read_config, recovered_config
 from sgan_tf.utils.files import PARTIAL, InUse, sole_writer, write_whole
@@ -277,7 +277,7 @@ class Run:
         """Returns the `Checkpoint` of a stage, whether its file exists or not."""
         return Checkpoint(self.path / "checkpoints" / f"{stage}.safetensors", stage)
 
-    def progress(self, stage: str) -> Progress:
+    def progress(self, stage: str) -> StageProgress:
         """Returns how far a stage is; `(0, False)` without a checkpoint."""
         return self.checkpoint(stage).progress()
 

@@ -71,7 +71,7 @@ class EpochLog(keras.callbacks.Callback):
             self.writer.close()
 
 
-class Progress(keras.callbacks.Callback):
+class ProgressLogger(keras.callbacks.Callback):
     """Shows how far a stage is, and what it came to.
 
     On a terminal a bar with the time left and the main numbers. Elsewhere a line of the log after

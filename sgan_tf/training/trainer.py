@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.data.batches import Share, batches, steps_per_epoch
-from sgan_tf.training.callbacks import EpochLog, Progress
+from sgan_tf.training.callbacks import EpochLog, ProgressLogger
 from sgan_tf.training.workers import Workers
 
 log = logging.getLogger("sgan_tf")
@@ -80,7 +80,7 @@ class Trainer:
             log.info("%s: %d epochs of %d steps", stage.name, stage.epochs, steps)
         if self.run.writes:
             self.run.metrics.forget(stage.name, step)
-        progress = Progress(stage.name, steps, stage.epochs, step)
+        progress = ProgressLogger(stage.name, steps, stage.epochs, step)
         callbacks = [
             *stage.callbacks(model, self.sample_every),
             EpochLog(self.run, stage.name, steps, stage.epochs),
