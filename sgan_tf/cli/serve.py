@@ -114,7 +114,7 @@ def open_server(source, name, rows, stream, options):
     app.import_tensorflow()
     with extra():
         from sgan_tf.server.model import Model
-        from sgan_tf.server.run import Options, Server
+        from sgan_tf.server.server import Options, Server
 
     model = Model(source, name, rows)
     examiner = voting.examiner(model)
