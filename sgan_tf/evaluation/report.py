@@ -25,7 +25,7 @@ CURVES = (
 )
 
 
-class Row(NamedTuple):
+class ScoreRow(NamedTuple):
     """A score of all images: its names in metrics.json and in the report, numbers and meaning."""
 
     name: str
@@ -69,13 +69,13 @@ def shown(number: float | None) -> str:
     return "–" if number is None else f"{number:.4g}"
 
 
-def rows(facts: dict) -> list[Row]:
+def rows(facts: dict) -> list[ScoreRow]:
     """Returns the scores of all images, without those by class and their means."""
     described_scores = [(name, described(name)) for name in facts["samples"]]
     of_classes = {name: score.of_class for name, score in described_scores if score.of_class}
     means = {name.removesuffix(f"_{of_class}") for name, of_class in of_classes.items()}
     return [
-        Row(name, score.label, *_numbers(facts, name), score.meaning)
+        ScoreRow(name, score.label, *_numbers(facts, name), score.meaning)
         for name, score in described_scores
         if score.of_class is None and name not in means
     ]
