@@ -67,6 +67,7 @@ def _row(dataset, kind):
     from sgan_tf.models.build import build
     from sgan_tf.models.encoder.clusters import agreement, k_means
     from sgan_tf.runs.run import Run
+    from sgan_tf.training.options import TrainingOptions
     from sgan_tf.training.pipeline import Pipeline
 
     labels = "none" if kind in OBJECTIVES else "given"
@@ -82,7 +83,8 @@ def _row(dataset, kind):
         epochs = config.encoder.epochs
         with tempfile.TemporaryDirectory() as folder:
             run = Run.open(folder, config)
-            pipeline = Pipeline(config, run, dataset.labelled(labels), sample_every=0)
+            options = TrainingOptions(sample_every=0)
+            pipeline = Pipeline(config, run, dataset.labelled(labels), options=options)
             pipeline.train(["encoder"])
             encoder = pipeline.encoder
             run.close()

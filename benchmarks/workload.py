@@ -12,6 +12,7 @@ from sgan_tf.config.presets import make_config
 from sgan_tf.config.schema import Config
 from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.runs.run import Run
+from sgan_tf.training.options import TrainingOptions
 from sgan_tf.training.pipeline import Pipeline
 from sgan_tf.training.stages import Stage
 from sgan_tf.utils.images import as_float
@@ -43,8 +44,9 @@ def untrained(config: Config, strategy: tf.distribute.Strategy | None = None) ->
     """A `Pipeline` on random images, in a run folder that goes with the block."""
     with tempfile.TemporaryDirectory() as folder:
         run = Run.open(folder, config)
+        options = TrainingOptions(strategy or tf.distribute.get_strategy())
         try:
-            yield Pipeline(config, run, random_dataset(config), strategy)
+            yield Pipeline(config, run, random_dataset(config), options=options)
         finally:
             run.close()
 

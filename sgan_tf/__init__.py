@@ -37,6 +37,8 @@ _HOMES = {
     "invert": "training.invert",
     "save": "saving.save",
     "Pipeline": "training.pipeline",
+    "TrainingOptions": "training.options",
+    "Hyperparameters": "training.options",
 }
 __all__ = ["__version__", *_HOMES]
 

@@ -120,13 +120,15 @@ def _train_and_score(configs, dataset, strategy, out, log, signals):
 def _train(config, run, dataset, strategy, finished, signals):
     """Trains what no other run has trained to the same weights; returns the run's stack."""
     from sgan_tf.saving.load import load_run
+    from sgan_tf.training.options import TrainingOptions
     from sgan_tf.training.pipeline import Pipeline
 
     for other, source in finished:
         run.adopt(
             source, [stage for stage in shared_stages(config, other) if stage in config.stages()]
         )
-    Pipeline(config, run, dataset, strategy, sample_every=0, stop=lambda: bool(signals)).train()
+    options = TrainingOptions(strategy, sample_every=0, stop=lambda: bool(signals))
+    Pipeline(config, run, dataset, options=options).train()
     return load_run(run.path)
 
 

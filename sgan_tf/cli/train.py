@@ -287,6 +287,7 @@ def _dry_run(config, dataset, encoder, steps):
 def _train(config, dataset, strategy, classifier, encoder):
     from sgan_tf.runs.classifier_copy import write_copy
     from sgan_tf.runs.run import Run
+    from sgan_tf.training.options import TrainingOptions
     from sgan_tf.training.pipeline import Pipeline
     from sgan_tf.training.workers import Workers
 
@@ -317,16 +318,14 @@ def _train(config, dataset, strategy, classifier, encoder):
         dataset.keep(run.path / images.CACHE)
     scoring = _scoring(run.config, dataset) if workers.is_chief else None
     signals = app.stop_signals()  # what comes before has nothing to save
-    pipeline = Pipeline(
-        run.config,
-        run,
-        dataset,
+    options = TrainingOptions(
         strategy,
-        sample_every=FLAGS.sample_every,
-        checkpoint_minutes=FLAGS.checkpoint_minutes,
+        FLAGS.sample_every,
+        FLAGS.checkpoint_minutes,
         stop=lambda: bool(signals),
         scoring=scoring,
     )
+    pipeline = Pipeline(run.config, run, dataset, options=options)
     code = app.train_guarded(log, signals, lambda: pipeline.train(FLAGS.stages))
     if code:
         return code

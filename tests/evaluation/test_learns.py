@@ -17,7 +17,8 @@ def test_a_short_training_learns_the_classes_and_uses_its_noise(digits, referenc
     config = sgan_tf.make_config("digits", overrides=overrides)
     run = sgan_tf.Run.open(tmp_path / "run", config)
     untrained = sgan_tf.build(config, digits.image_shape, digits.class_names)[1]
-    stack = sgan_tf.Pipeline(config, run, digits, sample_every=0).train()
+    options = sgan_tf.TrainingOptions(sample_every=0)
+    stack = sgan_tf.Pipeline(config, run, digits, options=options).train()
     images, labels = draw_samples(untrained, digits.train_labels, 1000, seed=0)
     logits, features = judged(reference.judge, images)
     after = evaluate(stack, reference, digits.description(), 1000)["samples"]

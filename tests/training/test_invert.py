@@ -26,10 +26,17 @@ def test_a_model_is_inverted_and_goes_on_where_it_was(tmp_path):
     model.compile("adam", "sparse_categorical_crossentropy")
     model.fit(1 - images / 255, labels, epochs=8, verbose=0)
 
-    def invert(model=model, **settings):
-        given = dict(cuts=["hidden"], run_dir=tmp_path, epochs=1, overrides=SMALL, sample_every=0)
-        given |= dict(input_range=lambda x: 1 - x) | settings
-        return sgan_tf.invert(model, images, labels, **given)
+    def invert(model=model):
+        return sgan_tf.invert(
+            model,
+            images,
+            labels,
+            cuts=["hidden"],
+            run_dir=tmp_path,
+            input_range=lambda x: 1 - x,
+            hyperparameters=sgan_tf.Hyperparameters(epochs=1, overrides=SMALL),
+            options=sgan_tf.TrainingOptions(sample_every=0),
+        )
 
     stack = invert()
     expected = model.predict(1 - images[:20] / 255, verbose=0)
@@ -46,8 +53,9 @@ def test_a_model_is_inverted_and_goes_on_where_it_was(tmp_path):
 def test_a_dozen_images_of_a_few_classes_are_inverted(tmp_path):
     data = sgan_tf.load_dataset("digits")
     images, labels = data.train_images[:12], np.array([2, 7, 5] * 4)
-    settings = dict(epochs=1, overrides=[*SMALL, "joint.epochs=0"])
-    sgan_tf.invert(plain(), images, labels, ["hidden"], tmp_path, class_names=DIGITS, **settings)
+    brief = sgan_tf.Hyperparameters(epochs=1, overrides=[*SMALL, "joint.epochs=0"])
+    given = dict(class_names=DIGITS, hyperparameters=brief)
+    sgan_tf.invert(plain(), images, labels, ["hidden"], tmp_path, **given)
     assert read_config(tmp_path).batch_size == 10  # all that are not kept for testing
     grids = [tmp_path / name for name in ("reals.png", "fakes_init.png", "fakes_level1_0001.png")]
     heights = {Image.open(path).height for path in grids}

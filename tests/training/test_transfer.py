@@ -36,7 +36,8 @@ def taken(folder, digits, cuts=("fc3",), source=OLD):
 @pytest.mark.parametrize("cuts", [(), ("fc3",), ("pool2", "fc3"), ("conv1", "pool1", "conv2")])
 def test_whatever_the_cuts_it_is_the_same_encoder_and_level_0_is_next(digits, tmp_path, cuts):
     run = taken(tmp_path / "run", digits, cuts)
-    pipeline = sgan_tf.Pipeline(run.config, run, digits, sample_every=0)
+    options = sgan_tf.TrainingOptions(sample_every=0)
+    pipeline = sgan_tf.Pipeline(run.config, run, digits, options=options)
     pipeline.train(["encoder"])
     theirs = sgan_tf.load(OLD).encoder
     images = digits.test_images[:50]

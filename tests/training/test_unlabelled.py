@@ -16,9 +16,8 @@ def train(folder, dataset, labels, stages=("encoder",), **options):
     config = sgan_tf.make_config("digits", epochs=2, overrides=SMALL, labels=labels)
     run = sgan_tf.Run.open(folder, config)
     try:
-        pipeline = sgan_tf.Pipeline(
-            config, run, dataset.labelled(labels), sample_every=0, steps_per_call=2, **options
-        )
+        options = sgan_tf.TrainingOptions(sample_every=0, steps_per_call=2, **options)
+        pipeline = sgan_tf.Pipeline(config, run, dataset.labelled(labels), options=options)
         pipeline.train(stages)
     finally:
         run.close()
