@@ -25,6 +25,7 @@ from sgan_tf.data.datasets import DATASETS
 from sgan_tf.runs.environment import best_precision
 from sgan_tf.training import transfer
 from sgan_tf.utils.arithmetic import arithmetic, set_arithmetic
+from sgan_tf.utils.images import rows_caption
 
 FLAGS = flags.FLAGS
 # By --config, in their place.
@@ -330,7 +331,7 @@ def _train(config, dataset, strategy, classifier, encoder):
     if code:
         return code
     grids = sorted(run.path.glob("fakes_*_[0-9]*.png"), key=lambda path: path.stat().st_mtime)
-    kind = "samples, a row a class" if dataset.num_classes > 1 else "samples"
+    kind = ", ".join(filter(None, ["samples", rows_caption(dataset.num_classes)]))
     log.info("done: %s%s", run.path, f"; {kind}: {grids[-1]}" if grids else "")
     return 0
 

@@ -20,12 +20,13 @@ INK = "#010203"  # stands for the colour of the page's text until a drawing is d
 
 
 def samples(stack: StackedGAN, seed: int = 0, classes: Sequence[int] | None = None) -> Image.Image:
-    """The paper's panel (a): samples, a row a class.
+    """The paper's panel (a): samples, one row per class.
 
     Args:
         stack: As `sgan_tf.load` returns it.
         seed: Of the noise.
-        classes: The labels of the rows; by default all.
+        classes: The labels of the rows. Defaults to all, or of many classes to `MOST_CLASSES`,
+            evenly chosen.
 
     Returns:
         A PIL image.

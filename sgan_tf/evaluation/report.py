@@ -12,9 +12,9 @@ from PIL import Image
 
 from sgan_tf.evaluation.metrics import described
 from sgan_tf.evaluation.metrics.levels import TERMS
+from sgan_tf.utils.images import MOST_CLASSES
 
-MOST_CLASSES = 20  # beyond so many they are summarised:
-EXTREMES = 5  # by their mean and so many of the worst and of the best
+EXTREMES = 5  # of more than MOST_CLASSES, so many of the worst and of the best are shown
 NARROW = 500  # pixels: pictures up to so wide are enlarged, two a row; wider ones are as they are
 CURVES = (
     "Of level i, adv_i, cond_i and ent_i are the three losses of the generator (fool D_i, keep the "

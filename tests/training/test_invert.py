@@ -10,6 +10,7 @@ from shared import DIGITS
 import sgan_tf
 from sgan_tf.runs.classifier_copy import FILE
 from sgan_tf.runs.resume import read_config
+from sgan_tf.saving.export import export
 from sgan_tf.utils.images import TILE
 
 SMALL = [
@@ -60,6 +61,25 @@ def test_a_dozen_images_of_a_few_classes_are_inverted(tmp_path):
     grids = [tmp_path / name for name in ("reals.png", "fakes_init.png", "fakes_level1_0001.png")]
     heights = {Image.open(path).height for path in grids}
     assert heights == {3 * (TILE + 1)}  # a row a class that has images
+
+
+def test_pictures_of_thirty_classes_show_twenty_on_the_way_in_an_export_and_in_its_card(tmp_path):
+    classes, run_dir = 30, tmp_path / "run"
+    images = np.random.default_rng(0).random((90, 8, 8, 1), dtype=np.float32)
+    names = [f"kind{i}" for i in range(classes)]
+    brief = sgan_tf.Hyperparameters(epochs=1, overrides=[*SMALL, "joint.epochs=0"])
+    given = dict(class_names=names, hyperparameters=brief)
+    labels = np.arange(90) % classes
+    sgan_tf.invert(plain(classes=classes), images, labels, ["hidden"], run_dir, **given)
+    path, _ = export(run_dir, export_dir=tmp_path / "exports", max_batch=250)
+    pictures = [run_dir / name for name in ("reals.png", "fakes_init.png", "fakes_level1_0001.png")]
+    pictures.append(path / "assets" / "samples.png")
+    assert {Image.open(picture).height for picture in pictures} == {20 * (TILE + 1)}
+    card = (path / "assets" / "README.md").read_text()
+    assert "a row for each of 20 of the 30 classes" in card
+    assert "in 30 classes:\nkind0, " in card and "kind19 and 10 more" in card
+    assert "kind20" not in card
+    assert (path / "assets" / "class_names.txt").read_text().split() == names
 
 
 @pytest.mark.parametrize(
