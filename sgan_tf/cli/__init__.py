@@ -26,12 +26,19 @@ def was_interrupted():
     return signal.getsignal(signal.SIGINT) is interrupted
 
 
-def _uncaught(kind, error, trace, otherwise=sys.excepthook):
-    if was_interrupted():
-        interrupted()
-    otherwise(kind, error, trace)
+def end_on_interrupt():
+    """Makes Ctrl-C end this process in one line from now on: the first thing that a program does.
 
+    It changes nothing where SIGINT has a handler already, or is ignored, as in a job.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return
+    otherwise = sys.excepthook
 
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as in a job
+    def uncaught(kind, error, trace):
+        if was_interrupted():
+            interrupted()
+        otherwise(kind, error, trace)
+
     signal.signal(signal.SIGINT, unwind)
-    sys.excepthook = _uncaught
+    sys.excepthook = uncaught

@@ -14,7 +14,7 @@ from logging.handlers import MemoryHandler
 from absl import app, flags
 from absl import logging as absl_logging
 
-from sgan_tf.cli import interrupted, unwind, was_interrupted
+from sgan_tf.cli import end_on_interrupt, interrupted, unwind, was_interrupted
 from sgan_tf.errors import UserError, first_line
 from sgan_tf.runs.environment import best_precision
 from sgan_tf.utils.arithmetic import ONEDNN_SIDE, prefer_onednn
@@ -55,6 +55,7 @@ def run(main, words=None):
         main: A program; what it returns is the exit code, None being 0.
         words: Name of the repeatable flag whose values may also stand as words without a flag.
     """
+    end_on_interrupt()
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS reports every file it opens
     _define_help(sys.modules[main.__module__])
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from forked import programs
 from processes import EXPORT, TRAIN, finish, module, run, start
 
 from sgan_tf.cli import app
@@ -138,7 +139,62 @@ def interrupt(program, arguments, after):
     return process.returncode, err
 
 
-STARTED = "import sgan_tf.cli; print('started', flush=True)\n"
+def test_importing_any_module_leaves_the_importing_program_as_it_was():
+    """Signals, hooks, paths, environment: what another program has set is not for us to change."""
+    text = """
+import gc, importlib, logging, os, pkgutil, signal, sys, warnings
+import absl.logging, keras, matplotlib, tensorflow, sgan_tf
+def state():
+    return {
+        "signals": [signal.getsignal(number) for number in signal.valid_signals()],
+        "hooks": [sys.excepthook, sys.unraisablehook],
+        "environment": dict(os.environ),
+        "path": sys.path[:],
+        "warnings": warnings.filters[:],
+        "logging": (logging.root.level, logging.root.handlers[:]),
+        "frozen": gc.get_freeze_count(),
+    }
+before, names = state(), []
+for module in pkgutil.walk_packages(sgan_tf.__path__, "sgan_tf."):
+    try:
+        importlib.import_module(module.name)
+    except ModuleNotFoundError as error:
+        assert not error.name.startswith("sgan_tf")  # it is an extra that is not installed
+    names.append(module.name)
+    after = state()
+    assert after == before, (module.name, [name for name in before if after[name] != before[name]])
+print(*names)
+"""
+    out, _ = run(script(text), [])
+    assert {f"sgan_tf.cli.{name}" for name in PROGRAMS} < set(out.split())
+
+
+@pytest.mark.parametrize("name", ["train.py", "evaluate.py", "export.py", *sorted(programs())])
+def test_ctrl_c_ends_a_program_in_one_line_from_its_first_import_on(name):
+    """Python's own way ends in a traceback through all modules that are being imported."""
+    text = f"""
+import importlib.metadata, os, runpy, signal, sys
+class Interrupts:
+    def find_spec(self, name, path, target=None):
+        if name == "absl":  # what every program imports first
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupts())
+name = {name!r}
+if name.endswith(".py"):
+    runpy.run_path(name, run_name="__main__")
+else:
+    importlib.metadata.EntryPoint(name, {programs().get(name)!r}, "console_scripts").load()()
+"""
+    process = start(script(text), [], preexec_fn=interruptible)
+    assert finish(process, code=130) == ("", "interrupted\n")
+
+
+# As a program starts, and then says so.
+STARTED = """
+from sgan_tf.cli import end_on_interrupt, programs
+end_on_interrupt()
+print("started", flush=True)
+"""
 
 
 @pytest.mark.parametrize("after", [0, 0.5, 2])
@@ -185,7 +241,7 @@ app.run(main)
 def test_ctrl_c_at_any_moment_of_a_program(finished, tmp_path, name, moments):
     """At moments from its imports to its work; what has ended before is no test of it."""
     where = {"export": ["--export_dir", tmp_path], "evaluate": ["--cache_dir", tmp_path]}
-    program = script(f"{STARTED}from sgan_tf.cli.{name} import main; main()")
+    program = script(f"{STARTED}programs.{name}()")
     run_dir = shutil.copytree(finished[0], tmp_path / "run")
     arguments = ["--run_dir", run_dir, *where.get(name, [])]
     for after in moments:
