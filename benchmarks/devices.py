@@ -12,7 +12,7 @@ import multiprocessing
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, devices, startup
 from sgan_tf.config.presets import PRESETS
 from sgan_tf.config.validation import PRECISIONS
 
@@ -30,11 +30,11 @@ def define_flags():
 
 
 def bench():
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from measure import alternate, ratio, seconds_text, table
     from workload import configuration
 
-    config = configuration(FLAGS.preset, app.precision(FLAGS.precision))
+    config = configuration(FLAGS.preset, devices.precision(FLAGS.precision))
     context = multiprocessing.get_context("spawn")
     pipes = {}
     for count in DEVICES:
@@ -61,7 +61,7 @@ def bench():
 
 def _work(pipe, count, config, steps):
     """A process of its own: makes the steps of a turn whenever the other end asks for them."""
-    tf = app.import_tensorflow()
+    tf = startup.import_tensorflow()
     from workload import stage_named, step_of, untrained
 
     tf.config.set_visible_devices([], "GPU")
@@ -69,7 +69,7 @@ def _work(pipe, count, config, steps):
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * count
     )
-    strategy = app.strategy(str(count), config.batch_size)
+    strategy = devices.strategy(str(count), config.batch_size)
     with untrained(config, strategy) as pipeline:
         _, step = step_of(stage_named(pipeline, "level0"), strategy)
     while pipe.recv():

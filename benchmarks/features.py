@@ -14,7 +14,7 @@ import time
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, startup
 from sgan_tf.config.validation import OBJECTIVES
 
 FLAGS = flags.FLAGS
@@ -38,7 +38,7 @@ def bench():
         raise app.UsageError(
             f"--objectives: unknown '{min(unknown)}'; choose from {', '.join(KINDS)}"
         )
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from measure import table
 
     from sgan_tf.data.datasets import load_dataset

@@ -12,7 +12,7 @@ import pathlib
 
 from absl import flags
 
-from sgan_tf.cli import app, images, judges
+from sgan_tf.cli import app, images, judges, logs, startup
 from sgan_tf.config.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
@@ -34,7 +34,7 @@ def bench():
     if (FLAGS.run_dir is None) == (FLAGS.model is None):
         raise app.UsageError("--model: one of --model and --run_dir has to say what is compared")
     config, data, dataset = _of_a_run() if FLAGS.run_dir else _of_a_model()
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from sgan_tf.evaluation.evaluate import evaluate
     from sgan_tf.saving.load import load
 
@@ -44,7 +44,7 @@ def bench():
     reference = judges.reference(data, config.encoder.flip, dataset)
     scores = {
         precision: evaluate(
-            stack, reference, data, FLAGS.samples, FLAGS.seed, progress=app.progress
+            stack, reference, data, FLAGS.samples, FLAGS.seed, progress=logs.progress
         )
         for precision, stack in stacks.items()
     }

@@ -19,7 +19,7 @@ from functools import partial
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, startup
 from sgan_tf.config.presets import PRESETS
 
 FLAGS = flags.FLAGS
@@ -44,7 +44,7 @@ def bench():
     batches = integers("batches", FLAGS.batches)
     if FLAGS.pytorch:
         require_torch(FLAGS.compile)
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from measure import table
     from workload import configuration, untrained_run
 

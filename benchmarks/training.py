@@ -10,7 +10,7 @@ own ratios, with the least and the most. Needs `pip install .[bench]`.
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, startup
 
 FLAGS = flags.FLAGS
 
@@ -29,7 +29,7 @@ def bench():
     from arguments import check_presets, precisions, require_torch
 
     require_torch(FLAGS.compile)
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from measure import table
     from torch_networks import PRESETS
 

@@ -12,7 +12,7 @@ import pathlib
 
 from absl import flags
 
-from sgan_tf.cli import app, images, judges
+from sgan_tf.cli import app, devices, images, interrupts, judges, logs, startup
 from sgan_tf.config.presets import PRESETS
 from sgan_tf.evaluation.ablations import ROWS, markdown, row_config, shared_stages, summarize
 from sgan_tf.utils.arithmetic import set_arithmetic
@@ -50,16 +50,16 @@ def ablations() -> int:
     any_config = next(iter(configs.values()))  # they agree in what does not make a row
     images.check_flags(any_config.dataset)
     out = pathlib.Path(FLAGS.out)
-    app.import_tensorflow(any_config.image_size)
-    app.start_log()
+    startup.import_tensorflow(any_config.image_size)
+    logs.start_log()
     dataset = images.load(any_config, out / images.CACHE)
     check_samples(FLAGS.samples, dataset.num_classes)
     set_arithmetic()
-    strategy = app.strategy(FLAGS.devices, any_config.batch_size)
+    strategy = devices.strategy(FLAGS.devices, any_config.batch_size)
     out.mkdir(parents=True, exist_ok=True)
     dataset.keep(out / images.CACHE)
-    log = app.start_log(out / "log.txt")
-    signals = app.stop_signals()
+    log = logs.start_log(out / "log.txt")
+    signals = interrupts.stop_signals()
     return app.train_guarded(
         log, signals, lambda: _train_and_score(configs, dataset, strategy, out, log, signals)
     )
@@ -143,7 +143,7 @@ def _score(config, run, stack, reference):
         settings = {"precision": "float32", **facts["settings"]}  # version 0.1.0 wrote no precision
         if same and settings == {"samples": FLAGS.samples, "seed": 0, "precision": "float32"}:
             return facts
-    facts = evaluate_run(run, config, stack, reference, FLAGS.samples, progress=app.progress)
+    facts = evaluate_run(run, config, stack, reference, FLAGS.samples, progress=logs.progress)
     save_facts(run.path / "evaluation", facts)
     return facts
 

@@ -10,7 +10,7 @@ import math
 
 from absl import flags
 
-from sgan_tf.cli import app, pictures
+from sgan_tf.cli import app, pictures, startup
 
 FLAGS = flags.FLAGS
 
@@ -47,7 +47,7 @@ def client():
     out, seeds = pictures.picture_path(FLAGS.out), range(FLAGS.seed, FLAGS.seed + FLAGS.count)
     check_seeds((seeds[0], seeds[-1]))
     if FLAGS.grpc:
-        app.import_tensorflow()
+        startup.import_tensorflow()
     server = (
         GrpcClient(FLAGS.grpc, FLAGS.model, FLAGS.timeout)
         if FLAGS.grpc

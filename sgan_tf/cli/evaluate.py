@@ -13,7 +13,7 @@ import tempfile
 
 from absl import flags
 
-from sgan_tf.cli import app, images, judges
+from sgan_tf.cli import app, devices, images, judges, logs, startup
 from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.errors import UserError
 from sgan_tf.utils.files import PARTIAL, write_whole
@@ -62,12 +62,12 @@ def evaluate() -> None:
     check_samples(FLAGS.samples, len(data["class_names"]))
     out = pathlib.Path(FLAGS.out) if FLAGS.out else run.path / "evaluation"
     _check_writable(out)
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from sgan_tf.evaluation import figures, report
     from sgan_tf.evaluation.evaluate import save_facts
     from sgan_tf.saving.load import load_run
 
-    precision = app.precision(FLAGS.precision)
+    precision = devices.precision(FLAGS.precision)
     stack = load_run(FLAGS.run_dir, as_is=True, precision=precision)
     other = load_run(FLAGS.without_entropy, precision=precision) if FLAGS.without_entropy else None
     facts, reference, dataset = _measure(config, run, data, stack, precision)
@@ -118,7 +118,7 @@ def _measure(config, run, data, stack, precision):
         FLAGS.seed,
         inception,
         dataset and dataset.train_images,
-        app.progress,
+        logs.progress,
         precision,
     )
     return facts, reference, dataset

@@ -8,7 +8,7 @@ noise alone varies. Of more than 20 classes, samples and variations show 20, eve
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, startup
 
 FLAGS = flags.FLAGS
 
@@ -19,7 +19,7 @@ def define_flags() -> None:
 
 
 def figures() -> None:
-    app.import_tensorflow()
+    startup.import_tensorflow()
 
     from sgan_tf.evaluation import figures as drawing
     from sgan_tf.runs.run import Run

@@ -13,7 +13,7 @@ import pathlib
 
 from absl import flags
 
-from sgan_tf.cli import app, images, pictures
+from sgan_tf.cli import app, images, logs, pictures, startup
 from sgan_tf.data.decoding import RESIZES
 from sgan_tf.errors import DataError, shown
 
@@ -62,7 +62,7 @@ def inspect() -> None:
     # What can be refused is refused before TensorFlow is imported.
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
     out, given = _out(run), _read(run.data())
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from sgan_tf.evaluation import figures
     from sgan_tf.evaluation.inspection import inspect_layers
     from sgan_tf.evaluation.layer_scores import caption, markdown, save
@@ -138,7 +138,7 @@ def _scores(stack, test_images, layers, cuts):
     if test_images is None:
         scores = [layer.scores for layer in layers]
     else:
-        progress = app.progress("test images")
+        progress = logs.progress("test images")
         scores = score_layers(stack, test_images, HELD_OUT_DRAWS, FLAGS.seed, progress)
     *features, label = scores
     pairs = zip(features, cuts, strict=True)

@@ -3,7 +3,7 @@
 import functools
 import importlib
 
-from sgan_tf.cli import end_on_interrupt
+from sgan_tf.cli.interrupts import end_on_interrupt
 
 
 def _run(name):

@@ -16,7 +16,7 @@ import re
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, logs, startup
 from sgan_tf.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -75,13 +75,13 @@ def sample() -> None:
     kind = FLAGS.format or out.suffix.lower().removeprefix(".")
     if FLAGS.format is None:
         _check_file(out, PICTURES, [".npz", ".tfrecord"])
-    app.import_tensorflow()
+    startup.import_tensorflow()
 
     from sgan_tf.sampling import bulk
 
     stack = _load(source)
     labels = _labels(stack)
-    bar = app.progress("sampling")
+    bar = logs.progress("sampling")
 
     def draw(rows):
         return bar(bulk.Blocks(stack, labels, FLAGS.seed, rows))

@@ -19,7 +19,7 @@ import sys
 
 from absl import flags
 
-from sgan_tf.cli import app, voting
+from sgan_tf.cli import app, interrupts, startup, voting
 
 FLAGS = flags.FLAGS
 ORIGIN = r"\*|https?://([\w.-]+|\[[\da-f:]+\])(:\d+)?"
@@ -111,7 +111,7 @@ def open_server(source, name, rows, stream, options):
         stream: Where log lines go; None for nowhere.
         options: Of `Options`, a dictionary.
     """
-    app.import_tensorflow()
+    startup.import_tensorflow()
     with extra():
         from sgan_tf.server.model import Model
         from sgan_tf.server.server import Options, Server
@@ -122,7 +122,7 @@ def open_server(source, name, rows, stream, options):
     model.refresh()
     if examiner:
         examiner.open()
-    app.stop_signals()  # uvicorn takes them while it serves, and hands them on at the end
+    interrupts.stop_signals()  # uvicorn takes them while it serves, and hands them on at the end
     return server
 
 

@@ -16,7 +16,17 @@ import pathlib
 
 from absl import flags
 
-from sgan_tf.cli import app, classifiers, images, judges
+from sgan_tf.cli import (
+    app,
+    classifiers,
+    devices,
+    images,
+    interrupts,
+    judges,
+    logs,
+    preset_table,
+    startup,
+)
 from sgan_tf.config.presets import PRESETS, make_config
 from sgan_tf.config.schema import Config, EncoderConfig, with_overrides
 from sgan_tf.config.validation import PRECISIONS, ConfigError
@@ -132,7 +142,7 @@ def define_flags():
 
 def train():
     if FLAGS.list_presets:
-        return app.list_presets()
+        return preset_table.list_presets()
     classifiers.check_flags()
     config = _config_of_images() if FLAGS.encoder and FLAGS.config is None else _config(_cuts())
     if FLAGS.encoder_from:
@@ -141,15 +151,15 @@ def train():
         _check_stages(config)
     images.check_flags(config.dataset)
     # What needs no TensorFlow comes first, so that a mistake shows at once.
-    if DATASETS[config.dataset].tfds or app.several_machines():
-        app.import_tensorflow(config.image_size)
-    strategy = app.several_machines() and app.strategy(FLAGS.devices)
+    if DATASETS[config.dataset].tfds or devices.several_machines():
+        startup.import_tensorflow(config.image_size)
+    strategy = devices.several_machines() and devices.strategy(FLAGS.devices)
     if not FLAGS.dry_run:  # it prints settings, and no log among them
-        app.start_log()
+        logs.start_log()
     dataset = images.load(config, _run_dir(config) / images.CACHE)
     if FLAGS.encoder_from:
         transfer.check_images(FLAGS.encoder_from, dataset)
-    tf = app.import_tensorflow(config.image_size)
+    tf = startup.import_tensorflow(config.image_size)
     from sgan_tf.models.build import check_names
 
     if FLAGS.jit and (FLAGS.devices == "cpu" or not tf.config.list_physical_devices("GPU")):
@@ -168,8 +178,8 @@ def train():
     steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
     config = dataclasses.replace(config, precision=_precision(config))
     if strategy:
-        app.check_batch(strategy, config.batch_size)
-    strategy = strategy or app.strategy(FLAGS.devices, config.batch_size)
+        devices.check_batch(strategy, config.batch_size)
+    strategy = strategy or devices.strategy(FLAGS.devices, config.batch_size)
     if FLAGS.dry_run:
         return _dry_run(config, dataset, encoder, steps)
     return _train(config, dataset, strategy, classifier, encoder)
@@ -308,7 +318,7 @@ def _train(config, dataset, strategy, classifier, encoder):
 
     workers = Workers(strategy)
     run = workers.open_run(open_run)
-    log = app.start_log(run.path / "log.txt" if workers.is_chief else None)
+    log = logs.start_log(run.path / "log.txt" if workers.is_chief else None)
     if FLAGS.encoder_from:
         log.info("encoder: taken over from %s", FLAGS.encoder_from)
     if classifier is not None:
@@ -318,7 +328,7 @@ def _train(config, dataset, strategy, classifier, encoder):
     if workers.is_chief:
         dataset.keep(run.path / images.CACHE)
     scoring = _scoring(run.config, dataset) if workers.is_chief else None
-    signals = app.stop_signals()  # what comes before has nothing to save
+    signals = interrupts.stop_signals()  # what comes before has nothing to save
     options = TrainingOptions(
         strategy,
         FLAGS.sample_every,

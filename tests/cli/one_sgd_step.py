@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.cli.app import several_machines
+from sgan_tf.cli.devices import several_machines
 from sgan_tf.config.presets import make_config
 from sgan_tf.models.build import build
 from sgan_tf.runs.run import Run

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sgan_tf.cli.app import start_log
+from sgan_tf.cli.logs import start_log
 from sgan_tf.runs.run import Run
 from sgan_tf.training import callbacks
 from sgan_tf.training.callbacks import EpochLog, ProgressLogger

@@ -8,7 +8,7 @@ import pytest
 from shared import RECIPE
 
 import sgan_tf
-from sgan_tf.cli.app import strategy
+from sgan_tf.cli.devices import strategy
 from sgan_tf.training.trainer import Interrupted, TrainingDiverged
 
 SMALL = [

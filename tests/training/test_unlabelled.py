@@ -7,7 +7,7 @@ import pytest
 from test_trainer import SMALL, few  # noqa: F401 - a fixture
 
 import sgan_tf
-from sgan_tf.cli.app import strategy
+from sgan_tf.cli.devices import strategy
 from sgan_tf.training.trainer import Interrupted
 from sgan_tf.training.transfer import check_images, take_encoder, with_encoder
 
