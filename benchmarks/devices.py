@@ -8,7 +8,7 @@ they take turns. The ratio is of images a second, two devices' over one's, the m
 alternations' own ratios with the least and the most.
 """
 
-import multiprocessing
+import contextlib
 
 from absl import flags
 
@@ -31,36 +31,27 @@ def define_flags():
 
 def bench():
     startup.import_tensorflow()
+    from contestants import Contestant
     from measure import alternate, ratio, seconds_text, table
     from workload import configuration
 
     config = configuration(FLAGS.preset, devices.precision(FLAGS.precision))
-    context = multiprocessing.get_context("spawn")
-    pipes = {}
-    for count in DEVICES:
-        pipes[count], end = context.Pipe()
-        worker = context.Process(target=_work, args=(end, count, config, FLAGS.steps), daemon=True)
-        worker.start()
-        end.close()
-
-    def turn(pipe):
-        pipe.send(True)
-        return pipe.recv()
-
-    turns = {count: lambda pipe=pipe: turn(pipe) for count, pipe in pipes.items()}
-    for call in turns.values():  # traces and warms up
-        call()
-    seconds = alternate(turns, FLAGS.alternations)
-    for pipe in pipes.values():
-        pipe.send(False)  # the worker ends
-    one, two = ([s / FLAGS.steps for s in seconds[count]] for count in DEVICES)
+    with contextlib.ExitStack() as stack:
+        settings = {
+            count: stack.enter_context(Contestant(f"{count} device(s)", _step, count, config))
+            for count in DEVICES
+        }
+        for contestant in settings.values():  # traces and warms up
+            contestant.timed()
+        seconds = alternate(settings, FLAGS.alternations, FLAGS.steps, Contestant.timed)
+    one, two = (seconds[count] for count in DEVICES)
     head = ["level 0", "precision", "one device, a step", "two devices", "throughput, two over one"]
     row = [f"`{FLAGS.preset}`", config.precision, seconds_text(one), seconds_text(two)]
     print(table(head, [[*row, ratio(one, two)]]))
 
 
-def _work(pipe, count, config, steps):
-    """A process of its own: makes the steps of a turn whenever the other end asks for them."""
+def _step(count, config):
+    """Makes a step on so many logical devices of its process."""
     tf = startup.import_tensorflow()
     from workload import stage_named, step_of, untrained
 
@@ -72,10 +63,7 @@ def _work(pipe, count, config, steps):
     strategy = devices.strategy(str(count), config.batch_size)
     with untrained(config, strategy) as pipeline:
         _, step = step_of(stage_named(pipeline, "level0"), strategy)
-    while pipe.recv():
-        for _ in range(steps):
-            step()
-        pipe.send(True)
+    return step, None
 
 
 def main():

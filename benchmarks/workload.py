@@ -1,6 +1,7 @@
 """What the benchmarks run: configurations, random images in a data set's place, untrained runs."""
 
 import contextlib
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,6 +21,11 @@ from sgan_tf.utils.images import as_float
 # A GPU is shared with PyTorch, and with the processes that a benchmark starts.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
+# Presets whose networks are written in PyTorch too (torch_networks.py).
+IN_TORCH = (
+    "digits",
+    *(f"{data}{kind}" for data in ("svhn", "cifar10") for kind in ("", "-release", "-small")),
+)
 CLASSES = [str(c) for c in range(10)]
 ONE_CHANNEL = ("digits", "mnist")  # data sets; the others' images are in colour
 
@@ -61,6 +67,11 @@ def untrained_run(config: Config) -> Iterator[str]:
             checkpoint.save(model.state(), steps, True, config=config.to_json())
             stage.finish(model)
         yield str(pipeline.run.path)
+
+
+def parameters(network: tf.keras.Model) -> int:
+    """Returns the number of trainable weights of a network."""
+    return sum(math.prod(v.shape) for v in network.trainable_variables)
 
 
 def stage_named(pipeline: Pipeline, name: str) -> Stage:
