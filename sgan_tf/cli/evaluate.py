@@ -13,7 +13,7 @@ import tempfile
 
 from absl import flags
 
-from sgan_tf.cli import app, devices, images, judges, logs, startup
+from sgan_tf.cli import app, devices, image_flags, judge_flags, logs, startup
 from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.errors import UserError
 from sgan_tf.utils.files import PARTIAL, write_whole
@@ -22,8 +22,8 @@ FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
-    images.define_place_flags()
-    flags.adopt_module_key_flags(images)
+    image_flags.define_place_flags()
+    flags.adopt_module_key_flags(image_flags)
     flags.DEFINE_string("run_dir", None, "a run folder whose levels are trained", required=True)
     flags.DEFINE_string(
         "out", None, "folder of metrics.json and report.html; by default <run_dir>/evaluation"
@@ -39,8 +39,8 @@ def define_flags() -> None:
         "what samples are computed in, and recorded with their scores: compare runs in one; auto: "
         "bfloat16 where the hardware does",
     )
-    judges.define_flags()
-    flags.adopt_module_key_flags(judges)
+    judge_flags.define_flags()
+    flags.adopt_module_key_flags(judge_flags)
     flags.DEFINE_string(
         "inception", None, "path of TF-GAN's Inception module for the published scale, or download"
     )
@@ -103,11 +103,11 @@ def _measure(config, run, data, stack, precision):
     """Returns the facts of the evaluation, the `Reference`, and the `ImageDataset` or None."""
     from sgan_tf.evaluation.evaluate import evaluate_run
 
-    inception = _inception(judges.cache()) if FLAGS.inception else None
+    inception = _inception(judge_flags.cache()) if FLAGS.inception else None
     dataset = _dataset(config, run, needed=inception is not None)
     # Without images only a cached judge will do; loading them again says why they are not there.
-    reference = judges.reference(
-        data, config.encoder.flip, lambda: dataset or images.load_again(config, run)
+    reference = judge_flags.reference(
+        data, config.encoder.flip, lambda: dataset or image_flags.load_again(config, run)
     )
     facts = evaluate_run(
         run,
@@ -133,7 +133,7 @@ def _inception(cache):
 def _dataset(config, run, needed):
     """Returns the run's `ImageDataset`; None when it is not there and not needed."""
     try:
-        return images.load_again(config, run)
+        return image_flags.load_again(config, run)
     except UserError:
         if needed:
             raise

@@ -13,7 +13,7 @@ import pathlib
 
 from absl import flags
 
-from sgan_tf.cli import app, images, logs, pictures, startup
+from sgan_tf.cli import app, image_flags, logs, out_flag, startup
 from sgan_tf.data.decoding import RESIZES
 from sgan_tf.errors import DataError, shown
 
@@ -23,8 +23,8 @@ HELD_OUT_DRAWS = 2  # of each test image: the least that have a variance
 
 
 def define_flags() -> None:
-    images.define_place_flags()
-    flags.adopt_module_key_flags(images)
+    image_flags.define_place_flags()
+    flags.adopt_module_key_flags(image_flags)
     flags.DEFINE_string("run_dir", None, "a run folder whose levels are trained", required=True)
     flags.DEFINE_multi_string(
         "images", [], "image files to draw; more may follow as plain words, as a*.png gives them"
@@ -92,7 +92,7 @@ def _out(run):
     """The path of the picture; nothing is there but what an earlier inspection wrote."""
     from sgan_tf.evaluation.layer_scores import PICTURE, read_facts
 
-    out = pictures.picture_path(FLAGS.out) if FLAGS.out else run.path / PICTURE
+    out = out_flag.picture_path(FLAGS.out) if FLAGS.out else run.path / PICTURE
     for path in (out, out.with_suffix(".json")):
         if path.exists() and read_facts(out) is None:
             raise app.UsageError(
@@ -122,7 +122,7 @@ def _held_out(config, run):
     import numpy as np
 
     try:
-        dataset = images.load_again(config, run)
+        dataset = image_flags.load_again(config, run)
     except DataError as error:
         if FLAGS.data_dir or FLAGS.download:
             raise

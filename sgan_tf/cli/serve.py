@@ -19,7 +19,7 @@ import sys
 
 from absl import flags
 
-from sgan_tf.cli import app, interrupts, startup, voting
+from sgan_tf.cli import app, interrupts, startup, turing_flags
 
 FLAGS = flags.FLAGS
 ORIGIN = r"\*|https?://([\w.-]+|\[[\da-f:]+\])(:\d+)?"
@@ -74,8 +74,8 @@ def define_flags():
         "origin of other pages, or of a proxy, that may ask, as https://example.org; * for any; "
         "repeatable",
     )
-    voting.define_flags()
-    flags.adopt_module_key_flags(voting)
+    turing_flags.define_flags()
+    flags.adopt_module_key_flags(turing_flags)
     flags.DEFINE_boolean("no_page", False, "without the page at /")
 
 
@@ -85,7 +85,7 @@ def serve():
     for origin in FLAGS.cors:
         if not re.fullmatch(ORIGIN, origin):
             raise app.UsageError(f"--cors: '{origin}' is no origin, as https://example.org, nor *")
-    voting.check_flags()
+    turing_flags.check_flags()
     source = open_source(FLAGS.model)  # a mistake shows before TensorFlow is imported
     options = dict(
         host=FLAGS.host,
@@ -117,7 +117,7 @@ def open_server(source, name, rows, stream, options):
         from sgan_tf.server.server import Options, Server
 
     model = Model(source, name, rows)
-    examiner = voting.examiner(model)
+    examiner = turing_flags.examiner(model)
     server = Server(model, Options(**options), stream, examiner)  # a port in use shows here
     model.refresh()
     if examiner:

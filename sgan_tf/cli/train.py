@@ -18,11 +18,11 @@ from absl import flags
 
 from sgan_tf.cli import (
     app,
-    classifiers,
+    classifier_flags,
     devices,
-    images,
+    image_flags,
     interrupts,
-    judges,
+    judge_flags,
     logs,
     preset_table,
     startup,
@@ -42,12 +42,12 @@ FLAGS = flags.FLAGS
 SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "labels", "seed")
 
 GROUPS = {  # of --help
-    "images": images.NAMES,
+    "images": image_flags.NAMES,
     "networks and settings": (
         *("preset", "list_presets", "config", "set", "labels", "cuts", "encoder_from", "epochs"),
         *("seed", "dry_run"),
     ),
-    "a classifier of one's own": classifiers.NAMES,
+    "a classifier of one's own": classifier_flags.NAMES,
     "run": (
         *("run_dir", "stages", "checkpoint_minutes", "sample_every", "score_every", "cache_dir"),
         "overwrite",
@@ -57,10 +57,10 @@ GROUPS = {  # of --help
 
 
 def define_flags():
-    images.define_flags("digits")
-    flags.adopt_module_key_flags(images)
-    classifiers.define_flags()
-    flags.adopt_module_key_flags(classifiers)
+    image_flags.define_flags("digits")
+    flags.adopt_module_key_flags(image_flags)
+    classifier_flags.define_flags()
+    flags.adopt_module_key_flags(classifier_flags)
     flags.DEFINE_string(
         "preset",
         None,
@@ -124,8 +124,8 @@ def define_flags():
         "trained first: Fréchet distance, precision and recall, in metrics.jsonl; 0 for none",
         lower_bound=0,
     )
-    judges.define_flags()
-    flags.adopt_module_key_flags(judges)
+    judge_flags.define_flags()
+    flags.adopt_module_key_flags(judge_flags)
     flags.DEFINE_float(
         "checkpoint_minutes", 5, "the most work that a killed process loses", lower_bound=0
     )
@@ -143,20 +143,20 @@ def define_flags():
 def train():
     if FLAGS.list_presets:
         return preset_table.list_presets()
-    classifiers.check_flags()
+    classifier_flags.check_flags()
     config = _config_of_images() if FLAGS.encoder and FLAGS.config is None else _config(_cuts())
     if FLAGS.encoder_from:
         config = transfer.with_encoder(config, FLAGS.encoder_from, FLAGS["set"].value)
     if not FLAGS.encoder:
         _check_stages(config)
-    images.check_flags(config.dataset)
+    image_flags.check_flags(config.dataset)
     # What needs no TensorFlow comes first, so that a mistake shows at once.
     if DATASETS[config.dataset].tfds or devices.several_machines():
         startup.import_tensorflow(config.image_size)
     strategy = devices.several_machines() and devices.strategy(FLAGS.devices)
     if not FLAGS.dry_run:  # it prints settings, and no log among them
         logs.start_log()
-    dataset = images.load(config, _run_dir(config) / images.CACHE)
+    dataset = image_flags.load(config, _run_dir(config) / image_flags.CACHE)
     if FLAGS.encoder_from:
         transfer.check_images(FLAGS.encoder_from, dataset)
     tf = startup.import_tensorflow(config.image_size)
@@ -169,9 +169,9 @@ def train():
     if FLAGS.encoder:
         dataset = dataset if FLAGS.class_names is None else dataset.named(FLAGS.class_names)
         kept = None if FLAGS.overwrite else _run_dir(config)
-        classifier = classifiers.open_classifier(dataset, kept)
+        classifier = classifier_flags.open_classifier(dataset, kept)
         if FLAGS.cuts is None and FLAGS.config is None:  # --dry_run, as check_flags saw
-            return classifiers.print_cuts(classifier, dataset, _config)
+            return classifier_flags.print_cuts(classifier, dataset, _config)
         encoder, config = _adapted(classifier, dataset, config)
         _check_stages(config)
     check_names(config)
@@ -240,7 +240,7 @@ def _config_of_images():
 
 def _config(cuts, classifier=None):
     """The configuration that the flags ask for."""
-    overrides = [*images.overrides(), *FLAGS["set"].value]
+    overrides = [*image_flags.overrides(), *FLAGS["set"].value]
     if FLAGS.config is None:
         return make_config(
             FLAGS.dataset,
@@ -326,7 +326,7 @@ def _train(config, dataset, strategy, classifier, encoder):
     how = ", ".join(f"{name} {on}" for name, on in arithmetic().items())
     log.info("convolutions and large matrices are computed in %s; %s", run.config.precision, how)
     if workers.is_chief:
-        dataset.keep(run.path / images.CACHE)
+        dataset.keep(run.path / image_flags.CACHE)
     scoring = _scoring(run.config, dataset) if workers.is_chief else None
     signals = interrupts.stop_signals()  # what comes before has nothing to save
     options = TrainingOptions(
@@ -352,7 +352,7 @@ def _scoring(config, dataset):
         return None
     from sgan_tf.training.scores import Scoring
 
-    reference = judges.reference(dataset.description(), config.encoder.flip, lambda: dataset)
+    reference = judge_flags.reference(dataset.description(), config.encoder.flip, lambda: dataset)
     return Scoring(reference, FLAGS.score_every)
 
 

@@ -1,4 +1,4 @@
-"""The judge of a data set, for all programs that score samples: where it is kept, how it is got."""
+"""The flag of where judges are cached, and how the judge of a data set is got there."""
 
 from collections.abc import Callable
 
