@@ -134,7 +134,7 @@ def _train(config, run, dataset, strategy, finished, signals):
 
 def _score(config, run, stack, reference):
     """Returns the facts of the run's evaluation, from its folder when they are there."""
-    from sgan_tf.evaluation.evaluate import evaluate_run, save_facts
+    from sgan_tf.evaluation.evaluate import EvaluationOptions, evaluate_run, save_facts
 
     path = run.path / "evaluation" / "metrics.json"
     if path.exists():
@@ -143,7 +143,8 @@ def _score(config, run, stack, reference):
         settings = {"precision": "float32", **facts["settings"]}  # version 0.1.0 wrote no precision
         if same and settings == {"samples": FLAGS.samples, "seed": 0, "precision": "float32"}:
             return facts
-    facts = evaluate_run(run, config, stack, reference, FLAGS.samples, progress=logs.progress)
+    options = EvaluationOptions(FLAGS.samples, progress=logs.progress)
+    facts = evaluate_run(run, config, stack, reference, options)
     save_facts(run.path / "evaluation", facts)
     return facts
 

@@ -101,7 +101,7 @@ def _check_writable(folder):
 
 def _measure(config, run, data, stack, precision):
     """Returns the facts of the evaluation, the `Reference`, and the `ImageDataset` or None."""
-    from sgan_tf.evaluation.evaluate import evaluate_run
+    from sgan_tf.evaluation.evaluate import EvaluationOptions, evaluate_run
 
     inception = _inception(judge_flags.cache()) if FLAGS.inception else None
     dataset = _dataset(config, run, needed=inception is not None)
@@ -109,18 +109,9 @@ def _measure(config, run, data, stack, precision):
     reference = judge_flags.reference(
         data, config.encoder.flip, lambda: dataset or image_flags.load_again(config, run)
     )
-    facts = evaluate_run(
-        run,
-        config,
-        stack,
-        reference,
-        FLAGS.samples,
-        FLAGS.seed,
-        inception,
-        dataset and dataset.train_images,
-        logs.progress,
-        precision,
-    )
+    train_images = dataset and dataset.train_images
+    options = EvaluationOptions(FLAGS.samples, FLAGS.seed, inception, train_images, logs.progress)
+    facts = evaluate_run(run, config, stack, reference, options, precision)
     return facts, reference, dataset
 
 
