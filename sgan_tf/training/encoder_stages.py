@@ -104,7 +104,7 @@ class UnlabelledEncoderStage(EncoderStage):
         statistics = FeatureStatistics("fc3")
         statistics.add(h)
         # As in `Standardized`; a ReLU passes a unit's scale on, so its weights can take it.
-        scale = statistics.spread().scale
+        scale = statistics.standardization().scale
         for weights in (fc3.kernel, fc3.bias):
             weights.assign(weights.numpy() / scale)
         count = clusters(self.material.config.labels)
