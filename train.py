@@ -1,4 +1,4 @@
-from sgan_tf.cli.train import main
+from sgan_tf.cli import programs
 
 if __name__ == "__main__":
-    main()
+    programs.train()

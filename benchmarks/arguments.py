@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sgan_tf.cli.app import UsageError
 from sgan_tf.config.presets import PRESETS
 from sgan_tf.config.validation import PRECISIONS
-from sgan_tf.utils.hardware import best_precision
+from sgan_tf.runs.environment import best_precision
 
 
 def check_presets(names: Sequence[str], known: Sequence[str] = tuple(PRESETS)) -> None:

@@ -13,7 +13,7 @@ import time
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, startup
 
 FLAGS = flags.FLAGS
 ALONE = "`stack.sample`"
@@ -27,7 +27,7 @@ def define_flags():
 
 
 def bench():
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from measure import table
 
     rows = [row for model in FLAGS.models for row in _rows(model)]

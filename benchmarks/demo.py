@@ -23,7 +23,7 @@ def define_flags():
 
 
 def bench():
-    from measure import first_call, seconds_text, table
+    from measure import seconds_text, table, timed
 
     from sgan_tf.runs.run import Run
 
@@ -32,8 +32,8 @@ def bench():
         command = [sys.executable, "-m", "sgan_tf.cli.train", "--dataset", "digits"]
         command += ["--run_dir", run_dir, "--sample_every", "0"]
         command += ["--epochs", str(FLAGS.epochs)] if FLAGS.epochs else []
-        whole = first_call(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
-        lines = Run(run_dir).read_metrics()
+        whole = timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+        lines = Run(run_dir).metrics.read()
     stages = {}
     for line in lines:
         stages.setdefault(line["stage"], []).append(line["seconds"])

@@ -8,11 +8,11 @@ they take turns. The ratio is of images a second, two devices' over one's, the m
 alternations' own ratios with the least and the most.
 """
 
-import multiprocessing
+import contextlib
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, devices, startup
 from sgan_tf.config.presets import PRESETS
 from sgan_tf.config.validation import PRECISIONS
 
@@ -30,38 +30,29 @@ def define_flags():
 
 
 def bench():
-    app.import_tensorflow()
+    startup.import_tensorflow()
+    from contestants import Contestant
     from measure import alternate, ratio, seconds_text, table
     from workload import configuration
 
-    config = configuration(FLAGS.preset, app.precision(FLAGS.precision))
-    context = multiprocessing.get_context("spawn")
-    pipes = {}
-    for count in DEVICES:
-        pipes[count], end = context.Pipe()
-        worker = context.Process(target=_work, args=(end, count, config, FLAGS.steps), daemon=True)
-        worker.start()
-        end.close()
-
-    def turn(pipe):
-        pipe.send(True)
-        return pipe.recv()
-
-    turns = {count: lambda pipe=pipe: turn(pipe) for count, pipe in pipes.items()}
-    for call in turns.values():  # traces and warms up
-        call()
-    seconds = alternate(turns, FLAGS.alternations)
-    for pipe in pipes.values():
-        pipe.send(False)  # the worker ends
-    one, two = ([s / FLAGS.steps for s in seconds[count]] for count in DEVICES)
+    config = configuration(FLAGS.preset, devices.precision(FLAGS.precision))
+    with contextlib.ExitStack() as stack:
+        settings = {
+            count: stack.enter_context(Contestant(f"{count} device(s)", _step, count, config))
+            for count in DEVICES
+        }
+        for contestant in settings.values():  # traces and warms up
+            contestant.timed()
+        seconds = alternate(settings, FLAGS.alternations, FLAGS.steps, Contestant.timed)
+    one, two = (seconds[count] for count in DEVICES)
     head = ["level 0", "precision", "one device, a step", "two devices", "throughput, two over one"]
     row = [f"`{FLAGS.preset}`", config.precision, seconds_text(one), seconds_text(two)]
     print(table(head, [[*row, ratio(one, two)]]))
 
 
-def _work(pipe, count, config, steps):
-    """A process of its own: makes the steps of a turn whenever the other end asks for them."""
-    tf = app.import_tensorflow()
+def _step(count, config):
+    """Makes a step on so many logical devices of its process."""
+    tf = startup.import_tensorflow()
     from workload import stage_named, step_of, untrained
 
     tf.config.set_visible_devices([], "GPU")
@@ -69,13 +60,10 @@ def _work(pipe, count, config, steps):
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * count
     )
-    strategy = app.strategy(str(count), config.batch_size)
+    strategy = devices.strategy(str(count), config.batch_size)
     with untrained(config, strategy) as pipeline:
         _, step = step_of(stage_named(pipeline, "level0"), strategy)
-    while pipe.recv():
-        for _ in range(steps):
-            step()
-        pipe.send(True)
+    return step, None
 
 
 def main():

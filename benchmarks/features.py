@@ -14,7 +14,7 @@ import time
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, startup
 from sgan_tf.config.validation import OBJECTIVES
 
 FLAGS = flags.FLAGS
@@ -38,11 +38,11 @@ def bench():
         raise app.UsageError(
             f"--objectives: unknown '{min(unknown)}'; choose from {', '.join(KINDS)}"
         )
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from measure import table
 
     from sgan_tf.data.datasets import load_dataset
-    from sgan_tf.utils.hardware import set_arithmetic
+    from sgan_tf.utils.arithmetic import set_arithmetic
 
     set_arithmetic()  # as train.py does
     head = ["data set", "images", "trained by", "epochs", "processor time", "probe", "purity"]
@@ -67,6 +67,7 @@ def _row(dataset, kind):
     from sgan_tf.models.build import build
     from sgan_tf.models.encoder.clusters import agreement, k_means
     from sgan_tf.runs.run import Run
+    from sgan_tf.training.options import TrainingOptions
     from sgan_tf.training.pipeline import Pipeline
 
     labels = "none" if kind in OBJECTIVES else "given"
@@ -82,7 +83,8 @@ def _row(dataset, kind):
         epochs = config.encoder.epochs
         with tempfile.TemporaryDirectory() as folder:
             run = Run.open(folder, config)
-            pipeline = Pipeline(config, run, dataset.labelled(labels), sample_every=0)
+            options = TrainingOptions(sample_every=0)
+            pipeline = Pipeline(config, run, dataset.labelled(labels), options=options)
             pipeline.train(["encoder"])
             encoder = pipeline.encoder
             run.close()

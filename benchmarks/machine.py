@@ -5,7 +5,7 @@ import os
 import pathlib
 import platform
 
-from sgan_tf.utils.hardware import best_precision
+from sgan_tf.runs.environment import best_precision
 
 # Of a CPU's flags, those that decide how fast matrices are multiplied.
 FLAGS = (

@@ -18,8 +18,19 @@ class Ratio(NamedTuple):
         return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
 
 
+def timed(call: Callable[..., object], calls: int = 1, *arguments) -> float:
+    """Returns the seconds of a call, the mean of so many."""
+    started = time.perf_counter()
+    for _ in range(calls):
+        call(*arguments)
+    return (time.perf_counter() - started) / calls
+
+
 def alternate(
-    contestants: dict[str, Callable[[], object]], alternations: int, calls: int = 1
+    contestants: dict[str, Callable[[], object]],
+    alternations: int,
+    calls: int = 1,
+    timed: Callable[[Callable, int], float] = timed,
 ) -> dict[str, list[float]]:
     """Times contestants in turn, A B C A B C …, so that all of them meet the same machine.
 
@@ -28,6 +39,7 @@ def alternate(
             done before.
         alternations: Turns of each.
         calls: Of the function in a turn.
+        timed: What times a turn; of contestants in processes of their own `Contestant.timed`.
 
     Returns:
         `{name: [seconds a call, a number a turn]}`.
@@ -41,16 +53,8 @@ def alternate(
     seconds = {name: [] for name in contestants}
     for _ in range(alternations):
         for name, call in contestants.items():
-            started = time.perf_counter()
-            for _ in range(calls):
-                call()
-            seconds[name].append((time.perf_counter() - started) / calls)
+            seconds[name].append(timed(call, calls))
     return seconds
-
-
-def first_call(call: Callable[[], object]) -> float:
-    """Returns the seconds of one call."""
-    return alternate({"": call}, 1)[""][0]
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:

@@ -14,7 +14,7 @@ import tempfile
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, startup
 from sgan_tf.config.presets import PRESETS
 
 FLAGS = flags.FLAGS
@@ -44,7 +44,7 @@ def define_flags():
 
 
 def bench():
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from measure import table
     from workload import configuration, untrained_run
 

@@ -12,7 +12,7 @@ import pathlib
 
 from absl import flags
 
-from sgan_tf.cli import app, images, judges
+from sgan_tf.cli import app, image_flags, judge_flags, logs, startup
 from sgan_tf.config.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
@@ -20,31 +20,31 @@ IMAGES = 1000  # images of which the values are compared
 
 
 def define_flags():
-    images.define_place_flags()
-    flags.adopt_module_key_flags(images)
+    image_flags.define_place_flags()
+    flags.adopt_module_key_flags(image_flags)
     flags.DEFINE_string("run_dir", None, "a finished run folder")
     flags.DEFINE_string("model", None, "in place of --run_dir: a stack that comes with the package")
     flags.DEFINE_integer("samples", 10_000, "samples to score in each precision", lower_bound=1)
     flags.DEFINE_integer("seed", 0, "of labels and noise")
-    judges.define_flags()
-    flags.adopt_module_key_flags(judges)
+    judge_flags.define_flags()
+    flags.adopt_module_key_flags(judge_flags)
 
 
 def bench():
     if (FLAGS.run_dir is None) == (FLAGS.model is None):
         raise app.UsageError("--model: one of --model and --run_dir has to say what is compared")
     config, data, dataset = _of_a_run() if FLAGS.run_dir else _of_a_model()
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from sgan_tf.evaluation.evaluate import evaluate
     from sgan_tf.saving.load import load
 
     source = FLAGS.model or pathlib.Path(FLAGS.run_dir)  # a path is never the name of a model
     stacks = {precision: load(source, precision=precision) for precision in PRECISIONS}
     _print_difference(stacks)
-    reference = judges.reference(data, config.encoder.flip, dataset)
+    reference = judge_flags.reference(data, config.encoder.flip, dataset)
     scores = {
         precision: evaluate(
-            stack, reference, data, FLAGS.samples, FLAGS.seed, progress=app.progress
+            stack, reference, data, FLAGS.samples, FLAGS.seed, progress=logs.progress
         )
         for precision, stack in stacks.items()
     }
@@ -54,12 +54,13 @@ def bench():
 def _of_a_run():
     """Returns the configuration, the description of the images, and what loads them."""
     from sgan_tf.evaluation.protocol import check_samples
-    from sgan_tf.runs.run import Run, read_config
+    from sgan_tf.runs.resume import read_config
+    from sgan_tf.runs.run import Run
 
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
     data = run.data()
     check_samples(FLAGS.samples, len(data["class_names"]))
-    return config, data, lambda: images.load_again(config, run)
+    return config, data, lambda: image_flags.load_again(config, run)
 
 
 def _of_a_model():

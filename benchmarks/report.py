@@ -18,7 +18,7 @@ import time
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, startup
 from sgan_tf.utils.files import write_whole
 
 FLAGS = flags.FLAGS
@@ -57,7 +57,7 @@ def bench():
     unknown = [name for name in FLAGS.parts if name not in PARTS]
     if unknown:
         raise app.UsageError(f"--parts: {unknown[0]} is none of {', '.join(PARTS)}")
-    app.import_tensorflow()
+    startup.import_tensorflow()
     return write(pathlib.Path(FLAGS.out), {name: PARTS[name] for name in FLAGS.parts})
 
 

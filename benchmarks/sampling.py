@@ -6,20 +6,19 @@
 The ways are `StackedGAN.sample` in process, two signatures of the exported SavedModel,
 `keras.Model.predict` on the chained generators, as a user of plain Keras would write it, and the
 same generators in PyTorch, channels last, as they are and through torch.compile with frozen
-weights. All draw new noise and return NumPy arrays; they take turns in one run. A ratio is of
-images a second, this package's over the fastest of PyTorch's: above 1 this package is faster. Each
-is the median of the alternations' own ratios, with the least and the most. Weights do not matter to
-the time, so --preset samples an untrained stack. PyTorch needs `pip install .[bench]`, or
---nopytorch.
+weights. All draw new noise and return NumPy arrays. Each has a process of its own; they take turns
+in one run. A ratio is of images a second, this package's over the fastest of PyTorch's: above 1
+this package is faster. Each is the median of the alternations' own ratios, with the least and the
+most. Weights do not matter to the time, so --preset samples an untrained stack, and PyTorch's are
+never trained. PyTorch needs `pip install .[bench]`, or --nopytorch.
 """
 
 import contextlib
 import tempfile
-from functools import partial
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, startup
 from sgan_tf.config.presets import PRESETS
 
 FLAGS = flags.FLAGS
@@ -44,7 +43,7 @@ def bench():
     batches = integers("batches", FLAGS.batches)
     if FLAGS.pytorch:
         require_torch(FLAGS.compile)
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from measure import table
     from workload import configuration, untrained_run
 
@@ -53,8 +52,8 @@ def bench():
         run_dir = FLAGS.run_dir
         if run_dir is None:
             run_dir = stack.enter_context(untrained_run(configuration(FLAGS.preset)))
-        ways = _ways(run_dir, wanted, max(batches))
-    first, seconds = _measure(ways, batches)
+        ways = _ways(run_dir, wanted, max(batches), stack)
+        first, seconds = _measure(ways, batches)
     head = ["way", "precision", "first call"]
     head += [f"batch {batch}, images/s" for batch in batches]
     if FLAGS.pytorch:
@@ -62,56 +61,77 @@ def bench():
     print(table(head, [_row(way, batches, first, seconds) for way in ways]))
 
 
-def _ways(run_dir, precisions, most):
-    """Returns `{(way, precision): function of labels that returns images}`."""
-    import sgan_tf
-    from sgan_tf.runs.run import read_config
+def _ways(run_dir, precisions, most, stack):
+    """Returns `{(way, precision): Contestant}`, functions of labels that return images."""
+    from contestants import Contestant
+    from workload import IN_TORCH
 
-    ways, stack = {}, None
-    for precision in precisions:
-        stack = sgan_tf.load(run_dir, precision=precision)
-        ways["`stack.sample`", precision] = stack.sample
-    ways |= _exported(run_dir, most)
-    ways["`keras.Model.predict`", precisions[-1]] = _keras(stack)
-    if FLAGS.pytorch:
-        from torch_sampling import sampler
-
-        config = read_config(run_dir)
-        for precision in precisions:
-            for compiled in (False, True) if FLAGS.compile else (False,):
-                name = "PyTorch compiled" if compiled else "PyTorch"
-                ways[name, precision] = sampler(stack, config, precision, compiled)
-    return ways
-
-
-def _exported(run_dir, most):
-    import numpy as np
-    import tensorflow as tf
-
+    from sgan_tf.runs.resume import read_config
+    from sgan_tf.runs.run import Run
     from sgan_tf.saving.export import export
 
-    with tempfile.TemporaryDirectory() as folder:
-        path, _ = export(run_dir, export_dir=folder, name="bench", max_batch=most)
-        signatures = tf.saved_model.load(str(path)).signatures
-
-    def fresh(labels):
-        return signatures["serving_default"](labels=tf.constant(labels))["images"].numpy()
-
-    def seeded(labels):
-        seeds = np.random.default_rng().integers(0, 2**63, len(labels))
-        inputs = {"labels": tf.constant(labels), "seeds": tf.constant(seeds)}
-        return signatures["sample_seeded"](**inputs)["images"].numpy()
-
+    config, data = read_config(run_dir), Run(run_dir).data()
+    if FLAGS.pytorch and (config.preset not in IN_TORCH or config.cuts != ["fc3"]):
+        raise app.UsageError(
+            f"--pytorch: PyTorch's networks are those of {', '.join(IN_TORCH)}, cut at fc3; "
+            "compare the others with --nopytorch"
+        )
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    path, _ = export(run_dir, export_dir=folder, name="bench", max_batch=most)
+    makers = {
+        ("`stack.sample`", precision): (_stack, run_dir, precision) for precision in precisions
+    }
+    for signature in ("serving_default", "sample_seeded"):
+        makers[f"SavedModel `{signature}`", "as exported"] = (_saved_model, str(path), signature)
+    makers["`keras.Model.predict`", precisions[-1]] = (_keras, run_dir, precisions[-1])
+    shape, classes = tuple(data["image_shape"]), len(data["class_names"])
+    for precision in precisions if FLAGS.pytorch else []:
+        for compiled in (False, True) if FLAGS.compile else (False,):
+            name = "PyTorch compiled" if compiled else "PyTorch"
+            makers[name, precision] = (_pytorch, config, shape, classes, precision, compiled)
     return {
-        ("SavedModel `serving_default`", "as exported"): fresh,
-        ("SavedModel `sample_seeded`", "as exported"): seeded,
+        way: stack.enter_context(Contestant(", ".join(way), *maker))
+        for way, maker in makers.items()
     }
 
 
-def _keras(stack):
+def _stack(run_dir, precision):
+    startup.import_tensorflow()
+    import sgan_tf
+
+    return sgan_tf.load(run_dir, precision=precision).sample, None
+
+
+def _saved_model(path, signature):
+    tf = startup.import_tensorflow()
+    import numpy as np
+
+    sample = tf.saved_model.load(path).signatures[signature]
+
+    def call(labels):
+        inputs = {"labels": tf.constant(labels)}
+        if signature == "sample_seeded":
+            seeds = np.random.default_rng().integers(0, 2**63, len(labels))
+            inputs["seeds"] = tf.constant(seeds)
+        return sample(**inputs)["images"].numpy()
+
+    return call, None
+
+
+def _pytorch(*settings):
+    from torch_sampling import sampler
+
+    return sampler(*settings), None
+
+
+def _keras(run_dir, precision):
+    startup.import_tensorflow()
     import keras
     import numpy as np
 
+    import sgan_tf
+
+    stack = sgan_tf.load(run_dir, precision=precision)
     labels = condition = keras.Input((len(stack.class_names),))
     noise = [keras.Input((level.config.z_dim,)) for level in stack.levels]
     for level in reversed(stack.levels):
@@ -126,23 +146,24 @@ def _keras(stack):
         one_hot = keras.utils.to_categorical(labels, len(stack.class_names))
         return model.predict([one_hot, *noise], batch_size=len(labels), verbose=0)
 
-    return predict
+    return predict, None
 
 
 def _measure(ways, batches):
     """Returns `{way: seconds of the first call}` and `{batch: {way: seconds of each turn}}`."""
     import numpy as np
-    from measure import alternate, first_call
+    from measure import alternate
 
     first, seconds = {}, {}
     for batch in batches:
         labels = np.zeros(batch, np.int64)  # of any data set; the time does not depend on them
-        calls = {way: partial(sample, labels) for way, sample in ways.items()}
-        for way, call in calls.items():
-            first.setdefault(way, first_call(call))
-            call()
+        for way, contestant in ways.items():
+            first.setdefault(way, contestant.timed(1, labels))
+            contestant.timed(1, labels)
         turns = max(2, LEAST_IMAGES // batch)
-        seconds[batch] = alternate(calls, FLAGS.alternations, turns)
+        seconds[batch] = alternate(
+            ways, FLAGS.alternations, turns, lambda way, calls, x=labels: way.timed(calls, x)
+        )
     return first, seconds
 
 

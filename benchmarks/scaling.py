@@ -9,7 +9,7 @@ Gs, but for presets with adaptive steps, which make up to 7 of G; sampling is `S
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, devices, startup
 from sgan_tf.config.presets import PRESETS
 from sgan_tf.config.validation import PRECISIONS
 
@@ -37,7 +37,7 @@ def bench():
     unknown = [number for number in levels if number not in CUTS]
     if unknown:
         raise app.UsageError(f"--levels: {unknown[0]} is none of {', '.join(map(str, CUTS))}")
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from measure import table
 
     variations = [
@@ -54,7 +54,7 @@ def _configurations(variations):
     """The variations of the preset, each once."""
     from workload import configuration
 
-    configs, precision = [], app.precision(FLAGS.precision)
+    configs, precision = [], devices.precision(FLAGS.precision)
     for settings in variations:
         config = configuration(FLAGS.preset, precision, **settings)
         configs += [config] if config not in configs else []

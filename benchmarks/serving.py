@@ -22,7 +22,7 @@ import urllib.request
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, startup
 
 FLAGS = flags.FLAGS
 CONNECTIONS = (1, 8, 64)
@@ -109,7 +109,7 @@ def _inputs(number):
 
 
 def _compare(url):
-    tf = app.import_tensorflow()
+    tf = startup.import_tensorflow()
     from sgan_tf.server.servable import open_source
 
     versions = open_source(FLAGS.model).versions()

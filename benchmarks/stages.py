@@ -10,7 +10,7 @@ up to 7 of G.
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, devices, startup
 from sgan_tf.config.presets import PRESETS
 from sgan_tf.config.validation import PRECISIONS
 
@@ -31,14 +31,14 @@ def bench():
     from arguments import check_presets
 
     check_presets(FLAGS.presets)
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from measure import table
     from workload import configuration
 
-    from sgan_tf.utils.hardware import set_arithmetic
+    from sgan_tf.utils.arithmetic import set_arithmetic
 
     set_arithmetic()  # as train.py does
-    precision = app.precision(FLAGS.precision)
+    precision = devices.precision(FLAGS.precision)
     head = ["preset", "precision", "step, E / levels / joint", "GFLOP a step, the same"]
     head += ["images/s, the same", "epoch, the same"]
     rows = [_row(name, configuration(name, precision)) for name in FLAGS.presets]

@@ -10,7 +10,7 @@ import sys
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, startup
 from sgan_tf.config.presets import PRESETS
 
 FLAGS = flags.FLAGS
@@ -23,7 +23,7 @@ def define_flags():
 
 
 def bench():
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from measure import alternate, seconds_text, table
     from workload import configuration, untrained_run
 

@@ -13,10 +13,6 @@ from torch.nn import functional as F
 
 from sgan_tf.config.schema import Config, EncoderConfig, LevelConfig
 
-PRESETS = (  # whose networks are written here
-    "digits",
-    *(f"{data}{kind}" for data in ("svhn", "cifar10") for kind in ("", "-release", "-small")),
-)
 EPSILON, MOMENTUM = 1e-6, 0.1  # of batch normalisation
 
 if torch.cuda.is_available():  # as TensorFlow does by itself: TF32, and the fastest convolutions

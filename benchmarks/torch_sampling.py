@@ -6,12 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch_networks import PRESETS, generators
-from torch_weights import copy_generator
+from torch_networks import generators
 
-from sgan_tf.cli.app import UsageError
 from sgan_tf.config.schema import Config
-from sgan_tf.models.stacked_gan import StackedGAN
 
 
 class Chain(nn.Module):
@@ -28,30 +25,25 @@ class Chain(nn.Module):
 
 
 def sampler(
-    stack: StackedGAN, config: Config, precision: str, compiled: bool
+    config: Config,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    precision: str,
+    compiled: bool,
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a function of labels, int64 `[N]`, that returns images, turned (`torch_weights`).
+    """Returns a function of labels, int64 `[N]`, that returns images of networks not trained.
 
     Args:
-        stack: Whose weights are copied.
-        config: Its `Config`.
+        config: Of a stack whose preset is one of `workload.IN_TORCH`, and which is cut at fc3.
+        image_shape: Height, width and channels.
+        classes: K.
         precision: float32, or bfloat16 by autocast.
         compiled: Through `torch.compile`, the weights constants, once for each batch size.
-
-    Raises:
-        UsageError: for a stack whose networks are not written in PyTorch.
     """
-    if config.preset not in PRESETS or config.cuts != ["fc3"]:
-        raise UsageError(
-            f"--pytorch: PyTorch's networks are those of {', '.join(PRESETS)}, cut at fc3; "
-            "compare the others with --nopytorch"
-        )
-    modules = generators(config, stack.encoder.image_shape, len(stack.class_names))
-    for level, module in zip(stack.levels, modules):
-        copy_generator(level.sampler, module)
-    z_dims = [level.config.z_dim for level in stack.levels]
+    modules = generators(config, image_shape, classes)
+    z_dims = [level.z_dim for level in config.levels]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    chain = Chain(*modules, len(stack.class_names), z_dims).eval().requires_grad_(False)
+    chain = Chain(*modules, classes, z_dims).eval().requires_grad_(False)
     chain = chain.to(device, memory_format=torch.channels_last)
     if compiled:
         chain = torch.compile(chain, dynamic=False, options={"freezing": True})

@@ -19,7 +19,7 @@ class Level0:
     """Level 0 of a stack that is cut at fc3: one D and one G update a step.
 
     Args:
-        config: A `Config` of a preset in `torch_networks.PRESETS`.
+        config: A `Config` of a preset in `workload.IN_TORCH`.
         inputs: A batch on which every step is made: images `[N, H, W, C]` in [0, 1], and the
             encoder's h_1 of them `[N, D]`.
         labels: Integers `[N]`.

@@ -4,7 +4,8 @@ The PyTorch networks see images turned by 180 degrees (see `torch_networks.py`),
 turned too, and with them whatever counts the places of a map.
 """
 
-import keras
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import nn
@@ -16,6 +17,9 @@ from torch_networks import (
     SubtractMean,
     VectorGenerator,
 )
+
+if TYPE_CHECKING:  # a process that imports PyTorch imports no TensorFlow
+    import keras
 
 ALL = slice(None)
 
@@ -35,14 +39,12 @@ def from_torch(images: torch.Tensor) -> np.ndarray:
     return turned(images.detach().permute(0, 2, 3, 1).numpy())
 
 
-def parameters(network: keras.Model | nn.Module) -> int:
-    """Returns the number of trainable weights of a network, of Keras or of PyTorch."""
-    if isinstance(network, nn.Module):
-        return sum(p.numel() for p in network.parameters())
-    return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+def parameters(network: nn.Module) -> int:
+    """Returns the number of trainable weights of a network."""
+    return sum(p.numel() for p in network.parameters())
 
 
-def copy_stage(stage: keras.Model, module: nn.Module) -> None:
+def copy_stage(stage: "keras.Model", module: nn.Module) -> None:
     """Copies E_0 of one cut at fc3."""
     *convolutions, dense = [layer for layer in stage.layers if layer.weights]
     *theirs, _, last, _ = [m for m in module if not isinstance(m, nn.MaxPool2d)]
@@ -51,7 +53,7 @@ def copy_stage(stage: keras.Model, module: nn.Module) -> None:
     _copy(dense, last, rows=_places(stage.get_layer("pool2").output.shape[1:]))
 
 
-def copy_generator(ours: keras.Model, module: ImageGenerator | VectorGenerator) -> None:
+def copy_generator(ours: "keras.Model", module: ImageGenerator | VectorGenerator) -> None:
     """Copies G_0 or G_1."""
     layer = ours.get_layer
     branches = {"noise": module.noise}
@@ -78,7 +80,7 @@ def copy_generator(ours: keras.Model, module: ImageGenerator | VectorGenerator) 
     _copy(layer("output"), module.output, columns=columns)
 
 
-def copy_discriminator(ours: keras.Model, module: Discriminator) -> None:
+def copy_discriminator(ours: "keras.Model", module: Discriminator) -> None:
     """Copies D_0 and Q_0."""
     layers = [layer for layer in ours.trunk.layers if layer.weights]
     parts = [part for part in (*module.before, *module.trunk) if part.state_dict()]

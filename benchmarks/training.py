@@ -3,14 +3,17 @@
     python benchmarks/training.py --presets svhn,cifar10-release --precisions float32,bfloat16
 
 The same networks are written plainly in PyTorch (torch_networks.py, torch_training.py), channels
-last, as they are and through torch.compile. All take turns in one run. A ratio is of seconds, this
+last, as they are and through torch.compile. Each has a process of its own; all take turns in one
+run. A ratio is of seconds, this
 package's over PyTorch's: below 1 this package is faster. Each is the median of the alternations'
 own ratios, with the least and the most. Needs `pip install .[bench]`.
 """
 
+import contextlib
+
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, startup
 
 FLAGS = flags.FLAGS
 
@@ -29,11 +32,11 @@ def bench():
     from arguments import check_presets, precisions, require_torch
 
     require_torch(FLAGS.compile)
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from measure import table
-    from torch_networks import PRESETS
+    from workload import IN_TORCH
 
-    check_presets(FLAGS.presets, PRESETS)
+    check_presets(FLAGS.presets, IN_TORCH)
     head = ["level 0", "precision", "parameters of G / D", "here", "PyTorch", "compiled"]
     head += ["here over PyTorch", "here over PyTorch's best precision"]
     rows = [row for preset in FLAGS.presets for row in _rows(preset, precisions(FLAGS.precisions))]
@@ -42,16 +45,17 @@ def bench():
 
 def _rows(preset, precisions):
     """Measures a preset; returns a row a precision."""
+    from contestants import Contestant
     from measure import alternate, fastest, ratio, seconds_text
 
     contestants, sizes = {}, {}
-    for precision in precisions:
-        more, sizes[precision] = _contestants(preset, precision)
-        contestants |= more
-    for call in contestants.values():  # traces and compiles, and warms up
-        call()
-        call()
-    seconds = alternate(contestants, FLAGS.alternations, FLAGS.steps)
+    with contextlib.ExitStack() as stack:
+        for precision in precisions:
+            more, sizes[precision] = _contestants(preset, precision, stack)
+            contestants |= more
+        for contestant in contestants.values():  # traces and compiles, and warms up
+            contestant.timed(2)
+        seconds = alternate(contestants, FLAGS.alternations, FLAGS.steps, Contestant.timed)
     theirs = {name: values for name, values in seconds.items() if name[0] != "here"}
     best = seconds[fastest(theirs)]
     rows = []
@@ -67,35 +71,43 @@ def _rows(preset, precisions):
     return rows
 
 
-def _contestants(preset, precision):
-    """Returns `{(who, precision): step}`, and how large their networks are."""
-    from torch_training import Level0
-    from torch_weights import parameters
-    from workload import CLASSES, configuration, one_batch, stage_named, step_of, untrained
+def _contestants(preset, precision, stack):
+    """Returns `{(who, precision): Contestant}`, and how large their networks are."""
+    from contestants import Contestant
+    from workload import CLASSES, configuration
 
     updates = ["levels.0.adaptive_steps=false", "levels.0.generator_steps=1"]
     config = configuration(preset, precision, overrides=updates)
+    here = stack.enter_context(Contestant(f"here in {precision}", _here, config))
+    sizes, batch = here.facts
+    contestants = {("here", precision): here}
+    for who in ("PyTorch", "compiled") if FLAGS.compile else ("PyTorch",):
+        settings = (config, *batch, len(CLASSES), precision, who == "compiled")
+        theirs = stack.enter_context(Contestant(f"{who} in {precision}", _pytorch, *settings))
+        assert theirs.facts == sizes, f"trainable weights: {sizes} here, {theirs.facts} in PyTorch"
+        contestants[who, precision] = theirs
+    return contestants, " / ".join(f"{count:,}" for count in sizes.values())
+
+
+def _here(config):
+    """Makes a step of this package; returns it, how large its networks are, and its batch."""
+    startup.import_tensorflow()
+    from workload import one_batch, parameters, stage_named, step_of, untrained
+
     with untrained(config) as pipeline:
         stage = stage_named(pipeline, "level0")
         level, step = step_of(stage)
         batch = one_batch(stage)
-    contestants = {("here", precision): step}
-    for who in ("PyTorch", "compiled") if FLAGS.compile else ("PyTorch",):
-        theirs = Level0(config, *batch, len(CLASSES), precision, who == "compiled")
-        _check_same_size(level, theirs)
-        contestants[who, precision] = theirs.step
-    counts = [parameters(network) for network in (level.generator, level.discriminator)]
-    return contestants, " / ".join(f"{count:,}" for count in counts)
+    return step, ({"G": parameters(level.generator), "D": parameters(level.discriminator)}, batch)
 
 
-def _check_same_size(level, theirs):
-    """Raises `AssertionError` unless both train as many weights, network by network."""
+def _pytorch(*settings):
+    """Makes a step of PyTorch; returns it, and how large its networks are."""
+    from torch_training import Level0
     from torch_weights import parameters
 
-    ours = {"G": level.generator, "D": level.discriminator}
-    for name, network in ours.items():
-        count, other = parameters(network), parameters(theirs.networks[name])
-        assert count == other, f"{name} has {count} trainable weights here, {other} in PyTorch"
+    level = Level0(*settings)
+    return level.step, {name: parameters(level.networks[name]) for name in "GD"}
 
 
 def main():

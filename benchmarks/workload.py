@@ -1,6 +1,7 @@
 """What the benchmarks run: configurations, random images in a data set's place, untrained runs."""
 
 import contextlib
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from sgan_tf.config.presets import make_config
 from sgan_tf.config.schema import Config
 from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.runs.run import Run
+from sgan_tf.training.options import TrainingOptions
 from sgan_tf.training.pipeline import Pipeline
 from sgan_tf.training.stages import Stage
 from sgan_tf.utils.images import as_float
@@ -19,6 +21,11 @@ from sgan_tf.utils.images import as_float
 # A GPU is shared with PyTorch, and with the processes that a benchmark starts.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
+# Presets whose networks are written in PyTorch too (torch_networks.py).
+IN_TORCH = (
+    "digits",
+    *(f"{data}{kind}" for data in ("svhn", "cifar10") for kind in ("", "-release", "-small")),
+)
 CLASSES = [str(c) for c in range(10)]
 ONE_CHANNEL = ("digits", "mnist")  # data sets; the others' images are in colour
 
@@ -43,8 +50,9 @@ def untrained(config: Config, strategy: tf.distribute.Strategy | None = None) ->
     """A `Pipeline` on random images, in a run folder that goes with the block."""
     with tempfile.TemporaryDirectory() as folder:
         run = Run.open(folder, config)
+        options = TrainingOptions(strategy or tf.distribute.get_strategy())
         try:
-            yield Pipeline(config, run, random_dataset(config), strategy)
+            yield Pipeline(config, run, random_dataset(config), options=options)
         finally:
             run.close()
 
@@ -59,6 +67,11 @@ def untrained_run(config: Config) -> Iterator[str]:
             checkpoint.save(model.state(), steps, True, config=config.to_json())
             stage.finish(model)
         yield str(pipeline.run.path)
+
+
+def parameters(network: tf.keras.Model) -> int:
+    """Returns the number of trainable weights of a network."""
+    return sum(math.prod(v.shape) for v in network.trainable_variables)
 
 
 def stage_named(pipeline: Pipeline, name: str) -> Stage:

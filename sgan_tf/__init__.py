@@ -33,10 +33,12 @@ _HOMES = {
     "make_config": "config.presets",
     "list_pretrained": "saving.pretrained",
     "Run": "runs.run",
-    "RunError": "runs.run",
+    "RunError": "errors",
     "invert": "training.invert",
     "save": "saving.save",
     "Pipeline": "training.pipeline",
+    "TrainingOptions": "training.options",
+    "Hyperparameters": "training.options",
 }
 __all__ = ["__version__", *_HOMES]
 

@@ -21,6 +21,10 @@ class DataError(UserError):
     """Images that are missing or unusable; the message names them and says what to do."""
 
 
+class RunError(UserError):
+    """A run folder that cannot be used; the message names it and says what to do."""
+
+
 def first_line(error: Exception) -> str:
     """Returns the first line of what an error says, or its type where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -23,9 +23,9 @@ import sys
 import threading
 from unittest import mock
 
-from sgan_tf.utils.hardware import prefer_onednn
+from sgan_tf.utils.arithmetic import prefer_onednn
 
-# Of the package all but the programs, which set signals and flags when they are imported.
+# Of the package all but the programs.
 IMPORTED = (
     *("tensorflow", "keras", "tensorflow_probability", "matplotlib.pyplot", "sklearn.datasets"),
     *("sgan_tf.training.pipeline", "sgan_tf.evaluation.evaluate", "sgan_tf.evaluation.report"),
@@ -120,12 +120,12 @@ def _server():
 
 
 def programs():
-    """Returns `{command: module}` of setup.cfg's entry points."""
+    """Returns `{command: entry point}` of setup.cfg, such as `sgan_tf.cli.programs:train`."""
     setup = configparser.ConfigParser(interpolation=None)
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     lines = setup["options.entry_points"]["console_scripts"].strip().splitlines()
     pairs = (line.split(" = ") for line in lines)
-    return {command: target.split(":")[0] for command, target in pairs}
+    return dict(pairs)
 
 
 def stand_ins(folder):
@@ -135,8 +135,8 @@ def stand_ins(folder):
         `pass_fds` of the `subprocess` that is to have them.
     """
     server = _server().fileno()
-    for name, module in {"python": None, **programs()}.items():
-        program = ["-m", module] if module else []
+    for name, target in {"python": None, **programs()}.items():
+        program = ["-m", target.replace("programs:", "")] if target else []
         text = STAND_IN.format(python=sys.executable, program=program, server=server)
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)

@@ -23,6 +23,11 @@ def module(name):
     return [sys.executable, "-m", f"sgan_tf.cli.{name}"]
 
 
+def script(text):
+    """A program that is given as code."""
+    return [sys.executable, "-c", text]
+
+
 def on_two_devices(name):
     """A program on two logical CPU devices that stand in for GPUs, which is all that changes."""
     return [sys.executable, str(ROOT / "tests" / "on_two_devices.py"), name]

@@ -9,7 +9,7 @@ import time
 
 import requests
 
-from sgan_tf.server.run import Options, Server
+from sgan_tf.server.server import Options, Server
 
 
 @contextlib.contextmanager

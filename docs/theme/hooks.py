@@ -105,7 +105,8 @@ def programs(_):
     lines = setup["options.entry_points"]["console_scripts"].split()
     pairs = zip(lines[::3], lines[2::3])
     return "\n".join(
-        f"## {name}\n\n{printed(target.split(':')[0], '--help')}" for name, target in pairs
+        f"## {name}\n\n{printed(target.replace('programs:', ''), '--help')}"
+        for name, target in pairs
     )
 
 

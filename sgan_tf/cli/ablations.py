@@ -12,17 +12,17 @@ import pathlib
 
 from absl import flags
 
-from sgan_tf.cli import app, images, judges
+from sgan_tf.cli import app, devices, image_flags, interrupts, judge_flags, logs, startup
 from sgan_tf.config.presets import PRESETS
 from sgan_tf.evaluation.ablations import ROWS, markdown, row_config, shared_stages, summarize
-from sgan_tf.utils.hardware import set_arithmetic
+from sgan_tf.utils.arithmetic import set_arithmetic
 
 FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
-    images.define_flags(None)
-    flags.adopt_module_key_flags(images)
+    image_flags.define_flags(None)
+    flags.adopt_module_key_flags(image_flags)
     flags.DEFINE_string(
         "preset",
         None,
@@ -38,8 +38,8 @@ def define_flags() -> None:
         "set", [], "name=value, as for train.py; what a row lacks is left out there"
     )
     flags.DEFINE_integer("samples", 10_000, "samples to score", lower_bound=1)
-    judges.define_flags()
-    flags.adopt_module_key_flags(judges)
+    judge_flags.define_flags()
+    flags.adopt_module_key_flags(judge_flags)
     flags.DEFINE_string("devices", "all", "number of GPUs, all, or cpu")
 
 
@@ -48,18 +48,18 @@ def ablations() -> int:
 
     configs = {(row, seed): _config(row, seed) for seed in range(FLAGS.seeds) for row in _rows()}
     any_config = next(iter(configs.values()))  # they agree in what does not make a row
-    images.check_flags(any_config.dataset)
+    image_flags.check_flags(any_config.dataset)
     out = pathlib.Path(FLAGS.out)
-    app.import_tensorflow(any_config.image_size)
-    app.start_log()
-    dataset = images.load(any_config, out / images.CACHE)
+    startup.import_tensorflow(any_config.image_size)
+    logs.start_log()
+    dataset = image_flags.load(any_config, out / image_flags.CACHE)
     check_samples(FLAGS.samples, dataset.num_classes)
     set_arithmetic()
-    strategy = app.strategy(FLAGS.devices, any_config.batch_size)
+    strategy = devices.strategy(FLAGS.devices, any_config.batch_size)
     out.mkdir(parents=True, exist_ok=True)
-    dataset.keep(out / images.CACHE)
-    log = app.start_log(out / "log.txt")
-    signals = app.stop_signals()
+    dataset.keep(out / image_flags.CACHE)
+    log = logs.start_log(out / "log.txt")
+    signals = interrupts.stop_signals()
     return app.train_guarded(
         log, signals, lambda: _train_and_score(configs, dataset, strategy, out, log, signals)
     )
@@ -76,7 +76,7 @@ def _config(row, seed):
         FLAGS.dataset or preset.split("-")[0],
         preset,
         seed,
-        [*images.overrides(), *FLAGS["set"].value],
+        [*image_flags.overrides(), *FLAGS["set"].value],
         FLAGS.epochs,
         FLAGS.image_size,
     )
@@ -98,7 +98,7 @@ def _train_and_score(configs, dataset, strategy, out, log, signals):
 
     any_config = next(iter(configs.values()))
     flip = any_config.encoder.flip
-    reference = judges.reference(dataset.description(), flip, lambda: dataset)
+    reference = judge_flags.reference(dataset.description(), flip, lambda: dataset)
     log.info("judge: test accuracy %.4f", reference.judge_accuracy)
     results, pictures = {}, {}
     for (row, seed), config in configs.items():
@@ -120,19 +120,21 @@ def _train_and_score(configs, dataset, strategy, out, log, signals):
 def _train(config, run, dataset, strategy, finished, signals):
     """Trains what no other run has trained to the same weights; returns the run's stack."""
     from sgan_tf.saving.load import load_run
+    from sgan_tf.training.options import TrainingOptions
     from sgan_tf.training.pipeline import Pipeline
 
     for other, source in finished:
         run.adopt(
             source, [stage for stage in shared_stages(config, other) if stage in config.stages()]
         )
-    Pipeline(config, run, dataset, strategy, sample_every=0, stop=lambda: bool(signals)).train()
+    options = TrainingOptions(strategy, sample_every=0, stop=lambda: bool(signals))
+    Pipeline(config, run, dataset, options=options).train()
     return load_run(run.path)
 
 
 def _score(config, run, stack, reference):
     """Returns the facts of the run's evaluation, from its folder when they are there."""
-    from sgan_tf.evaluation.evaluate import evaluate_run, save_facts
+    from sgan_tf.evaluation.evaluate import EvaluationOptions, evaluate_run, save_facts
 
     path = run.path / "evaluation" / "metrics.json"
     if path.exists():
@@ -141,7 +143,8 @@ def _score(config, run, stack, reference):
         settings = {"precision": "float32", **facts["settings"]}  # version 0.1.0 wrote no precision
         if same and settings == {"samples": FLAGS.samples, "seed": 0, "precision": "float32"}:
             return facts
-    facts = evaluate_run(run, config, stack, reference, FLAGS.samples, progress=app.progress)
+    options = EvaluationOptions(FLAGS.samples, progress=logs.progress)
+    facts = evaluate_run(run, config, stack, reference, options)
     save_facts(run.path / "evaluation", facts)
     return facts
 

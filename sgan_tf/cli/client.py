@@ -10,7 +10,7 @@ import math
 
 from absl import flags
 
-from sgan_tf.cli import app, pictures
+from sgan_tf.cli import app, out_flag, startup
 
 FLAGS = flags.FLAGS
 
@@ -44,10 +44,10 @@ def client():
     from sgan_tf.utils.files import write_whole
 
     # What can be refused is refused before anything is asked for.
-    out, seeds = pictures.picture_path(FLAGS.out), range(FLAGS.seed, FLAGS.seed + FLAGS.count)
+    out, seeds = out_flag.picture_path(FLAGS.out), range(FLAGS.seed, FLAGS.seed + FLAGS.count)
     check_seeds((seeds[0], seeds[-1]))
     if FLAGS.grpc:
-        app.import_tensorflow()
+        startup.import_tensorflow()
     server = (
         GrpcClient(FLAGS.grpc, FLAGS.model, FLAGS.timeout)
         if FLAGS.grpc

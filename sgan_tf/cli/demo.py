@@ -13,7 +13,7 @@ import webbrowser
 
 from absl import flags
 
-from sgan_tf.cli import app, serve, voting
+from sgan_tf.cli import app, serve, turing_flags
 
 FLAGS = flags.FLAGS
 ROWS = 4096  # most under way
@@ -29,12 +29,12 @@ def define_flags():
     flags.DEFINE_string("name", None, "of the model; with --backend its name there")
     flags.DEFINE_integer("port", 8501, "to listen on; 0 for any", lower_bound=0, upper_bound=65_535)
     flags.DEFINE_boolean("no_browser", False, "print the address, and open no browser")
-    voting.define_flags()
-    flags.adopt_module_key_flags(voting)
+    turing_flags.define_flags()
+    flags.adopt_module_key_flags(turing_flags)
 
 
 def demo():
-    voting.check_flags()
+    turing_flags.check_flags()
     server = serve.open_server(
         _source(), FLAGS.name, ROWS, None, {"port": FLAGS.port, "page": True}
     )

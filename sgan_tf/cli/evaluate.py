@@ -13,7 +13,7 @@ import tempfile
 
 from absl import flags
 
-from sgan_tf.cli import app, images, judges
+from sgan_tf.cli import app, devices, image_flags, judge_flags, logs, startup
 from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.errors import UserError
 from sgan_tf.utils.files import PARTIAL, write_whole
@@ -22,8 +22,8 @@ FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
-    images.define_place_flags()
-    flags.adopt_module_key_flags(images)
+    image_flags.define_place_flags()
+    flags.adopt_module_key_flags(image_flags)
     flags.DEFINE_string("run_dir", None, "a run folder whose levels are trained", required=True)
     flags.DEFINE_string(
         "out", None, "folder of metrics.json and report.html; by default <run_dir>/evaluation"
@@ -39,8 +39,8 @@ def define_flags() -> None:
         "what samples are computed in, and recorded with their scores: compare runs in one; auto: "
         "bfloat16 where the hardware does",
     )
-    judges.define_flags()
-    flags.adopt_module_key_flags(judges)
+    judge_flags.define_flags()
+    flags.adopt_module_key_flags(judge_flags)
     flags.DEFINE_string(
         "inception", None, "path of TF-GAN's Inception module for the published scale, or download"
     )
@@ -53,7 +53,8 @@ def define_flags() -> None:
 
 def evaluate() -> None:
     from sgan_tf.evaluation.protocol import check_samples
-    from sgan_tf.runs.run import Run, read_config
+    from sgan_tf.runs.resume import read_config
+    from sgan_tf.runs.run import Run
 
     # What can be refused is refused before TensorFlow is imported.
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
@@ -61,12 +62,12 @@ def evaluate() -> None:
     check_samples(FLAGS.samples, len(data["class_names"]))
     out = pathlib.Path(FLAGS.out) if FLAGS.out else run.path / "evaluation"
     _check_writable(out)
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from sgan_tf.evaluation import figures, report
     from sgan_tf.evaluation.evaluate import save_facts
     from sgan_tf.saving.load import load_run
 
-    precision = app.precision(FLAGS.precision)
+    precision = devices.precision(FLAGS.precision)
     stack = load_run(FLAGS.run_dir, as_is=True, precision=precision)
     other = load_run(FLAGS.without_entropy, precision=precision) if FLAGS.without_entropy else None
     facts, reference, dataset = _measure(config, run, data, stack, precision)
@@ -80,7 +81,7 @@ def evaluate() -> None:
     sys.stdout.flush()
     save_facts(out, facts)
     (out / "report.html").unlink(missing_ok=True)  # of an earlier evaluation
-    curves = figures.curve_drawings(run.read_metrics())
+    curves = figures.curve_drawings(run.metrics.read())
     page = report.html(facts, _figures(facts, stack, other, reference, dataset), curves)
     write_whole(out / "report.html", page)
     print(out / "report.html")
@@ -100,26 +101,17 @@ def _check_writable(folder):
 
 def _measure(config, run, data, stack, precision):
     """Returns the facts of the evaluation, the `Reference`, and the `ImageDataset` or None."""
-    from sgan_tf.evaluation.evaluate import evaluate_run
+    from sgan_tf.evaluation.evaluate import EvaluationOptions, evaluate_run
 
-    inception = _inception(judges.cache()) if FLAGS.inception else None
+    inception = _inception(judge_flags.cache()) if FLAGS.inception else None
     dataset = _dataset(config, run, needed=inception is not None)
     # Without images only a cached judge will do; loading them again says why they are not there.
-    reference = judges.reference(
-        data, config.encoder.flip, lambda: dataset or images.load_again(config, run)
+    reference = judge_flags.reference(
+        data, config.encoder.flip, lambda: dataset or image_flags.load_again(config, run)
     )
-    facts = evaluate_run(
-        run,
-        config,
-        stack,
-        reference,
-        FLAGS.samples,
-        FLAGS.seed,
-        inception,
-        dataset and dataset.train_images,
-        app.progress,
-        precision,
-    )
+    train_images = dataset and dataset.train_images
+    options = EvaluationOptions(FLAGS.samples, FLAGS.seed, inception, train_images, logs.progress)
+    facts = evaluate_run(run, config, stack, reference, options, precision)
     return facts, reference, dataset
 
 
@@ -132,7 +124,7 @@ def _inception(cache):
 def _dataset(config, run, needed):
     """Returns the run's `ImageDataset`; None when it is not there and not needed."""
     try:
-        return images.load_again(config, run)
+        return image_flags.load_again(config, run)
     except UserError:
         if needed:
             raise

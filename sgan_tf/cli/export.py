@@ -11,7 +11,7 @@ from dataclasses import fields
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, devices, startup
 from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.saving import export as serving
 
@@ -52,7 +52,7 @@ def define_flags():
 def export():
     settings = {field.name: FLAGS[field.name].value for field in fields(serving.ExportRequest)}
     if FLAGS.format == "savedmodel":
-        settings["precision"] = app.precision(FLAGS.precision)
+        settings["precision"] = devices.precision(FLAGS.precision)
     elif FLAGS.precision == "auto":
         settings["precision"] = "float32"  # all that the other formats know
     # A mistake shows before TensorFlow is imported, and what is there already needs none.
@@ -61,8 +61,8 @@ def export():
     if found:
         path, _ = found
     else:
-        app.import_tensorflow()
-        with app.strategy(FLAGS.devices).scope():
+        startup.import_tensorflow()
+        with devices.strategy(FLAGS.devices).scope():
             path, facts = serving.export(**settings)
         said = f"loaded in a process of its own, whose samples are {path}/assets/samples.png"
         if FLAGS.format != "savedmodel":

@@ -3,12 +3,12 @@
     sgan-figures --run_dir runs/mnist
 
 samples: a row a class. variations: one generated h_1 a row. factors: y alone, then each level's
-noise alone varies.
+noise alone varies. Of more than 20 classes, samples and variations show 20, evenly chosen.
 """
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, startup
 
 FLAGS = flags.FLAGS
 
@@ -19,7 +19,7 @@ def define_flags() -> None:
 
 
 def figures() -> None:
-    app.import_tensorflow()
+    startup.import_tensorflow()
 
     from sgan_tf.evaluation import figures as drawing
     from sgan_tf.runs.run import Run
@@ -29,7 +29,7 @@ def figures() -> None:
     for draw in (drawing.samples, drawing.variations, drawing.factors):
         run.save_png(f"{draw.__name__}.png", draw(stack, FLAGS.seed))
         print(run.path / f"{draw.__name__}.png")
-    run.save_png("curves.png", drawing.training_curves(run.read_metrics()))
+    run.save_png("curves.png", drawing.training_curves(run.metrics.read()))
     print(run.path / "curves.png")
 
 

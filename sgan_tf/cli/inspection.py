@@ -13,7 +13,7 @@ import pathlib
 
 from absl import flags
 
-from sgan_tf.cli import app, images, pictures
+from sgan_tf.cli import app, image_flags, logs, out_flag, startup
 from sgan_tf.data.decoding import RESIZES
 from sgan_tf.errors import DataError, shown
 
@@ -23,8 +23,8 @@ HELD_OUT_DRAWS = 2  # of each test image: the least that have a variance
 
 
 def define_flags() -> None:
-    images.define_place_flags()
-    flags.adopt_module_key_flags(images)
+    image_flags.define_place_flags()
+    flags.adopt_module_key_flags(image_flags)
     flags.DEFINE_string("run_dir", None, "a run folder whose levels are trained", required=True)
     flags.DEFINE_multi_string(
         "images", [], "image files to draw; more may follow as plain words, as a*.png gives them"
@@ -56,12 +56,13 @@ def define_flags() -> None:
 
 
 def inspect() -> None:
-    from sgan_tf.runs.run import Run, read_config
+    from sgan_tf.runs.resume import read_config
+    from sgan_tf.runs.run import Run
 
     # What can be refused is refused before TensorFlow is imported.
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
     out, given = _out(run), _read(run.data())
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from sgan_tf.evaluation import figures
     from sgan_tf.evaluation.inspection import inspect_layers
     from sgan_tf.evaluation.layer_scores import caption, markdown, save
@@ -91,7 +92,7 @@ def _out(run):
     """The path of the picture; nothing is there but what an earlier inspection wrote."""
     from sgan_tf.evaluation.layer_scores import PICTURE, read_facts
 
-    out = pictures.picture_path(FLAGS.out) if FLAGS.out else run.path / PICTURE
+    out = out_flag.picture_path(FLAGS.out) if FLAGS.out else run.path / PICTURE
     for path in (out, out.with_suffix(".json")):
         if path.exists() and read_facts(out) is None:
             raise app.UsageError(
@@ -121,7 +122,7 @@ def _held_out(config, run):
     import numpy as np
 
     try:
-        dataset = images.load_again(config, run)
+        dataset = image_flags.load_again(config, run)
     except DataError as error:
         if FLAGS.data_dir or FLAGS.download:
             raise
@@ -137,7 +138,7 @@ def _scores(stack, test_images, layers, cuts):
     if test_images is None:
         scores = [layer.scores for layer in layers]
     else:
-        progress = app.progress("test images")
+        progress = logs.progress("test images")
         scores = score_layers(stack, test_images, HELD_OUT_DRAWS, FLAGS.seed, progress)
     *features, label = scores
     pairs = zip(features, cuts, strict=True)

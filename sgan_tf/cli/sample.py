@@ -4,11 +4,11 @@
     sgan-sample --run_dir runs/mnist --count 1000 --out mnist.npz
     sgan-sample --model digits --count 1000000 --format tfrecord --shard 3/8 --out samples/
 
-The file's ending says what it is: .png, .jpg or .webp, a picture with rows of one label each; .npz,
-with the arrays images and labels; .tfrecord, with image (PNG), label and number in each example.
-With --format, --out is a folder of shards; each is written whole, and those that are there are left
-as they are, so the same command goes on where it was stopped. Image i of a seed is the same in
-every shard, file and picture.
+The file's ending says what it is: .png, .jpg or .webp, a picture with rows of one label each, or of
+more than 20 labels a plain grid; .npz, with the arrays images and labels; .tfrecord, with image
+(PNG), label and number in each example. With --format, --out is a folder of shards; each is written
+whole, and those that are there are left as they are, so the same command goes on where it was
+stopped. Image i of a seed is the same in every shard, file and picture.
 """
 
 import pathlib
@@ -16,7 +16,7 @@ import re
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, logs, startup
 from sgan_tf.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -75,13 +75,13 @@ def sample() -> None:
     kind = FLAGS.format or out.suffix.lower().removeprefix(".")
     if FLAGS.format is None:
         _check_file(out, PICTURES, [".npz", ".tfrecord"])
-    app.import_tensorflow()
+    startup.import_tensorflow()
 
     from sgan_tf.sampling import bulk
 
     stack = _load(source)
     labels = _labels(stack)
-    bar = app.progress("sampling")
+    bar = logs.progress("sampling")
 
     def draw(rows):
         return bar(bulk.Blocks(stack, labels, FLAGS.seed, rows))
@@ -203,17 +203,20 @@ def _known(stack):
 
 
 def _write_picture(out, drawn, names):
-    """Writes a grid in which a row holds images of one label."""
+    """Writes a grid in which a row holds images of one label; a plain one of many labels."""
     import numpy as np
 
     from sgan_tf.utils.files import write_whole
-    from sgan_tf.utils.images import encoded, image_grid
+    from sgan_tf.utils.images import MOST_CLASSES, encoded, image_grid
 
     images = np.concatenate([block.images for block in drawn])
     labels = np.concatenate([block.labels for block in drawn])
-    columns = min(COLUMNS, max(np.bincount(labels)))
+    columns, kinds = min(COLUMNS, max(np.bincount(labels))), dict.fromkeys(labels.tolist())
+    if len(kinds) > MOST_CLASSES:  # a row for each would be a strip that nobody can look at
+        write_whole(out, encoded(image_grid(images, COLUMNS), out.suffix.lower()))
+        return
     rows, row_names = [], []
-    for label in dict.fromkeys(labels.tolist()):
+    for label in kinds:
         own = images[labels == label]
         blank = np.full((-len(own) % columns, *images.shape[1:]), 255, np.uint8)
         rows += [own, blank]

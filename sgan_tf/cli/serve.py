@@ -19,7 +19,7 @@ import sys
 
 from absl import flags
 
-from sgan_tf.cli import app, voting
+from sgan_tf.cli import app, interrupts, startup, turing_flags
 
 FLAGS = flags.FLAGS
 ORIGIN = r"\*|https?://([\w.-]+|\[[\da-f:]+\])(:\d+)?"
@@ -74,8 +74,8 @@ def define_flags():
         "origin of other pages, or of a proxy, that may ask, as https://example.org; * for any; "
         "repeatable",
     )
-    voting.define_flags()
-    flags.adopt_module_key_flags(voting)
+    turing_flags.define_flags()
+    flags.adopt_module_key_flags(turing_flags)
     flags.DEFINE_boolean("no_page", False, "without the page at /")
 
 
@@ -85,7 +85,7 @@ def serve():
     for origin in FLAGS.cors:
         if not re.fullmatch(ORIGIN, origin):
             raise app.UsageError(f"--cors: '{origin}' is no origin, as https://example.org, nor *")
-    voting.check_flags()
+    turing_flags.check_flags()
     source = open_source(FLAGS.model)  # a mistake shows before TensorFlow is imported
     options = dict(
         host=FLAGS.host,
@@ -111,18 +111,18 @@ def open_server(source, name, rows, stream, options):
         stream: Where log lines go; None for nowhere.
         options: Of `Options`, a dictionary.
     """
-    app.import_tensorflow()
+    startup.import_tensorflow()
     with extra():
         from sgan_tf.server.model import Model
-        from sgan_tf.server.run import Options, Server
+        from sgan_tf.server.server import Options, Server
 
     model = Model(source, name, rows)
-    examiner = voting.examiner(model)
+    examiner = turing_flags.examiner(model)
     server = Server(model, Options(**options), stream, examiner)  # a port in use shows here
     model.refresh()
     if examiner:
         examiner.open()
-    app.stop_signals()  # uvicorn takes them while it serves, and hands them on at the end
+    interrupts.stop_signals()  # uvicorn takes them while it serves, and hands them on at the end
     return server
 
 

@@ -16,26 +16,38 @@ import pathlib
 
 from absl import flags
 
-from sgan_tf.cli import app, classifiers, images, judges
+from sgan_tf.cli import (
+    app,
+    classifier_flags,
+    devices,
+    image_flags,
+    interrupts,
+    judge_flags,
+    logs,
+    preset_table,
+    startup,
+)
 from sgan_tf.config.presets import PRESETS, make_config
 from sgan_tf.config.schema import Config, EncoderConfig, with_overrides
 from sgan_tf.config.validation import PRECISIONS, ConfigError
 from sgan_tf.data.batches import steps_per_epoch
 from sgan_tf.data.datasets import DATASETS
+from sgan_tf.runs.environment import best_precision
 from sgan_tf.training import transfer
-from sgan_tf.utils.hardware import arithmetic, best_precision, set_arithmetic
+from sgan_tf.utils.arithmetic import arithmetic, set_arithmetic
+from sgan_tf.utils.images import rows_caption
 
 FLAGS = flags.FLAGS
 # By --config, in their place.
 SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "labels", "seed")
 
 GROUPS = {  # of --help
-    "images": images.NAMES,
+    "images": image_flags.NAMES,
     "networks and settings": (
         *("preset", "list_presets", "config", "set", "labels", "cuts", "encoder_from", "epochs"),
         *("seed", "dry_run"),
     ),
-    "a classifier of one's own": classifiers.NAMES,
+    "a classifier of one's own": classifier_flags.NAMES,
     "run": (
         *("run_dir", "stages", "checkpoint_minutes", "sample_every", "score_every", "cache_dir"),
         "overwrite",
@@ -45,10 +57,10 @@ GROUPS = {  # of --help
 
 
 def define_flags():
-    images.define_flags("digits")
-    flags.adopt_module_key_flags(images)
-    classifiers.define_flags()
-    flags.adopt_module_key_flags(classifiers)
+    image_flags.define_flags("digits")
+    flags.adopt_module_key_flags(image_flags)
+    classifier_flags.define_flags()
+    flags.adopt_module_key_flags(classifier_flags)
     flags.DEFINE_string(
         "preset",
         None,
@@ -112,8 +124,8 @@ def define_flags():
         "trained first: Fréchet distance, precision and recall, in metrics.jsonl; 0 for none",
         lower_bound=0,
     )
-    judges.define_flags()
-    flags.adopt_module_key_flags(judges)
+    judge_flags.define_flags()
+    flags.adopt_module_key_flags(judge_flags)
     flags.DEFINE_float(
         "checkpoint_minutes", 5, "the most work that a killed process loses", lower_bound=0
     )
@@ -130,24 +142,24 @@ def define_flags():
 
 def train():
     if FLAGS.list_presets:
-        return app.list_presets()
-    classifiers.check_flags()
+        return preset_table.list_presets()
+    classifier_flags.check_flags()
     config = _config_of_images() if FLAGS.encoder and FLAGS.config is None else _config(_cuts())
     if FLAGS.encoder_from:
         config = transfer.with_encoder(config, FLAGS.encoder_from, FLAGS["set"].value)
     if not FLAGS.encoder:
         _check_stages(config)
-    images.check_flags(config.dataset)
+    image_flags.check_flags(config.dataset)
     # What needs no TensorFlow comes first, so that a mistake shows at once.
-    if DATASETS[config.dataset].tfds or app.several_machines():
-        app.import_tensorflow(config.image_size)
-    strategy = app.several_machines() and app.strategy(FLAGS.devices)
+    if DATASETS[config.dataset].tfds or devices.several_machines():
+        startup.import_tensorflow(config.image_size)
+    strategy = devices.several_machines() and devices.strategy(FLAGS.devices)
     if not FLAGS.dry_run:  # it prints settings, and no log among them
-        app.start_log()
-    dataset = images.load(config, _run_dir(config) / images.CACHE)
+        logs.start_log()
+    dataset = image_flags.load(config, _run_dir(config) / image_flags.CACHE)
     if FLAGS.encoder_from:
         transfer.check_images(FLAGS.encoder_from, dataset)
-    tf = app.import_tensorflow(config.image_size)
+    tf = startup.import_tensorflow(config.image_size)
     from sgan_tf.models.build import check_names
 
     if FLAGS.jit and (FLAGS.devices == "cpu" or not tf.config.list_physical_devices("GPU")):
@@ -157,17 +169,17 @@ def train():
     if FLAGS.encoder:
         dataset = dataset if FLAGS.class_names is None else dataset.named(FLAGS.class_names)
         kept = None if FLAGS.overwrite else _run_dir(config)
-        classifier = classifiers.open_classifier(dataset, kept)
+        classifier = classifier_flags.open_classifier(dataset, kept)
         if FLAGS.cuts is None and FLAGS.config is None:  # --dry_run, as check_flags saw
-            return classifiers.print_cuts(classifier, dataset, _config)
+            return classifier_flags.print_cuts(classifier, dataset, _config)
         encoder, config = _adapted(classifier, dataset, config)
         _check_stages(config)
     check_names(config)
     steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
     config = dataclasses.replace(config, precision=_precision(config))
     if strategy:
-        app.check_batch(strategy, config.batch_size)
-    strategy = strategy or app.strategy(FLAGS.devices, config.batch_size)
+        devices.check_batch(strategy, config.batch_size)
+    strategy = strategy or devices.strategy(FLAGS.devices, config.batch_size)
     if FLAGS.dry_run:
         return _dry_run(config, dataset, encoder, steps)
     return _train(config, dataset, strategy, classifier, encoder)
@@ -200,7 +212,7 @@ def _precision(config):
     """The precision to train in; a run goes on in its own, on whatever machine."""
     if FLAGS.precision != "auto":
         return FLAGS.precision
-    from sgan_tf.runs.run import read_config
+    from sgan_tf.runs.resume import read_config
 
     if FLAGS.config is not None and not FLAGS["precision"].present:
         return config.precision
@@ -228,7 +240,7 @@ def _config_of_images():
 
 def _config(cuts, classifier=None):
     """The configuration that the flags ask for."""
-    overrides = [*images.overrides(), *FLAGS["set"].value]
+    overrides = [*image_flags.overrides(), *FLAGS["set"].value]
     if FLAGS.config is None:
         return make_config(
             FLAGS.dataset,
@@ -284,7 +296,9 @@ def _dry_run(config, dataset, encoder, steps):
 
 
 def _train(config, dataset, strategy, classifier, encoder):
+    from sgan_tf.runs.classifier_copy import write_copy
     from sgan_tf.runs.run import Run
+    from sgan_tf.training.options import TrainingOptions
     from sgan_tf.training.pipeline import Pipeline
     from sgan_tf.training.workers import Workers
 
@@ -299,12 +313,12 @@ def _train(config, dataset, strategy, classifier, encoder):
         if FLAGS.encoder_from:
             transfer.take_encoder(run, FLAGS.encoder_from, dataset)
         if classifier is not None:
-            classifier.place(run, encoder)
+            write_copy(run, classifier, encoder)
         return run
 
     workers = Workers(strategy)
     run = workers.open_run(open_run)
-    log = app.start_log(run.path / "log.txt" if workers.is_chief else None)
+    log = logs.start_log(run.path / "log.txt" if workers.is_chief else None)
     if FLAGS.encoder_from:
         log.info("encoder: taken over from %s", FLAGS.encoder_from)
     if classifier is not None:
@@ -312,24 +326,22 @@ def _train(config, dataset, strategy, classifier, encoder):
     how = ", ".join(f"{name} {on}" for name, on in arithmetic().items())
     log.info("convolutions and large matrices are computed in %s; %s", run.config.precision, how)
     if workers.is_chief:
-        dataset.keep(run.path / images.CACHE)
+        dataset.keep(run.path / image_flags.CACHE)
     scoring = _scoring(run.config, dataset) if workers.is_chief else None
-    signals = app.stop_signals()  # what comes before has nothing to save
-    pipeline = Pipeline(
-        run.config,
-        run,
-        dataset,
+    signals = interrupts.stop_signals()  # what comes before has nothing to save
+    options = TrainingOptions(
         strategy,
-        sample_every=FLAGS.sample_every,
-        checkpoint_minutes=FLAGS.checkpoint_minutes,
+        FLAGS.sample_every,
+        FLAGS.checkpoint_minutes,
         stop=lambda: bool(signals),
         scoring=scoring,
     )
+    pipeline = Pipeline(run.config, run, dataset, options=options)
     code = app.train_guarded(log, signals, lambda: pipeline.train(FLAGS.stages))
     if code:
         return code
     grids = sorted(run.path.glob("fakes_*_[0-9]*.png"), key=lambda path: path.stat().st_mtime)
-    kind = "samples, a row a class" if dataset.num_classes > 1 else "samples"
+    kind = ", ".join(filter(None, ["samples", rows_caption(dataset.num_classes)]))
     log.info("done: %s%s", run.path, f"; {kind}: {grids[-1]}" if grids else "")
     return 0
 
@@ -340,7 +352,7 @@ def _scoring(config, dataset):
         return None
     from sgan_tf.training.scores import Scoring
 
-    reference = judges.reference(dataset.description(), config.encoder.flip, lambda: dataset)
+    reference = judge_flags.reference(dataset.description(), config.encoder.flip, lambda: dataset)
     return Scoring(reference, FLAGS.score_every)
 
 

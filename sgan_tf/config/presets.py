@@ -57,7 +57,7 @@ def make_config(
         seed: Of the order of the images, the initial weights and all noise.
         overrides: Strings `"dotted.name=value"`, as `"levels.0.lambda_ent=0"`.
         precision: Of convolutions and large matrices: `float32` or `bfloat16`
-            (`sgan_tf.utils.hardware.best_precision()` tells which is faster here).
+            (`sgan_tf.runs.environment.best_precision()` tells which is faster here).
         classifier: A given classifier in the encoder's place, whose layers `cuts` then are; the
             preset's templates are taken by the shapes of its features.
         labels: `given`; `none`: the encoder is trained without, and the top level is unconditional;

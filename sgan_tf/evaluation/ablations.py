@@ -17,7 +17,7 @@ from sgan_tf.config.schema import Config
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class Ablation:
     """A row of the table.
 
     Attributes:
@@ -37,12 +37,12 @@ class Row:
 NO_LABELS = ("levels.0.lambda_cond=0", "levels.0.lambda_label=0", "levels.0.d_projection=[]")
 NO_ENTROPY = ("levels.0.lambda_ent=0",)
 ROWS = (  # each stack may take over what the one before it has trained
-    Row("SGAN-no-joint", "sgan-no-joint", ("fc3",), ("joint.epochs=0",), "8.37 ± 0.08"),
-    Row("SGAN", "sgan", ("fc3",), (), "8.59 ± 0.12"),
-    Row("DCGAN (L_adv + L_cond + L_ent)", "dcgan-adv-cond-ent", (), (), "7.16 ± 0.10"),
-    Row("DCGAN (L_adv + L_cond)", "dcgan-adv-cond", (), NO_ENTROPY, "5.40 ± 0.08"),
-    Row("DCGAN (L_adv + L_ent)", "dcgan-adv-ent", (), NO_LABELS, "5.40 ± 0.16"),
-    Row("DCGAN (L_adv)", "dcgan-adv", (), NO_LABELS + NO_ENTROPY, "6.16 ± 0.07"),
+    Ablation("SGAN-no-joint", "sgan-no-joint", ("fc3",), ("joint.epochs=0",), "8.37 ± 0.08"),
+    Ablation("SGAN", "sgan", ("fc3",), (), "8.59 ± 0.12"),
+    Ablation("DCGAN (L_adv + L_cond + L_ent)", "dcgan-adv-cond-ent", (), (), "7.16 ± 0.10"),
+    Ablation("DCGAN (L_adv + L_cond)", "dcgan-adv-cond", (), NO_ENTROPY, "5.40 ± 0.08"),
+    Ablation("DCGAN (L_adv + L_ent)", "dcgan-adv-ent", (), NO_LABELS, "5.40 ± 0.16"),
+    Ablation("DCGAN (L_adv)", "dcgan-adv", (), NO_LABELS + NO_ENTROPY, "6.16 ± 0.07"),
 )
 REAL, REAL_PAPER = "real test set", "11.24 ± 0.12"
 COLUMNS = {  # a column's title, and the pattern of the scores whose mean it shows
@@ -57,7 +57,7 @@ COLUMNS = {  # a column's title, and the pattern of the scores whose mean it sho
 
 
 def row_config(
-    row: Row,
+    row: Ablation,
     dataset: str,
     preset: str | None,
     seed: int,
@@ -72,7 +72,7 @@ def row_config(
     which `overrides` do not ask for it.
 
     Args:
-        row: A `Row`.
+        row: An `Ablation`.
         dataset, preset, seed, overrides, epochs, image_size: As in `make_config`; overrides of
             levels that a row lacks are left out.
 

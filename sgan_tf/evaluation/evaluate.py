@@ -13,7 +13,7 @@ from sgan_tf.evaluation import metrics
 from sgan_tf.evaluation.inception import Inception
 from sgan_tf.evaluation.judge import judged
 from sgan_tf.evaluation.protocol import (
-    Progress,
+    ProgressBars,
     Wrapper,
     check_samples,
     silent,
@@ -22,7 +22,8 @@ from sgan_tf.evaluation.protocol import (
 from sgan_tf.evaluation.reference import Reference
 from sgan_tf.evaluation.view import Published, View
 from sgan_tf.models.stacked_gan import StackedGAN
-from sgan_tf.runs.run import Run, versions
+from sgan_tf.runs.environment import versions
+from sgan_tf.runs.run import Run
 from sgan_tf.utils.files import write_whole
 
 BLOCK = 1000  # samples generated at a time
@@ -65,7 +66,7 @@ def evaluate(
     seed: int = 0,
     inception: Inception | None = None,
     train_images: np.ndarray | None = None,
-    progress: Progress = silent,
+    progress: ProgressBars = silent,
     train_labels: np.ndarray | None = None,
 ) -> dict[str, dict[str, float]]:
     """Measures a stack's samples, and the real test set by the same code.
@@ -164,16 +165,31 @@ def judge_warnings(accuracy: float, num_classes: int, floor: float = 0.0) -> lis
     return [] if accuracy >= floor else [f"{known} under {floor}: read its scores with care"]
 
 
+@dataclasses.dataclass(frozen=True)
+class EvaluationOptions:
+    """How a run is measured; see `evaluate`.
+
+    Attributes:
+        samples: Integer. Number of samples. Defaults to 50,000.
+        seed: Integer. Of the samples. Defaults to 0.
+        inception: `Inception` for the published scale. Defaults to None.
+        train_images: uint8 array, needed with `inception`. Defaults to None.
+        progress: `ProgressBars`. Defaults to none that show anything.
+    """
+
+    samples: int = 50_000
+    seed: int = 0
+    inception: Inception | None = None
+    train_images: np.ndarray | None = None
+    progress: ProgressBars = silent
+
+
 def evaluate_run(
     run: Run,
     config: Config,
     stack: StackedGAN,
     reference: Reference,
-    samples: int = 50_000,
-    seed: int = 0,
-    inception: Inception | None = None,
-    train_images: np.ndarray | None = None,
-    progress: Progress = silent,
+    options: EvaluationOptions | None = None,
     precision: str = "float32",
 ) -> dict:
     """Measures a run and says under which conditions; what `evaluation/metrics.json` holds.
@@ -181,18 +197,27 @@ def evaluate_run(
     Args:
         run, config: The `Run` and its `Config`.
         stack: What the run folder holds, as `sgan_tf.load(..., as_is=True)` gives it.
-        reference, samples, seed, inception, train_images, progress: As in `evaluate`.
+        reference: The data set's `Reference`.
+        options: `EvaluationOptions`. Defaults to `EvaluationOptions()`.
         precision: What the stack was loaded with.
 
     Returns:
         A dictionary for JSON, with the scores under `samples` and `real`.
     """
-    data, train_labels = run.data(), None
+    data, train_labels, options = run.data(), None, options or EvaluationOptions()
     if config.labels != "given":
         counts = run.read_facts("encoder.json")["class_counts"]
         train_labels = np.repeat(np.arange(len(counts)), counts)
     scores = evaluate(
-        stack, reference, data, samples, seed, inception, train_images, progress, train_labels
+        stack,
+        reference,
+        data,
+        options.samples,
+        options.seed,
+        options.inception,
+        options.train_images,
+        options.progress,
+        train_labels,
     )
     judge_classes = len(data.get("source", data)["class_names"])
     judge = {"test_accuracy": reference.judge_accuracy}
@@ -208,7 +233,7 @@ def evaluate_run(
     ]
     return {
         "run": str(run.path),
-        "settings": {"samples": samples, "seed": seed, "precision": precision},
+        "settings": {"samples": options.samples, "seed": options.seed, "precision": precision},
         "weights": run.weights(config),
         "data": data,
         "warnings": warnings,

@@ -20,12 +20,13 @@ INK = "#010203"  # stands for the colour of the page's text until a drawing is d
 
 
 def samples(stack: StackedGAN, seed: int = 0, classes: Sequence[int] | None = None) -> Image.Image:
-    """The paper's panel (a): samples, a row a class.
+    """The paper's panel (a): samples, one row per class.
 
     Args:
         stack: As `sgan_tf.load` returns it.
         seed: Of the noise.
-        classes: The labels of the rows; by default all.
+        classes: The labels of the rows. Defaults to all, or of many classes to `MOST_CLASSES`,
+            evenly chosen.
 
     Returns:
         A PIL image.
@@ -201,7 +202,7 @@ def training_curves(metrics: list[dict]) -> Image.Image:
     """Plots every loss and spread of a run against the epoch, a panel a stage and kind.
 
     Args:
-        metrics: The lines of `metrics.jsonl`, as `Run.read_metrics` returns them.
+        metrics: The lines of `metrics.jsonl`, as `MetricsLog.read` returns them.
 
     Returns:
         A PIL image.

@@ -12,7 +12,7 @@ LEAST_OF_CLASS = 10  # images of a class, below which it has no scores of its ow
 BY_VIEWS = "_by_views"
 
 Wrapper = Callable[[Iterable], Iterable]  # shows on the way through how far an iterable is
-Progress = Callable[[str], Wrapper]  # from the name of the work to its wrapper
+ProgressBars = Callable[[str], Wrapper]  # from the name of the work to its wrapper
 
 
 class EvaluationError(UserError):
@@ -25,7 +25,7 @@ def unseen(blocks: Iterable) -> Iterable:
 
 
 def silent(what: str) -> Wrapper:
-    """The `Progress` that shows nothing."""
+    """The `ProgressBars` that shows nothing."""
     return unseen
 
 

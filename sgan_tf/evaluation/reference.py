@@ -20,7 +20,7 @@ from sgan_tf.evaluation.judge import (
     small_classifier_accuracy,
     train_judge,
 )
-from sgan_tf.evaluation.protocol import EvaluationError, Progress, silent
+from sgan_tf.evaluation.protocol import EvaluationError, ProgressBars, silent
 from sgan_tf.utils.files import write_whole
 
 VERSION = 1  # of the judge and of the file; another makes every reference anew
@@ -111,7 +111,7 @@ def load_reference(
 def make_reference(
     cache_dir: str | os.PathLike,
     dataset: ImageDataset,
-    progress: Progress = silent,
+    progress: ProgressBars = silent,
     flip: bool = False,
 ) -> Reference:
     """Trains a data set's judge and measures its images; writes the cache.

@@ -12,9 +12,9 @@ from PIL import Image
 
 from sgan_tf.evaluation.metrics import described
 from sgan_tf.evaluation.metrics.levels import TERMS
+from sgan_tf.utils.images import MOST_CLASSES
 
-MOST_CLASSES = 20  # beyond so many they are summarised:
-EXTREMES = 5  # by their mean and so many of the worst and of the best
+EXTREMES = 5  # of more than MOST_CLASSES, so many of the worst and of the best are shown
 NARROW = 500  # pixels: pictures up to so wide are enlarged, two a row; wider ones are as they are
 CURVES = (
     "Of level i, adv_i, cond_i and ent_i are the three losses of the generator (fool D_i, keep the "
@@ -25,7 +25,7 @@ CURVES = (
 )
 
 
-class Row(NamedTuple):
+class ScoreRow(NamedTuple):
     """A score of all images: its names in metrics.json and in the report, numbers and meaning."""
 
     name: str
@@ -69,13 +69,13 @@ def shown(number: float | None) -> str:
     return "–" if number is None else f"{number:.4g}"
 
 
-def rows(facts: dict) -> list[Row]:
+def rows(facts: dict) -> list[ScoreRow]:
     """Returns the scores of all images, without those by class and their means."""
     described_scores = [(name, described(name)) for name in facts["samples"]]
     of_classes = {name: score.of_class for name, score in described_scores if score.of_class}
     means = {name.removesuffix(f"_{of_class}") for name, of_class in of_classes.items()}
     return [
-        Row(name, score.label, *_numbers(facts, name), score.meaning)
+        ScoreRow(name, score.label, *_numbers(facts, name), score.meaning)
         for name, score in described_scores
         if score.of_class is None and name not in means
     ]

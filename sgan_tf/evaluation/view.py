@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sgan_tf.evaluation.protocol import LEAST_OF_CLASS, Progress, short, silent
+from sgan_tf.evaluation.protocol import LEAST_OF_CLASS, ProgressBars, short, silent
 from sgan_tf.evaluation.reference import Reference
 from sgan_tf.models.stacked_gan import StackedGAN
 
@@ -55,7 +55,7 @@ class View:
     judge_knows: bool = True
     stack: StackedGAN | None = None
     inception: Published | None = None
-    progress: Progress = silent
+    progress: ProgressBars = silent
 
     @property
     def count(self) -> str:

@@ -32,7 +32,7 @@ class CheckpointError(UserError):
     """A checkpoint that cannot be used; the message names it and says what to do."""
 
 
-class Progress(NamedTuple):
+class StageProgress(NamedTuple):
     """How far a stage is."""
 
     step: int = 0
@@ -61,16 +61,16 @@ class Checkpoint:
     def __init__(self, path: pathlib.Path, stage: str):
         self.path, self.stage = path, stage
 
-    def progress(self) -> Progress:
+    def progress(self) -> StageProgress:
         """Returns how far the stage is, out of the file's header alone.
 
         Raises:
             CheckpointError: when the header is damaged or the file is cut short.
         """
         if not self.path.exists():
-            return Progress()
+            return StageProgress()
         metadata = self._metadata()
-        return Progress(int(metadata["step"]), metadata["done"] == "1")
+        return StageProgress(int(metadata["step"]), metadata["done"] == "1")
 
     def save(self, state: dict, step: int, done: bool, totals=(), config: str = ""):
         """Replaces the file.

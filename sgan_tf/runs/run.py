@@ -1,4 +1,4 @@
-"""`Run`: the run folder. Names of its files, atomic writes, and which configuration may go on."""
+"""`Run`: the run folder, its lock and its files."""
 
 import contextlib
 import json
@@ -6,18 +6,15 @@ import logging
 import pathlib
 import shutil
 
-from sgan_tf.config.schema import Config, with_epochs
-from sgan_tf.config.validation import ConfigError
-from sgan_tf.errors import UserError, first_line
-from sgan_tf.runs.checkpoint import Checkpoint, Progress
+from sgan_tf.config.schema import Config
+from sgan_tf.errors import RunError, UserError, first_line
+from sgan_tf.runs import environment
+from sgan_tf.runs.checkpoint import Checkpoint, StageProgress
+from sgan_tf.runs.metrics_log import MetricsLog
+from sgan_tf.runs.resume import agreed_config, read_config, recovered_config
 from sgan_tf.utils.files import PARTIAL, InUse, sole_writer, write_whole
-from sgan_tf.utils.hardware import arithmetic
 
 log = logging.getLogger("sgan_tf")
-
-
-class RunError(UserError):
-    """A run folder that cannot be used; the message names it and says what to do."""
 
 
 class Run:
@@ -32,6 +29,10 @@ class Run:
         writes: Whether this process writes to it: of several workers the chief alone does, and what
             the others write is dropped.
 
+    Attributes:
+        config: The `Config` that is trained; of a run that was opened.
+        metrics: The `MetricsLog` of the folder.
+
     Example:
 
     >>> import tempfile
@@ -43,6 +44,7 @@ class Run:
 
     def __init__(self, path, writes: bool = True):
         self.path, self.writes = pathlib.Path(path), writes
+        self.metrics = MetricsLog(self.path / "metrics.jsonl", writes)
         self._held = contextlib.ExitStack()
 
     @classmethod
@@ -68,7 +70,7 @@ class Run:
             writes: See `Run`; a process that does not write finds what the writing one made.
 
         Returns:
-            The `Run`, with an attribute `config`: what is trained.
+            The `Run`.
 
         Raises:
             RunError: when the folder is not a run, cannot be written, is in use, or holds another
@@ -103,7 +105,9 @@ class Run:
 
     def _open(self, config, exists, keep_epochs):
         existing = read_config(self.path) if exists else None
-        self.config = self._agreed(existing, config, keep_epochs) if exists else config
+        if exists:
+            config = agreed_config(self.path, existing, config, self.progress, keep_epochs)
+        self.config = config
         if self.config != existing or not (self.path / "config.json").exists():
             self.write("config.json", self.config.to_json())
         if self.writes:
@@ -115,7 +119,7 @@ class Run:
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"`run_dir`: {self.path} is not a directory")
         try:
-            if (self.path / "config.json").exists() or _recovered_config(self.path):
+            if (self.path / "config.json").exists() or recovered_config(self.path):
                 return True
             # A process that was killed before it wrote config.json leaves no more than these.
             names = [p.name for p in self.path.iterdir()] if self.path.exists() else []
@@ -129,37 +133,6 @@ class Run:
                 "of sgan_tf; choose another folder"
             )
         return False
-
-    def _agreed(self, existing, config, keep_epochs):
-        """Returns the configuration to go on with, out of the folder's and the one asked for."""
-        before = {name: settings.epochs for name, settings in existing.sections().items()}
-        wanted = {name: settings.epochs for name, settings in config.sections().items()}
-        more = [name for name in wanted if wanted[name] > before.get(name, wanted[name])]
-        settled = {name: self._why_settled(name, config) for name in more}
-        settled = {name: reason for name, reason in settled.items() if reason}
-        if keep_epochs:
-            config = with_epochs(config, {name: before[name] for name in settled})
-            for name, reason in settled.items():
-                log.info("%s keeps its %d epochs: %s", name, before[name], reason)
-        grown = with_epochs(existing, {n: wanted[n] for n in more if n not in settled})
-        differences = grown.differences(config)
-        if not differences:
-            return config
-        reasons = [f"; {name}: {reason}" for name, reason in settled.items() if not keep_epochs]
-        raise RunError(
-            f"`run_dir`: {self.path} holds another configuration ({'; '.join(differences)}"
-            f"{''.join(reasons)}); choose another folder, or `overwrite` it"
-        )
-
-    def _why_settled(self, stage, config):
-        """Says why a stage's epochs cannot grow any more; None where they can."""
-        begun = [name for name in config.sections() if self.progress(name).step]
-        settings = config.sections()[stage]
-        if stage in begun and (stage == "encoder" or settings.decay_from < 1):
-            return "its learning rates follow from its epochs, and it has begun"
-        upon = {"encoder": [n for n in begun if n != "encoder"], "joint": []}
-        standing = upon.get(stage, [name for name in begun if name == "joint"])
-        return f"{standing[0]} stands on it, and has begun" if standing else None
 
     def _take_lock(self):
         try:
@@ -253,17 +226,12 @@ class Run:
                 f"`run_dir`: {self.path} was trained on other images than these (see data.json in "
                 "it); choose another folder"
             )
-        now = versions()
+        now = environment.versions()
         before = self.record("versions.json", now)
         if before is not None:
-            differences = [
-                f"{name} {before.get(name, 'unknown')} (now {now.get(name, 'unknown')})"
-                for name in {**before, **now}
-                if before.get(name) != now.get(name)
-            ]
             log.warning(
                 "the run was begun with %s: its weights may differ from an uninterrupted run's",
-                ", ".join(differences),
+                ", ".join(environment.changes(before, now)),
             )
 
     def data(self) -> dict:
@@ -285,34 +253,6 @@ class Run:
             )
         return facts
 
-    def append_metrics(self, line: dict):
-        """Appends a dictionary to `metrics.jsonl`."""
-        if self.writes:
-            with open(self.path / "metrics.jsonl", "a") as file:
-                file.write(json.dumps(line) + "\n")
-
-    def read_metrics(self) -> list[dict]:
-        """Returns the lines of `metrics.jsonl`, without one that was left half-written."""
-        path = self.path / "metrics.jsonl"
-        lines = []
-        text = path.read_text(errors="replace") if path.exists() else ""
-        for number, line in enumerate(text.splitlines(), 1):
-            try:
-                values = json.loads(line)
-                if not {"stage", "epoch", "step"} <= values.keys():
-                    raise ValueError
-                lines.append(values)
-            except (ValueError, AttributeError):
-                log.warning("%s: dropped line %d, which is damaged", path, number)
-        return lines
-
-    def forget_metrics(self, stage: str, step: int):
-        """Removes the lines of a stage beyond the step from which it resumes."""
-        lines = self.read_metrics()
-        kept = [line for line in lines if line["stage"] != stage or line["step"] <= step]
-        if lines:
-            self.write("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
-
     def adopt(self, other: "Run", stages):
         """Takes over finished stages of another run, whose settings decide the same weights.
 
@@ -322,10 +262,10 @@ class Run:
         """
         for stage in stages:
             if not self.progress(stage).done:
-                self.forget_metrics(stage, 0)
-                for line in other.read_metrics():
+                self.metrics.forget(stage, 0)
+                for line in other.metrics.read():
                     if line["stage"] == stage:
-                        self.append_metrics(line)
+                        self.metrics.append(line)
                 if stage == "encoder":
                     self.write("encoder.json", (other.path / "encoder.json").read_bytes())
                 content = other.checkpoint(stage).path.read_bytes()
@@ -337,7 +277,7 @@ class Run:
         """Returns the `Checkpoint` of a stage, whether its file exists or not."""
         return Checkpoint(self.path / "checkpoints" / f"{stage}.safetensors", stage)
 
-    def progress(self, stage: str) -> Progress:
+    def progress(self, stage: str) -> StageProgress:
         """Returns how far a stage is; `(0, False)` without a checkpoint."""
         return self.checkpoint(stage).progress()
 
@@ -349,49 +289,6 @@ class Run:
         """Returns `["joint (step 1200)", …]`: the stages that are not finished here."""
         progress = {name: self.progress(name) for name in config.stages()}
         return [f"{name} (step {p.step})" for name, p in progress.items() if not p.done]
-
-
-def read_config(path) -> Config:
-    """Returns the `Config` of a run folder. Raises `RunError` when it is none."""
-    file = pathlib.Path(path) / "config.json"
-    try:
-        text = file.read_text() if file.exists() else _recovered_config(file.parent)
-        if text is None:
-            raise RunError(f"`run_dir`: {path} is not a run of sgan_tf: it has no config.json")
-        return Config.from_json(text)
-    except (ConfigError, UnicodeDecodeError) as error:
-        raise RunError(f"`run_dir`: {file} is {error}; choose another folder") from error
-
-
-def versions() -> dict[str, str]:
-    """Returns what a run's weights depend on beside its settings: versions, and the arithmetic."""
-    import platform
-
-    import keras
-    import numpy
-    import tensorflow as tf
-
-    import sgan_tf
-
-    return {
-        "sgan_tf": sgan_tf.__version__,
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "numpy": numpy.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        **arithmetic(),
-    }
-
-
-def _recovered_config(path):
-    """The text of a lost config.json out of the newest checkpoint; None where none has it."""
-    files = sorted(path.glob("checkpoints/*.safetensors"), key=lambda file: file.stat().st_mtime)
-    texts = [Checkpoint(file, file.stem).config() for file in reversed(files)]
-    text = next(filter(None, texts), None)
-    if text:
-        log.warning("%s/config.json is lost; its settings are those of the checkpoints", path)
-    return text
 
 
 def _remove(paths):

@@ -15,6 +15,7 @@ from sgan_tf.models.noise import NOISE
 from sgan_tf.runs.run import Run
 from sgan_tf.saving.load import training_facts
 from sgan_tf.saving.sampler import Sampler
+from sgan_tf.utils.images import MOST_CLASSES, rows_caption
 
 USE = """\
 ## Intended use and limits
@@ -199,10 +200,9 @@ python evaluate.py {" ".join([f"--run_dir runs/{name}", *settings])}
 
 def _about(image_shape, class_names, written_by):
     height, width, channels = image_shape
-    kind, classes = (
-        "A label-conditioned",
-        f" in {len(class_names)} classes:\n{', '.join(class_names)}",
-    )
+    rest = len(class_names) - MOST_CLASSES
+    names = ", ".join(class_names[:MOST_CLASSES]) + (f" and {rest:,} more" if rest > 0 else "")
+    kind, classes = "A label-conditioned", f" in {len(class_names)} classes:\n{names}"
     if len(class_names) == 1:
         kind, classes = "An unconditional", ", without labels"
     return f"""\
@@ -265,8 +265,8 @@ def _computed(facts):
 def _picture(facts):
     if facts["format"] != "savedmodel":
         return ""
-    rows = ", a row a class" if len(facts["data"]["class_names"]) > 1 else ""
-    return f"![Samples{rows}](samples.png)\n\n"
+    rows = rows_caption(len(facts["data"]["class_names"]))
+    return f"![Samples{rows and f', {rows}'}](samples.png)\n\n"
 
 
 def _scores(metrics):

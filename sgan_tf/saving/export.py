@@ -16,9 +16,10 @@ import numpy as np
 from sgan_tf.config.schema import Config
 from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.errors import UserError
-from sgan_tf.runs.run import Run, read_config
+from sgan_tf.runs.resume import read_config
+from sgan_tf.runs.run import Run
 from sgan_tf.utils.files import PARTIAL, InUse, sole_writer
-from sgan_tf.utils.images import class_rows, image_grid, png
+from sgan_tf.utils.images import MOST_CLASSES, class_rows, image_grid, png
 
 GRID_COLUMNS = 10  # of samples.png
 FORMATS = ("savedmodel", "onnx", "litert")
@@ -27,11 +28,11 @@ MODEL_FILES = {"onnx": "model.onnx", "litert": "model.tflite"}
 
 # Run on what was written: plain TensorFlow, as in a program without Keras and this package.
 _SAMPLE = """
-import sys
+import json, sys
 sys.modules["keras"] = sys.modules["sgan_tf"] = None
 import numpy as np, tensorflow as tf
-model, classes, each, out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-labels, seeds = map(tf.constant, np.divmod(np.arange(classes * each), each))
+model, rows, out = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+labels, seeds = (tf.constant(numbers, tf.int64) for numbers in rows)
 sample = tf.saved_model.load(model).signatures["sample_seeded"]
 images = sample(labels=labels, seeds=seeds)["images"].numpy()
 assert ((images >= 0) & (images <= 1)).all(), "an image lies outside [0, 1]"
@@ -236,16 +237,17 @@ def _write_facts(facts, path):
 
 
 def _samples(sampler, path):
-    """Returns a grid of images, a row a class, that a fresh process drew from a SavedModel."""
+    """Returns a grid of images, one row per class, that a fresh process drew from a SavedModel."""
     columns = min(GRID_COLUMNS, sampler.max_batch)
-    labels, names = class_rows(sampler.class_names)
-    rows = min(len(labels), sampler.max_batch // columns)
-    classes = len(np.unique(labels[:rows]))
-    numbers = [str(classes), str(rows * columns // classes)]
+    most = min(MOST_CLASSES, sampler.max_batch // columns)
+    labels, names = class_rows(sampler.class_names, most=most)
+    labels = np.repeat(labels, columns)[: sampler.max_batch // columns * columns]
+    seeds = np.arange(len(labels)) % (columns if names else len(labels))
+    numbers = json.dumps([labels.tolist(), seeds.tolist()])
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "images.npy")
         child = subprocess.run(
-            [sys.executable, "-c", _SAMPLE, str(path), *numbers, out],
+            [sys.executable, "-c", _SAMPLE, str(path), numbers, out],
             capture_output=True,
             text=True,
         )
@@ -254,7 +256,7 @@ def _samples(sampler, path):
                 f"{path} does not load in a fresh process, so it was not kept: "
                 f"{(child.stderr.strip() or f'exit code {child.returncode}').splitlines()[-1]}"
             )
-        return image_grid(np.load(out), columns, names and names[:rows])
+        return image_grid(np.load(out), columns, names)
 
 
 @contextlib.contextmanager

@@ -7,10 +7,11 @@ import pathlib
 from collections.abc import Callable
 
 from sgan_tf.config.schema import Config
-from sgan_tf.errors import UserError, first_line, shown
+from sgan_tf.errors import RunError, UserError, first_line, shown
 from sgan_tf.models.stacked_gan import StackedGAN
-from sgan_tf.runs.classifier import builder
-from sgan_tf.runs.run import Run, RunError, read_config
+from sgan_tf.runs.classifier_copy import builder
+from sgan_tf.runs.resume import read_config
+from sgan_tf.runs.run import Run
 from sgan_tf.saving import hub, pretrained, saved_model, stack_folder
 
 NOTES = "notes.md"  # in a run folder: what its user wrote of the training
@@ -18,7 +19,7 @@ NOTES = "notes.md"  # in a run folder: what its user wrote of the training
 log = logging.getLogger("sgan_tf")
 
 
-class SourceError(UserError):
+class LoadError(UserError):
     """Nothing that holds a trained stack; the message names it and says what does."""
 
 
@@ -52,7 +53,7 @@ def load(
         classifier with `custom_objects` imports the modules that its configuration names.
 
     Raises:
-        SourceError: when there is no such thing, or an argument is not for it.
+        LoadError: when there is no such thing, or an argument is not for it.
         RunError: when a folder is no run or is not trained so far.
         CheckpointError, SavedError, ExportedError: when a file is damaged, of a newer version, or
             does not fit the networks.
@@ -76,7 +77,7 @@ def load(
         _only_for_runs(name, as_is=as_is, build=build is not None, precision=precision != "float32")
         return saved_model.Exported(export)
     if not path.exists():
-        raise SourceError(
+        raise LoadError(
             f"`source`: {shown(source)} is neither a folder nor one of the stacks that come with "
             f"the package ({', '.join(known)})"
         )
@@ -86,7 +87,7 @@ def load(
 def _only_for_runs(name, **given):
     for argument, is_given in given.items():
         if is_given:
-            raise SourceError(f"`{argument}`: is for run folders, and {shown(name)} is none")
+            raise LoadError(f"`{argument}`: is for run folders, and {shown(name)} is none")
 
 
 def load_run(
@@ -162,7 +163,7 @@ def training_facts(run: Run, config: Config) -> dict:
     Raises:
         RunError: when a file of the run is missing or damaged.
     """
-    last = {line["stage"]: line for line in run.read_metrics()}
+    last = {line["stage"]: line for line in run.metrics.read()}
     metrics = {"encoder": run.read_facts("encoder.json"), "last_epoch": last}
     weights = run.weights(config)
     if (run.path / "evaluation" / "metrics.json").exists():

@@ -21,7 +21,7 @@ from sgan_tf.config.schema import Config
 from sgan_tf.config.validation import ConfigError
 from sgan_tf.errors import UserError, first_line
 from sgan_tf.runs.checkpoint import assign, named_arrays
-from sgan_tf.runs.run import versions
+from sgan_tf.runs.environment import versions
 
 if TYPE_CHECKING:  # programs ask for names before TensorFlow is imported
     from sgan_tf.models.stacked_gan import StackedGAN

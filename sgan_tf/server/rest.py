@@ -21,12 +21,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sgan_tf.server import messages, tensors
+from sgan_tf.server.executor import RequestExecutor
 from sgan_tf.server.guard import Guard, refusal
 from sgan_tf.server.limits import Limits
 from sgan_tf.server.model import Bound, Model
 from sgan_tf.server.refusal import Refused, invalid
 from sgan_tf.server.telemetry import Telemetry
-from sgan_tf.server.workers import Workers
 
 PREDICT = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?:(classify|regress|predict)")
 DESCRIBE = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?(/metadata)?")
@@ -37,13 +37,15 @@ class Rest:
 
     Args:
         model: What is served.
-        workers: Where predictions are computed.
+        executor: Where predictions are computed.
         telemetry: What `/metrics` shows.
         limits: Of what clients send, and leave unread.
     """
 
-    def __init__(self, model: Model, workers: Workers, telemetry: Telemetry, limits: Limits):
-        self.model, self.workers, self.telemetry = model, workers, telemetry
+    def __init__(
+        self, model: Model, executor: RequestExecutor, telemetry: Telemetry, limits: Limits
+    ):
+        self.model, self.executor, self.telemetry = model, executor, telemetry
         self.limits = limits
 
     def routes(self) -> list[Route]:
@@ -80,7 +82,7 @@ class Rest:
         except BaseException:
             held.release()
             raise
-        answer, rows = await self.workers.run_steps(
+        answer, rows = await self.executor.run_steps(
             lambda ticket: self._steps(name, version, body, ticket), held
         )
         request.state.rows = rows
@@ -109,7 +111,7 @@ class Rest:
         declared, body = request.headers.get("content-length", ""), bytearray()
         size = int(declared) if declared.isdecimal() else 0
         try:
-            async with asyncio.timeout(self.workers.timeout):
+            async with asyncio.timeout(self.executor.timeout):
                 async for chunk in request.stream():
                     body += chunk
                     if max(size, len(body)) > most:
@@ -117,7 +119,7 @@ class Rest:
                         raise Refused("INVALID_ARGUMENT", f"a body has at most {shown}", 413)
                     held.hold(len(body))
         except TimeoutError as error:
-            reason = f"the body did not come within {self.workers.timeout:g} s"
+            reason = f"the body did not come within {self.executor.timeout:g} s"
             raise Refused("DEADLINE_EXCEEDED", reason, 408) from error
         except ClientDisconnect as error:
             raise invalid("the client has gone") from error

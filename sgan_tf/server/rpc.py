@@ -21,11 +21,11 @@ from tensorflow_serving.apis import (
 )
 
 from sgan_tf.server import messages
+from sgan_tf.server.executor import RequestExecutor
 from sgan_tf.server.limits import Limits
 from sgan_tf.server.model import Model, Ticket
 from sgan_tf.server.refusal import Refused, invalid
 from sgan_tf.server.telemetry import Telemetry
-from sgan_tf.server.workers import Workers
 
 CALLS = 512  # most calls at a time
 READS = 16  # most requests that are read at a time; others wait
@@ -39,19 +39,21 @@ class Rpc:
 
     Args:
         model: What is served.
-        workers: Where predictions are computed.
+        executor: Where predictions are computed.
         telemetry: Where calls are logged.
         limits: Of what clients send, and leave unread. A tensor has at most as many elements as a
             request has bytes.
     """
 
-    def __init__(self, model: Model, workers: Workers, telemetry: Telemetry, limits: Limits):
-        self.model, self.workers, self.telemetry = model, workers, telemetry
+    def __init__(
+        self, model: Model, executor: RequestExecutor, telemetry: Telemetry, limits: Limits
+    ):
+        self.model, self.executor, self.telemetry = model, executor, telemetry
         self.limits, self._reads = limits, asyncio.Semaphore(READS)
 
     def server(self) -> grpc.aio.Server:
         """Returns a server that has no port yet; call it where the event loop runs."""
-        idle, patience = (int(1000 * s) for s in (self.limits.idle, self.workers.timeout))
+        idle, patience = (int(1000 * s) for s in (self.limits.idle, self.executor.timeout))
         options = [
             ("grpc.max_receive_message_length", self.limits.max_body),
             ("grpc.max_send_message_length", -1),
@@ -103,7 +105,7 @@ class Rpc:
             try:
                 try:
                     content, held = await self._read(requests)
-                    message, rows = await self.workers.run_steps(
+                    message, rows = await self.executor.run_steps(
                         lambda ticket: compute(content, ticket), held
                     )
                     sent = self.limits.answers.ticket(len(message))
@@ -126,7 +128,7 @@ class Rpc:
 
     async def _read(self, requests) -> tuple[bytes, Ticket]:
         """Returns a call's request, and what holds its bytes."""
-        seconds, code = self.workers.timeout, "RESOURCE_EXHAUSTED"
+        seconds, code = self.executor.timeout, "RESOURCE_EXHAUSTED"
         try:
             async with asyncio.timeout(seconds), self._reads:
                 code = "DEADLINE_EXCEEDED"

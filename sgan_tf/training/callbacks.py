@@ -46,7 +46,7 @@ class EpochLog(keras.callbacks.Callback):
         values = {name: round(float(value), 6) for name, value in sorted(logs.items())}
         seconds = round(time.monotonic() - self.started, 1)
         line = {"stage": self.stage, "epoch": epoch + 1, "step": (epoch + 1) * self.steps}
-        self.run.append_metrics({**line, **values, "seconds": seconds})
+        self.run.metrics.append({**line, **values, "seconds": seconds})
         self._summarize(epoch, values)
         log.debug(
             "%s epoch %d/%d (%.1f s): %s",
@@ -71,7 +71,7 @@ class EpochLog(keras.callbacks.Callback):
             self.writer.close()
 
 
-class Progress(keras.callbacks.Callback):
+class ProgressLogger(keras.callbacks.Callback):
     """Shows how far a stage is, and what it came to.
 
     On a terminal a bar with the time left and the main numbers. Elsewhere a line of the log after

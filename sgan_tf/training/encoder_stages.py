@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.data.datasets import clusters
+from sgan_tf.errors import RunError
 from sgan_tf.models.batched import in_batches
 from sgan_tf.models.build import seeded
 from sgan_tf.models.encoder.adapters import FeatureStatistics
 from sgan_tf.models.encoder.clusters import agreement, k_means, nearest_centroid
 from sgan_tf.models.encoder.self_supervised import UnlabelledEncoder
 from sgan_tf.models.layers.images import unit_images
-from sgan_tf.runs.run import RunError
 from sgan_tf.training.stages import FEATURE_BATCH, Stage
 
 log = logging.getLogger("sgan_tf")
@@ -104,7 +104,7 @@ class UnlabelledEncoderStage(EncoderStage):
         statistics = FeatureStatistics("fc3")
         statistics.add(h)
         # As in `Standardized`; a ReLU passes a unit's scale on, so its weights can take it.
-        scale = statistics.spread().scale
+        scale = statistics.standardization().scale
         for weights in (fc3.kernel, fc3.bias):
             weights.assign(weights.numpy() / scale)
         count = clusters(self.material.config.labels)

@@ -12,7 +12,9 @@ from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.models import arguments
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.runs.classifier import Classifier
+from sgan_tf.runs.classifier_copy import with_bytes_of_copy, write_copy
 from sgan_tf.runs.run import Run
+from sgan_tf.training.options import Hyperparameters, TrainingOptions
 from sgan_tf.training.pipeline import Pipeline
 
 SMALL_SIDE = 16  # up to which the preset is `digits`
@@ -29,12 +31,9 @@ def invert(
     *,
     input_range: str | Callable = "0..1",
     class_names: Sequence[str] | None = None,
-    preset: str | None = None,
-    epochs: int | None = None,
-    seed: int = 0,
-    overrides: Sequence[str] = (),
+    hyperparameters: Hyperparameters | None = None,
+    options: TrainingOptions | None = None,
     overwrite: bool = False,
-    **training,
 ) -> StackedGAN:
     """Trains a stack that inverts a classifier; called again, it goes on where it was.
 
@@ -49,13 +48,12 @@ def invert(
         run_dir: The run folder; `sgan_tf.load` and `export.py` read it.
         input_range: What the model expects of images, see `Encoder.from_keras`.
         class_names: K strings; by default "0", "1", … up to the largest label.
-        preset: A name in `PRESETS`, whose levels are fitted to the features; by default `digits`
-            for images of up to 16 pixels a side, else `cifar10-small`.
-        epochs: Of every stage, in place of the preset's.
-        seed: Of weights, noise and the order of images.
-        overrides: Strings `"dotted.name=value"`, as `"levels.0.z_dim=4"`.
-        overwrite: Start anew in a run folder that holds a run.
-        training: For `Pipeline`: `sample_every`, `checkpoint_minutes`, `strategy`, `stop`.
+        hyperparameters: `Hyperparameters`, of which the levels are fitted to the features. The
+            preset defaults to `digits` for images of up to 16 pixels a side, else to
+            `cifar10-small`.
+        options: `TrainingOptions`. Defaults to `TrainingOptions()`.
+        overwrite: Boolean. Whether to start afresh in a run folder that holds a run. Defaults to
+            False.
 
     Returns:
         The trained `StackedGAN`.
@@ -75,25 +73,35 @@ def invert(
     >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     >>> images, labels = data.train_images[:200] / 255, data.train_labels[:200]
     >>> _ = model.fit(images, labels, verbose=0)
-    >>> stack = invert(model, images, labels, ["hidden"], tempfile.mkdtemp(), epochs=1)
+    >>> brief = sgan_tf.Hyperparameters(epochs=1)
+    >>> folder = tempfile.mkdtemp()
+    >>> stack = invert(model, images, labels, ["hidden"], folder, hyperparameters=brief)
     >>> stack.variations(images[:2], 5, seed=0).shape
     (2, 5, 8, 8, 1)
     """
-    dataset = _dataset(images, labels, class_names)
+    dataset, chosen = _dataset(images, labels, class_names), hyperparameters or Hyperparameters()
     side = dataset.image_shape[0]
     classifier = Classifier.of_model(model, input_range, dataset.image_shape)
     if not overwrite:
-        classifier = classifier.as_kept(run_dir, dataset)
+        classifier = with_bytes_of_copy(classifier, run_dir, dataset)
     encoder, cuts, described = classifier.adapted(cuts, dataset)
-    preset = preset or ("digits" if max(dataset.image_shape[:2]) <= SMALL_SIDE else "cifar10-small")
-    settings = dict(epochs=epochs, seed=seed, overrides=overrides, classifier=described)
-    config = make_config("folder", preset, cuts, side, **settings)
+    small = max(dataset.image_shape[:2]) <= SMALL_SIDE
+    config = make_config(
+        "folder",
+        chosen.preset or ("digits" if small else "cifar10-small"),
+        cuts,
+        side,
+        chosen.epochs,
+        chosen.seed,
+        chosen.overrides,
+        classifier=described,
+    )
     batch_size = min(config.batch_size, len(dataset.train_images))
     config = dataclasses.replace(config, batch_size=batch_size)
     run = Run.open(run_dir, config, overwrite)
     try:
-        classifier.place(run, encoder)
-        return Pipeline(run.config, run, dataset, **training).train()
+        write_copy(run, classifier, encoder)
+        return Pipeline(run.config, run, dataset, options=options).train()
     finally:
         run.close()
 

@@ -3,13 +3,11 @@
 import logging
 from collections.abc import Callable, Iterable
 
-import tensorflow as tf
-
+from sgan_tf.errors import RunError
 from sgan_tf.models.stacked_gan import StackedGAN
-from sgan_tf.runs.classifier import builder
-from sgan_tf.runs.run import RunError
+from sgan_tf.runs.classifier_copy import builder
 from sgan_tf.training.encoder_stages import EncoderStage, UnlabelledEncoderStage
-from sgan_tf.training.scores import Scoring
+from sgan_tf.training.options import TrainingOptions
 from sgan_tf.training.stages import JointStage, LevelStage, Material, Stage
 from sgan_tf.training.trainer import Trainer
 
@@ -23,17 +21,11 @@ class Pipeline:
         config: A `Config`; the run's own, where the run was opened with one.
         run: The opened `Run`.
         dataset: An `ImageDataset`.
-        strategy: A `tf.distribute` strategy; the batch size is global and is divided among its
-            replicas.
         build: What makes the networks: by default `models.build.build`, around the run's own
             classifier where it has one. A function `(config, image_shape, class_names, mean=None,
             joint=False)` that returns an `Encoder` and a `StackedGAN` of networks of one's own may
             stand in its place; what it does not use of the configuration has no effect.
-        sample_every: Epochs between two sample grids.
-        checkpoint_minutes: The most work that a killed process loses.
-        stop: Function that tells whether to stop and save.
-        steps_per_call: Steps between two looks at the clock; by default what fits into a second.
-        scoring: How samples are scored on the way, a `Scoring`; by default not at all.
+        options: `TrainingOptions`. Defaults to `TrainingOptions()`.
 
     Attributes:
         encoder, stack: The networks, as far as they are trained.
@@ -57,28 +49,16 @@ class Pipeline:
         config,
         run,
         dataset,
-        strategy: tf.distribute.Strategy | None = None,
         build: Callable | None = None,
-        sample_every: int = 5,
-        checkpoint_minutes: float = 5,
-        stop: Callable[[], bool] = lambda: False,
-        steps_per_call: int | None = None,
-        scoring: Scoring | None = None,
+        options: TrainingOptions | None = None,
     ):
-        self.run, self.strategy = run, strategy or tf.distribute.get_strategy()
+        options = options or TrainingOptions()
+        self.run, self.strategy = run, options.strategy
         run.record_facts(dataset)
         with self.strategy.scope():
-            self.material = Material(config, run, dataset, build or builder(run), scoring)
+            self.material = Material(config, run, dataset, build or builder(run), options.scoring)
         self.stages = plan(self.material)
-        self.trainer = Trainer(
-            run,
-            self.strategy,
-            config.batch_size,
-            checkpoint_minutes,
-            sample_every,
-            stop,
-            steps_per_call,
-        )
+        self.trainer = Trainer(run, config.batch_size, options)
 
     @property
     def encoder(self):

@@ -1,7 +1,6 @@
 """The stages of training as objects: what they share; a level alone, all levels jointly."""
 
 import functools
-import itertools
 from collections.abc import Callable
 
 import keras
@@ -198,9 +197,7 @@ def _watchers(stage, model, levels, top, stack, sample_every):
     material, run = stage.material, stage.material.run
     real, labels = material.real_features(), material.dataset.train_labels
     names, seed = material.dataset.class_names, material.config.seed
-    rows, row_names = class_rows(names)
-    seen = np.isin(rows, labels)  # a class without a training image was never learned
-    rows, row_names = rows[seen], row_names and list(itertools.compress(row_names, seen))
+    rows, row_names = class_rows(names, labels)  # without a training image nothing was learned
     if top == len(stack.levels) - 1:
         condition = rows.repeat(GRID_COLUMNS)
     else:  # one real h_{top+1} a row
@@ -215,7 +212,7 @@ def _watchers(stage, model, levels, top, stack, sample_every):
         run.save_png("fakes_init.png", draw())
         # Last, as it says that both are there.
         run.save_png("reals.png", image_grid(images, GRID_COLUMNS, row_names))
-    measured = [line for line in run.read_metrics() if line["stage"] == stage.name]
+    measured = [line for line in run.metrics.read() if line["stage"] == stage.name]
     upper = [*real, labels][top + 1]
     scores = []
     if material.scoring:

@@ -7,13 +7,13 @@ fetched once, at its end. Between two calls the loop saves, stops and shows how 
 import contextlib
 import logging
 import time
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from sgan_tf.data.batches import Share, batches, steps_per_epoch
-from sgan_tf.training.callbacks import EpochLog, Progress
+from sgan_tf.training.callbacks import EpochLog, ProgressLogger
+from sgan_tf.training.options import TrainingOptions
 from sgan_tf.training.workers import Workers
 
 log = logging.getLogger("sgan_tf")
@@ -34,28 +34,14 @@ class Trainer:
 
     Args:
         run: The `Run`.
-        strategy: A `tf.distribute` strategy; the batch is divided among its replicas.
         batch_size: Of all replicas together.
-        checkpoint_minutes: The most work that a killed process loses.
-        sample_every: Epochs between two sample grids.
-        stop: Function that tells whether to stop and save.
-        steps_per_call: Steps of a call; by default what fits into a second.
+        options: `TrainingOptions`. Defaults to `TrainingOptions()`.
     """
 
-    def __init__(
-        self,
-        run,
-        strategy: tf.distribute.Strategy,
-        batch_size: int,
-        checkpoint_minutes: float = 5,
-        sample_every: int = 5,
-        stop: Callable[[], bool] = lambda: False,
-        steps_per_call: int | None = None,
-    ):
-        self.run, self.strategy, self.batch_size = run, strategy, batch_size
-        self.checkpoint_minutes, self.sample_every = checkpoint_minutes, sample_every
-        self.stop, self.steps_per_call = stop, steps_per_call
-        self.workers = Workers(strategy)
+    def __init__(self, run, batch_size: int, options: TrainingOptions | None = None):
+        self.run, self.batch_size, self.options = run, batch_size, options or TrainingOptions()
+        self.strategy = self.options.strategy
+        self.workers = Workers(self.strategy)
 
     def train(self, stage, model):
         """Trains to the end of the stage's epochs, bit for bit as if it had never been stopped.
@@ -79,10 +65,10 @@ class Trainer:
         else:
             log.info("%s: %d epochs of %d steps", stage.name, stage.epochs, steps)
         if self.run.writes:
-            self.run.forget_metrics(stage.name, step)
-        progress = Progress(stage.name, steps, stage.epochs, step)
+            self.run.metrics.forget(stage.name, step)
+        progress = ProgressLogger(stage.name, steps, stage.epochs, step)
         callbacks = [
-            *stage.callbacks(model, self.sample_every),
+            *stage.callbacks(model, self.options.sample_every),
             EpochLog(self.run, stage.name, steps, stage.epochs),
             progress,
         ]
@@ -160,7 +146,7 @@ class _Loop:
     def add(self, several, data):
         """Makes the steps of one call, within the epoch, and adds up what they measured."""
         trainer = self.trainer
-        wanted = trainer.workers.gather(self._count(), float(trainer.stop()))
+        wanted = trainer.workers.gather(self._count(), float(trainer.options.stop()))
         count, self.stopping = int(wanted[0, 0]), bool(wanted[:, 1].any())
         count = min(count, self.steps - self.step % self.steps)
         started = time.monotonic()
@@ -189,8 +175,8 @@ class _Loop:
     def save_if_due(self, last):
         """Saves at an epoch's end, when it is time, and when told to stop."""
         epoch_ends = self.step % self.steps == 0
-        due = time.monotonic() - self.saved_at > 60 * self.trainer.checkpoint_minutes
-        stop = self.stopping or (self.trainer.workers.count == 1 and self.trainer.stop())
+        due = time.monotonic() - self.saved_at > 60 * self.trainer.options.checkpoint_minutes
+        stop = self.stopping or (self.trainer.workers.count == 1 and self.trainer.options.stop())
         if not (epoch_ends or due or stop):
             return
         if self.step >= last:
@@ -212,12 +198,12 @@ class _Loop:
             raise Interrupted(f"stopped in {self.stage.name} {at}")
 
     def _count(self):
-        trainer = self.trainer
-        if trainer.steps_per_call:
-            return trainer.steps_per_call
+        options = self.trainer.options
+        if options.steps_per_call:
+            return options.steps_per_call
         if self.seconds is None:
             return 1
-        left = 60 * trainer.checkpoint_minutes - (time.monotonic() - self.saved_at)
+        left = 60 * options.checkpoint_minutes - (time.monotonic() - self.saved_at)
         return int(np.clip(min(CALL_SECONDS, left) / self.seconds, 1, MOST_STEPS))
 
     def _diverged(self, what):

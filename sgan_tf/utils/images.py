@@ -9,6 +9,7 @@ from sgan_tf.errors import UserError
 
 TILE = 32  # least side of an image in a grid, in pixels: smaller ones are enlarged
 ROWS = 10  # of a picture of images of one class
+MOST_CLASSES = 20  # that a picture, a table or a list shows; some of them where there are more
 TEXT = 16  # height of a line of text, in pixels
 # What a picture can be written as, by the suffix of its file: format, and most pixels of a side.
 FORMATS = {
@@ -73,18 +74,30 @@ def image_grid(images, columns, row_names=None, column_names=None):
     return named
 
 
-def class_rows(class_names):
-    """Returns what the rows of a picture hold: a class each.
+def class_rows(class_names, present=None, most=MOST_CLASSES):
+    """Returns what the rows of a picture hold: one class each, evenly chosen where they are many.
 
     Args:
         class_names: K strings.
+        present: Labels; a class that is not among them gets no row. Defaults to all K.
+        most: Integer. Most rows of several classes. Defaults to `MOST_CLASSES`.
 
     Returns:
         `(label of each row, integers; its name)`. Of one class there are ten rows without names.
     """
-    if len(class_names) > 1:
-        return np.arange(len(class_names)), list(class_names)
-    return np.zeros(ROWS, int), None
+    if len(class_names) == 1:
+        return np.zeros(ROWS, int), None
+    labels = np.arange(len(class_names)) if present is None else np.unique(present).astype(int)
+    if len(labels) > most:
+        labels = labels[np.arange(most) * len(labels) // most]
+    return labels, [class_names[label] for label in labels]
+
+
+def rows_caption(num_classes):
+    """Returns what the rows of `class_rows` are, in words; nothing where there is one class."""
+    if num_classes > MOST_CLASSES:
+        return f"a row for each of {MOST_CLASSES} of the {num_classes:,} classes"
+    return "a row a class" if num_classes > 1 else ""
 
 
 def png(picture):

@@ -60,7 +60,7 @@ def test_generators_give_the_same_images(pair, training):
     noise = [rng.random((6, level.config.z_dim), dtype=np.float32) for level in stack.levels]
     for level, module in zip(stack.levels, theirs):
         weights.copy_generator(level.generator, module)
-        assert weights.parameters(module) == weights.parameters(level.generator)
+        assert weights.parameters(module) == workload.parameters(level.generator)
         module.train(training)
     bottom, top = [level.generator for level in stack.levels]
     features = top([tf.constant(labels), tf.constant(noise[1])], training=training)
@@ -77,7 +77,7 @@ def test_discriminator_and_encoder_give_the_same_numbers(pair):
     ours, labels = stack.levels[0].discriminator, np.array([3, 1, 4, 1])
     theirs = networks.Discriminator(config.levels[0], config.encoder, shape, 10)
     weights.copy_discriminator(ours, theirs)
-    assert weights.parameters(theirs) == weights.parameters(ours)
+    assert weights.parameters(theirs) == workload.parameters(ours)
     images = np.random.default_rng(0).random((4, *shape), dtype=np.float32)
     logits, z = ours(images, labels=tf.constant(labels))
     found = theirs.eval()(weights.to_torch(images), torch.from_numpy(labels))
@@ -85,7 +85,7 @@ def test_discriminator_and_encoder_give_the_same_numbers(pair):
         np.testing.assert_allclose(a.detach().numpy(), b, rtol=1e-4, atol=1e-4)
     stage = networks.encoder_stage(config.encoder, shape)
     weights.copy_stage(stack.encoder.stages[0], stage)
-    assert weights.parameters(stage) == weights.parameters(stack.encoder.stages[0])
+    assert weights.parameters(stage) == workload.parameters(stack.encoder.stages[0])
     found = stage(weights.to_torch(images)).detach().numpy()
     np.testing.assert_allclose(found, stack.encoder.stages[0](images), rtol=1e-4, atol=1e-5)
 

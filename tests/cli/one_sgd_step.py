@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.cli.app import several_machines
+from sgan_tf.cli.devices import several_machines
 from sgan_tf.config.presets import make_config
 from sgan_tf.models.build import build
 from sgan_tf.runs.run import Run
+from sgan_tf.training.options import TrainingOptions
 from sgan_tf.training.trainer import Trainer
 
 PLAIN = ["encoder.dropout=0", "levels.0.input_noise=0", "levels.1.input_noise=0"]
@@ -45,7 +46,7 @@ def main():
             arrays=lambda: [images, labels],
             callbacks=lambda model, every: [],
         )
-        Trainer(run, STRATEGY, batch_size=50).train(stage, model)
+        Trainer(run, 50, TrainingOptions(STRATEGY)).train(stage, model)
         for group, variables in model.networks().items():
             for i, variable in enumerate(variables):
                 weights[f"{name} {group} {i} {variable.name}"] = variable.numpy()

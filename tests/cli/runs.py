@@ -35,5 +35,5 @@ def checkpoints(run_dir):
 
 
 def metrics(run_dir):
-    lines = Run(run_dir).read_metrics()
+    lines = Run(run_dir).metrics.read()
     return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]

@@ -1,16 +1,11 @@
-"""What the programs share, as a user meets it: each program in a process of its own."""
+"""Flags and their help, as a user meets them: each program in a process of its own."""
 
 import os
 import pathlib
-import shutil
-import signal
-import sys
-import time
 
 import pytest
-from processes import EXPORT, TRAIN, finish, module, run, start
+from processes import EXPORT, TRAIN, finish, module, run, script, start
 
-from sgan_tf.cli import app
 from sgan_tf.config.presets import PRESETS
 from sgan_tf.data.datasets import DATASETS
 
@@ -19,23 +14,6 @@ PROGRAMS = (
     *("serve", "turing", "demo"),
 )
 NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None\n"
-LOGGED = (
-    b"E0000 00:00:1795543338.524854   29825 meta_optimizer.cc:967] remapper failed: INVALID\n"
-    b"I0000 00:00:1795543338.524854   29825 node_def_util.cc:1] use_unbounded_threadpool\n"
-    b"W1124 18:00:01.123456   29825 xla/service/gpu.cc:7] slow\n"
-    b"2026-11-24 18:00:00.123456: W tensorflow/core/a.cc:31] old form\n"
-    b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
-)
-KEPT = b"F0000 00:00:1795543338.524854   29825 a.cc:9] Check failed\nplain line of C\n"
-
-
-def script(text):
-    return [sys.executable, "-c", text]
-
-
-def interruptible():
-    """In a job in the background, where tests may run, SIGINT is ignored by all processes."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -78,121 +56,6 @@ def test_list_presets_is_a_table_without_tensorflow():
     assert rows["mnist-release"][1:7] == ["mnist", "5", "0", "0", "200", "100"]
 
 
-ENDS = {
-    "return": ("", 0),
-    "sys.exit": ("sys.exit(3)", 3),
-    "exception": ("raise RuntimeError('the last line')", 1),
-    "user error": ("raise app.UsageError('`out`: the last line')", 2),
-    "os._exit": ("print('the last line', file=sys.stderr); os._exit(4)", 4),
-    "in a handler": (
-        "signal.signal(signal.SIGTERM, lambda *_: os._exit(143)); os.kill(os.getpid(), 15)",
-        143,
-    ),
-    "SIGTERM": ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
-    "SIGKILL": ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
-    "abort": ("os.abort()", -signal.SIGABRT),
-}
-
-
-@pytest.mark.parametrize(
-    ("end", "level"),
-    [*((end, None) for end in ENDS), ("exception", "3"), ("exception", "0"), ("os._exit", "0")],
-)
-def test_all_lines_but_those_of_cpp_come_through_in_every_end(end, level):
-    code = ENDS[end][0]
-    text = f"""
-import os, signal, sys, warnings
-from sgan_tf.cli import app
-def main():
-    app.quiet_stderr()
-    warnings.warn("a warning of ours")
-    print("a line of ours", file=sys.stderr)
-    os.write(2, {LOGGED!r})
-    os.write(2, {KEPT!r})
-    {code}
-app.run(main)
-"""
-    environment = {} if level is None else {"TF_CPP_MIN_LOG_LEVEL": level}
-    _, err = finish(start(script(text), [], environment), ENDS[end][1])
-    assert "a warning of ours" in err and "a line of ours\n" in err and KEPT.decode() in err
-    assert ("the last line" in err) == ("the last line" in code)
-    assert ("Traceback" in err) == (end == "exception")
-    for line in LOGGED.decode().splitlines():
-        assert (line in err) == (level == "0"), line
-
-
-@pytest.mark.parametrize("level", ["1", "0"])
-def test_importing_tensorflow_leaves_stderr_clean(level):
-    text = "from sgan_tf.cli import app; app.import_tensorflow().config.list_physical_devices()"
-    _, err = finish(start(script(text), [], {"TF_CPP_MIN_LOG_LEVEL": level}))
-    assert ".cc:" in err if level == "0" else err == ""
-
-
-def interrupt(program, arguments, after):
-    """Sends SIGINT so many seconds after the program's first line; returns `(code, stderr)`."""
-    process = start(program, arguments, preexec_fn=interruptible)
-    process.stdout.readline()
-    time.sleep(after)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    return process.returncode, err
-
-
-STARTED = "import sgan_tf.cli; print('started', flush=True)\n"
-
-
-@pytest.mark.parametrize("after", [0, 0.5, 2])
-def test_ctrl_c_during_imports_is_one_line(after):
-    text = f"""
-{STARTED}
-import numpy, time
-from sgan_tf.cli import app
-app.run(lambda: (app.import_tensorflow(), time.sleep(60)))
-"""
-    assert interrupt(script(text), [], after) == (130, "interrupted\n")
-
-
-@pytest.mark.parametrize(
-    "work",
-    [
-        "time.sleep(60)",
-        # Libraries make other errors of it, or nothing at all.
-        "try:\n        time.sleep(60)\n    except BaseException: raise ImportError('failed')",
-        "try:\n        time.sleep(60)\n    except BaseException: raise app.UsageError('wrong')",
-    ],
-)
-def test_ctrl_c_in_mid_work_is_one_line_and_cleans_up(tmp_path, work):
-    text = f"""
-import pathlib, time
-from sgan_tf.cli import app
-def main():
-  print("at work", flush=True)
-  try:
-    {work}
-  finally:
-    pathlib.Path({str(tmp_path / "cleaned")!r}).touch()
-app.run(main)
-"""
-    assert interrupt(script(text), [], 0.1) == (130, "interrupted\n")
-    assert (tmp_path / "cleaned").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "moments"),
-    [("export", (0, 1, 5)), ("evaluate", (0.2, 3, 5)), ("figures", (0.5, 2, 5))],
-)
-def test_ctrl_c_at_any_moment_of_a_program(finished, tmp_path, name, moments):
-    """At moments from its imports to its work; what has ended before is no test of it."""
-    where = {"export": ["--export_dir", tmp_path], "evaluate": ["--cache_dir", tmp_path]}
-    program = script(f"{STARTED}from sgan_tf.cli.{name} import main; main()")
-    run_dir = shutil.copytree(finished[0], tmp_path / "run")
-    arguments = ["--run_dir", run_dir, *where.get(name, [])]
-    for after in moments:
-        code, err = interrupt(program, arguments, after)
-        assert (code, err) == (130, "interrupted\n") or (after == 5 and code == 0), after
-
-
 def test_a_tilde_is_the_home_in_every_path(tmp_path):
     text = """
 from absl import flags
@@ -211,11 +74,3 @@ app.run(lambda: print(*(flags.FLAGS[name].value for name in app.PATHS)))
     assert sorted(out.split()) == sorted(str(tmp_path / name) for name in names)
     process = start(module("figures"), ["--run_dir=~/a"], {"HOME": str(tmp_path)})
     assert os.path.join(tmp_path, "a") in finish(process, code=2)[1]
-
-
-def test_the_precision_auto_is_what_the_hardware_computes_in(monkeypatch):
-    monkeypatch.setattr(app, "import_tensorflow", lambda: None)
-    for best in ("bfloat16", "float32"):
-        monkeypatch.setattr(app, "best_precision", lambda best=best: best)
-        asked = [app.precision(name) for name in ("auto", "float32", "bfloat16")]
-        assert asked == [best, "float32", "bfloat16"]

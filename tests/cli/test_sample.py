@@ -2,10 +2,13 @@
 
 import re
 import sys
+import types
 
 import numpy as np
 from PIL import Image
 from processes import ROOT, finish, module, refused, run, start
+
+from sgan_tf.cli import sample
 
 OLD = ROOT / "tests" / "fixtures" / "v0.1.0"
 SAMPLE = module("sample")
@@ -20,6 +23,16 @@ def test_without_a_home_a_picture_of_what_comes_with_the_package(tmp_path):
     assert text == f"{out}: 20 images\n" and err == ""
     assert Image.open(out).size[1] // 32 == 2  # a row a label
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_picture_of_more_than_twenty_labels_is_a_plain_grid(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (30, 32, 32, 3), np.uint8)
+    names = [f"class {i}" for i in range(1000)]
+    for labels, size in ((np.arange(30), (16 * 33, 2 * 33)), (np.arange(30) % 20, (None, 20 * 33))):
+        block = types.SimpleNamespace(images=images, labels=labels)
+        sample._write_picture(tmp_path / "a.png", [block], names)
+        width, height = Image.open(tmp_path / "a.png").size
+        assert height == size[1] and size[0] in (None, width)
 
 
 def test_nothing_is_imported_that_sampling_does_not_need(tmp_path):

@@ -12,7 +12,8 @@ from runs import STAGES, metrics, train
 from shared import SHORT
 
 import sgan_tf
-from sgan_tf.runs.run import Run, read_config
+from sgan_tf.runs.resume import read_config
+from sgan_tf.runs.run import Run
 
 
 @pytest.mark.slow

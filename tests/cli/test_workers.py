@@ -55,7 +55,7 @@ def test_two_workers_train_one_run_and_resume_it(tmp_path):
     for process in on_workers(TRAIN, arguments):
         out, _ = finish(process)
         assert "level0 resumes at step" in out and "done: " in out
-    lines = [(line["stage"], line["epoch"]) for line in Run(tmp_path / "run").read_metrics()]
+    lines = [(line["stage"], line["epoch"]) for line in Run(tmp_path / "run").metrics.read()]
     assert lines == [(stage, 1) for stage in ("encoder", "level0", "level1")]
 
 

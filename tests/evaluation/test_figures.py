@@ -16,7 +16,7 @@ from sgan_tf.evaluation.figures import (
     training_curves,
     variations,
 )
-from sgan_tf.utils.images import image_grid, png
+from sgan_tf.utils.images import class_rows, image_grid, png, rows_caption
 
 SIDE = 32
 
@@ -67,6 +67,26 @@ def test_rows_are_of_the_classes_that_are_asked_for():
     for draw in (samples, variations):
         label = tiles(draw(Labelled(), classes=[7, 2]), 2)[..., 0]
         np.testing.assert_allclose(label, np.repeat([[178], [51]], 10, axis=1), atol=1)
+
+
+@pytest.mark.parametrize("count", [21, 30, 1000])
+def test_of_many_classes_a_picture_shows_some_that_are_evenly_chosen(count):
+    stack = Labelled()
+    stack.class_names = [f"c{i}" for i in range(count)]
+    for draw in (samples, variations):
+        picture = draw(stack)
+        assert picture.height == 20 * (SIDE + 1)
+    labels, names = class_rows(stack.class_names)
+    assert len(labels) == len(names) == 20 and names[-1] == f"c{labels[-1]}"
+    assert set(np.diff(labels)) <= {count // 20, count // 20 + 1}
+    assert rows_caption(count) == f"a row for each of 20 of the {count:,} classes"
+
+
+def test_classes_without_images_have_no_row():
+    labels, names = class_rows(["a", "b", "c"], present=np.array([2, 0, 2], "int32"))
+    assert labels.tolist() == [0, 2] and names == ["a", "c"]
+    labels, _ = class_rows([str(i) for i in range(50)], present=np.arange(49, 9, -1))
+    assert len(labels) == 20 and labels.min() == 10 and set(np.diff(labels)) == {2}
 
 
 def test_factors_vary_one_thing_a_row():

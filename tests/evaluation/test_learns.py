@@ -17,7 +17,8 @@ def test_a_short_training_learns_the_classes_and_uses_its_noise(digits, referenc
     config = sgan_tf.make_config("digits", overrides=overrides)
     run = sgan_tf.Run.open(tmp_path / "run", config)
     untrained = sgan_tf.build(config, digits.image_shape, digits.class_names)[1]
-    stack = sgan_tf.Pipeline(config, run, digits, sample_every=0).train()
+    options = sgan_tf.TrainingOptions(sample_every=0)
+    stack = sgan_tf.Pipeline(config, run, digits, options=options).train()
     images, labels = draw_samples(untrained, digits.train_labels, 1000, seed=0)
     logits, features = judged(reference.judge, images)
     after = evaluate(stack, reference, digits.description(), 1000)["samples"]
@@ -26,6 +27,6 @@ def test_a_short_training_learns_the_classes_and_uses_its_noise(digits, referenc
     assert after["precision1k"] > 0.3 and after["recall1k"] > 0.3
     for level in range(2):
         assert 0.2 < after[f"conditional_spread_h_{level}"] < 1.5
-    losses = [line for line in run.read_metrics() if line["stage"] == "level0"]
+    losses = [line for line in run.metrics.read() if line["stage"] == "level0"]
     assert losses[-1]["ent_0"] < 0.5 / 12 < losses[0]["ent_0"]
     assert np.isfinite(list(after.values())).all()

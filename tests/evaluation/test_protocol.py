@@ -1,7 +1,8 @@
 import pytest
 
+from sgan_tf.errors import RunError
 from sgan_tf.evaluation.protocol import EvaluationError, check_samples, short
-from sgan_tf.runs.run import Run, RunError
+from sgan_tf.runs.run import Run
 
 
 def test_names_state_the_number_of_samples():

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 from shared import DIGITS, RECIPE
 
-from sgan_tf.cli.app import UsageError, strategy
+from sgan_tf.cli.app import UsageError
+from sgan_tf.cli.devices import strategy
 from sgan_tf.config.presets import make_config
 from sgan_tf.models.build import build
 

@@ -1,4 +1,4 @@
-"""Keras files and names as encoders: what is read, what is refused, what a run keeps."""
+"""Keras files and models as encoders: what is read, what is refused."""
 
 import importlib
 import json
@@ -12,8 +12,8 @@ from classifiers import plain
 from keras import layers
 
 import sgan_tf
-from sgan_tf import ConfigError, RunError
-from sgan_tf.runs.classifier import FILE, Classifier, builder
+from sgan_tf import ConfigError
+from sgan_tf.runs.classifier import Classifier
 
 OWN_LAYER = """
 import keras
@@ -43,33 +43,6 @@ def rewritten(path, name, change):
     with zipfile.ZipFile(path, "w") as archive:
         for member, content in members.items():
             archive.writestr(member, content)
-
-
-def test_a_run_keeps_its_classifier_and_notices_another(digits, file, tmp_path):
-    content = file.read_bytes()
-    classifier = Classifier.of_file(file, "-1..1")
-    encoder, cuts, described = classifier.adapted(["hidden", "pool1"], digits)
-    assert cuts == ["pool1", "hidden"]
-    config = sgan_tf.make_config("digits", cuts=cuts, epochs=1, classifier=described)
-    assert list(config.stages()) == ["level0", "level1", "level2", "joint"]
-    assert sgan_tf.Config.from_json(config.to_json()) == config
-    run = sgan_tf.Run.open(tmp_path / "run", config)
-    classifier.place(run, encoder)
-    file.unlink()
-    kept = tmp_path / "run" / FILE
-    kept.unlink()
-    classifier.place(run, encoder)  # what was lost comes back
-    assert kept.read_bytes() == content
-    again, stack = builder(run)(config, digits.image_shape, digits.class_names)
-    run.checkpoint("encoder").load(again.networks())
-    for a, b in zip(
-        encoder.features(digits.test_images[:5]), again.features(digits.test_images[:5])
-    ):
-        np.testing.assert_array_equal(a, b)
-    assert [level.generator.output_shape[1:] for level in stack.levels] == encoder.shapes[:-1]
-    plain().save(kept)
-    with pytest.raises(RunError, match=f"{FILE} is not the file that the run was begun with"):
-        builder(run)(config, digits.image_shape, digits.class_names)
 
 
 def of_another_version(path):
@@ -107,16 +80,6 @@ def test_a_model_of_the_program_stays_trainable_and_makes_one_file(digits):
         classifier.encoder(["hidden"], digits.image_shape)
     assert len(model.trainable_variables) == 8
     assert Classifier.of_model(model).content == models[0].content
-
-
-def test_a_run_s_copy_is_the_same_model_only_if_it_answers_alike(digits, tmp_path):
-    model = plain()
-    first = Classifier.of_model(model, lambda images: 1 - images, digits.image_shape)
-    (tmp_path / FILE).write_bytes(first.content)
-    again = Classifier.of_model(model, lambda images: 1 - images, digits.image_shape)
-    assert again.as_kept(tmp_path, digits).content == first.content
-    other = Classifier.of_model(model, lambda images: images - 1, digits.image_shape)
-    assert other.as_kept(tmp_path, digits) is other
 
 
 def test_a_function_of_images_serves_a_model_of_any_size():
@@ -181,23 +144,6 @@ def test_class_names_in_the_classifiers_order(digits):
     for names in (["a", "b"], ["a"] * 10):
         with pytest.raises(sgan_tf.DataError, match="`class_names`: .* not names for 10 classes"):
             digits.named(names)
-
-
-def test_names_of_keras_applications():
-    with pytest.raises(ConfigError, match="neither a file nor a model .* mean MobileNetV2"):
-        Classifier.of_name("mobile_net_v22", "imagenet", (8, 8, 1), 10)
-    with pytest.raises(ConfigError, match="`encoder_weights`: w.h5 is no file, nor imagenet"):
-        Classifier.of_name("mobilenet_v2", "w.h5", (8, 8, 1), 10)
-
-
-@pytest.mark.slow
-def test_a_name_with_a_file_of_weights(tmp_path):
-    weights = tmp_path / "own.weights.h5"
-    keras.applications.MobileNetV2((32, 32, 3), 1.0, weights=None, classes=4).save_weights(weights)
-    classifier = Classifier.of_name("mobilenet_v2", str(weights), (8, 8, 1), 4)
-    assert classifier.input_range == "-1..1" and len(classifier.candidates((8, 8, 1))) > 50
-    with pytest.raises(ConfigError, match="`encoder_weights`: mobilenet_v2 cannot have"):
-        Classifier.of_name("mobilenet_v2", str(weights), (8, 8, 1), 5)
 
 
 @pytest.mark.parametrize(

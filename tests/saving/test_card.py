@@ -6,7 +6,7 @@ import pytest
 from processes import ROOT
 
 import sgan_tf
-from sgan_tf.runs.run import read_config
+from sgan_tf.runs.resume import read_config
 from sgan_tf.saving.card import metadata, model_card
 from sgan_tf.saving.sampler import Sampler
 

@@ -284,8 +284,8 @@ def test_a_full_disk_is_an_error_of_writing(finished, tmp_path):
     """A limit on the size of files stands in for it."""
     limited = """
 import resource, signal
-from sgan_tf.cli import app, export
-tf = app.import_tensorflow()
+from sgan_tf.cli import export, startup
+tf = startup.import_tensorflow()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 save = tf.saved_model.save
 def save_on_a_full_disk(*arguments, **keywords):

@@ -9,7 +9,7 @@ import pytest
 
 import sgan_tf
 from sgan_tf.config.schema import SCHEMA
-from sgan_tf.runs.run import read_config
+from sgan_tf.runs.resume import read_config
 
 OLD = pathlib.Path(__file__).parents[1] / "fixtures" / "v0.1.0"
 PRESET = [  # what the run there was trained with

@@ -7,7 +7,7 @@ import pytest
 
 import sgan_tf
 from sgan_tf.saving import pretrained, stack_folder
-from sgan_tf.saving.load import SourceError
+from sgan_tf.saving.load import LoadError
 
 NAMES = pretrained.names()
 
@@ -39,9 +39,9 @@ def test_each_loads_and_its_encoder_knows_what_its_samples_are(name):
 
 
 def test_a_name_that_is_none_lists_those_that_are(tmp_path, monkeypatch):
-    with pytest.raises(SourceError, match="minst is neither .*digits"):
+    with pytest.raises(LoadError, match="minst is neither .*digits"):
         sgan_tf.load("minst")
-    with pytest.raises(SourceError, match="`build`: is for run folders"):
+    with pytest.raises(LoadError, match="`build`: is for run folders"):
         sgan_tf.load("digits", build=lambda: None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").mkdir()

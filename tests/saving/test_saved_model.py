@@ -9,7 +9,7 @@ import tensorflow as tf
 from processes import ROOT
 
 import sgan_tf
-from sgan_tf.saving.load import SourceError
+from sgan_tf.saving.load import LoadError
 from sgan_tf.saving.sampler import Sampler
 from sgan_tf.saving.saved_model import ExportedError
 
@@ -108,5 +108,5 @@ def test_what_is_no_export_is_refused(tmp_path):
     (folder / "saved_model.pb").write_bytes(b"x")
     with pytest.raises(ExportedError, match="is damaged"):
         sgan_tf.load(folder)
-    with pytest.raises(SourceError, match="`as_is`: is for run folders"):
+    with pytest.raises(LoadError, match="`as_is`: is for run folders"):
         sgan_tf.load(OLD / "export", as_is=True)

@@ -17,8 +17,8 @@ from served import error, post, served, until
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from sgan_tf.server.model import Model
-from sgan_tf.server.run import Options, ServeError, Server
 from sgan_tf.server.servable import Servable, Source, Version, open_source
+from sgan_tf.server.server import Options, ServeError, Server
 
 OLD = ROOT / "tests" / "fixtures" / "v0.1.0"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sgan_tf.server import workers as module
+from sgan_tf.server import executor as module
 from sgan_tf.server.model import Model
 from sgan_tf.server.refusal import Refused
 from sgan_tf.server.servable import Servable, Source, Version
@@ -37,7 +37,7 @@ class Doubling:
 
 
 class Case:
-    """Workers of a model with a gated and an open signature."""
+    """The executor of a model with a gated and an open signature."""
 
     def __init__(self, rows_apart=True):
         self.gate = threading.Event()
@@ -47,7 +47,7 @@ class Case:
         source = Source("case", lambda: {1: Version(None, lambda: servable)})
         self.model = Model(source, rows=1_000_000)
         self.model.refresh()
-        self.workers = module.Workers(self.model, timeout=60)
+        self.executor = module.RequestExecutor(self.model, timeout=60)
 
     async def ask(self, x, name=GATED, parse=lambda: None):
         def steps(ticket):
@@ -58,7 +58,7 @@ class Case:
             outputs = yield signature, inputs
             return outputs["twice"].tolist()
 
-        return await self.workers.run_steps(steps)
+        return await self.executor.run_steps(steps)
 
     async def busy(self):
         """Tasks of requests that fill all shared runs, which wait at the gate."""
@@ -80,7 +80,7 @@ def case(request):
     case = Case(**getattr(request, "param", {}))
     yield case
     case.gate.set()
-    case.workers.close()
+    case.executor.close()
     assert case.model.rows.count == 0
 
 
@@ -143,7 +143,7 @@ def test_a_run_that_nobody_shares_keeps_nobody_waiting(case):
         tasks = [asyncio.create_task(case.ask([i])) for i in range(2 * module.RUNS)]
         await case.until(lambda: len(case.gated.runs) == 2 * module.RUNS)
         assert await case.ask([7], OPEN) == [14]
-        assert await case.workers.run(lambda rows: rows.count) == 1
+        assert await case.executor.run(lambda rows: rows.count) == 1
         case.gate.set()
         return await asyncio.gather(*tasks)
 
@@ -153,7 +153,7 @@ def test_a_run_that_nobody_shares_keeps_nobody_waiting(case):
 def test_a_request_that_was_late_before_its_turn_is_not_computed(case):
     async def asked():
         tasks = await case.busy()
-        case.workers.timeout = 0.2
+        case.executor.timeout = 0.2
         with pytest.raises(Refused, match=r"within 0.2 s"):
             await case.ask([99])
         assert case.model.rows.count == module.RUNS + 1  # it still waits
@@ -167,12 +167,12 @@ def test_a_request_that_was_late_before_its_turn_is_not_computed(case):
 
 @pytest.mark.parametrize("case", [{"rows_apart": False}], indirect=True)
 def test_a_request_that_was_late_before_a_thread_was_free_is_not_computed(case, monkeypatch):
-    monkeypatch.setattr(case.workers._apart, "_max_workers", 1)
+    monkeypatch.setattr(case.executor._apart, "_max_workers", 1)
 
     async def asked():
         first = asyncio.create_task(case.ask([1]))
         await case.until(lambda: case.gated.runs)
-        case.workers.timeout = 0.2
+        case.executor.timeout = 0.2
         with pytest.raises(Refused, match=r"within 0.2 s"):
             await case.ask([99])
         case.gate.set()
@@ -222,7 +222,7 @@ def test_nothing_of_a_refused_request_is_kept(case):
     gc.disable()  # whose full collections pass over much, and come seldom
     try:
         asyncio.run(asked())
-        case.workers.close()  # and with the threads all that they hold for a moment
+        case.executor.close()  # and with the threads all that they hold for a moment
         assert [ref() for ref in kept] == [None] * 3
     finally:
         gc.enable()
@@ -246,7 +246,7 @@ def test_where_no_thread_can_be_started_requests_wait_for_one(case, monkeypatch)
 
 def test_what_fails_inside_is_told_to_who_waits(case, monkeypatch):
     async def asked():
-        for compute in (lambda: case.ask([4], OPEN), lambda: case.workers.run(lambda _: 1 // 0)):
+        for compute in (lambda: case.ask([4], OPEN), lambda: case.executor.run(lambda _: 1 // 0)):
             with pytest.raises(ZeroDivisionError), monkeypatch.context() as broken:
                 broken.setattr(tf, "constant", lambda *_: 1 // 0)
                 await compute()

@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from sgan_tf.cli.app import start_log
+from sgan_tf.cli.logs import start_log
+from sgan_tf.runs.run import Run
 from sgan_tf.training import callbacks
-from sgan_tf.training.callbacks import EpochLog, Progress
+from sgan_tf.training.callbacks import EpochLog, ProgressLogger
 
 
 class Screen(io.StringIO):
@@ -36,8 +37,8 @@ def shown(monkeypatch, tmp_path):
         screen = Screen(terminal)
         monkeypatch.setattr(sys, "stdout", screen)
         start_log(tmp_path / "log.txt")
-        run = type("Run", (), {"writes": False, "append_metrics": lambda self, line: None})()
-        both = [EpochLog(run, "level0", 10, 100), Progress("level0", 10, 100, first)]
+        run = Run(tmp_path, writes=False)
+        both = [EpochLog(run, "level0", 10, 100), ProgressLogger("level0", 10, 100, first)]
         for callback in both:
             callback.on_train_begin()
         for step in range(first, last):

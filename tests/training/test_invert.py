@@ -8,8 +8,9 @@ from PIL import Image
 from shared import DIGITS
 
 import sgan_tf
-from sgan_tf.runs.classifier import FILE
-from sgan_tf.runs.run import read_config
+from sgan_tf.runs.classifier_copy import FILE
+from sgan_tf.runs.resume import read_config
+from sgan_tf.saving.export import export
 from sgan_tf.utils.images import TILE
 
 SMALL = [
@@ -26,10 +27,17 @@ def test_a_model_is_inverted_and_goes_on_where_it_was(tmp_path):
     model.compile("adam", "sparse_categorical_crossentropy")
     model.fit(1 - images / 255, labels, epochs=8, verbose=0)
 
-    def invert(model=model, **settings):
-        given = dict(cuts=["hidden"], run_dir=tmp_path, epochs=1, overrides=SMALL, sample_every=0)
-        given |= dict(input_range=lambda x: 1 - x) | settings
-        return sgan_tf.invert(model, images, labels, **given)
+    def invert(model=model):
+        return sgan_tf.invert(
+            model,
+            images,
+            labels,
+            cuts=["hidden"],
+            run_dir=tmp_path,
+            input_range=lambda x: 1 - x,
+            hyperparameters=sgan_tf.Hyperparameters(epochs=1, overrides=SMALL),
+            options=sgan_tf.TrainingOptions(sample_every=0),
+        )
 
     stack = invert()
     expected = model.predict(1 - images[:20] / 255, verbose=0)
@@ -46,12 +54,32 @@ def test_a_model_is_inverted_and_goes_on_where_it_was(tmp_path):
 def test_a_dozen_images_of_a_few_classes_are_inverted(tmp_path):
     data = sgan_tf.load_dataset("digits")
     images, labels = data.train_images[:12], np.array([2, 7, 5] * 4)
-    settings = dict(epochs=1, overrides=[*SMALL, "joint.epochs=0"])
-    sgan_tf.invert(plain(), images, labels, ["hidden"], tmp_path, class_names=DIGITS, **settings)
+    brief = sgan_tf.Hyperparameters(epochs=1, overrides=[*SMALL, "joint.epochs=0"])
+    given = dict(class_names=DIGITS, hyperparameters=brief)
+    sgan_tf.invert(plain(), images, labels, ["hidden"], tmp_path, **given)
     assert read_config(tmp_path).batch_size == 10  # all that are not kept for testing
     grids = [tmp_path / name for name in ("reals.png", "fakes_init.png", "fakes_level1_0001.png")]
     heights = {Image.open(path).height for path in grids}
     assert heights == {3 * (TILE + 1)}  # a row a class that has images
+
+
+def test_pictures_of_thirty_classes_show_twenty_on_the_way_in_an_export_and_in_its_card(tmp_path):
+    classes, run_dir = 30, tmp_path / "run"
+    images = np.random.default_rng(0).random((90, 8, 8, 1), dtype=np.float32)
+    names = [f"kind{i}" for i in range(classes)]
+    brief = sgan_tf.Hyperparameters(epochs=1, overrides=[*SMALL, "joint.epochs=0"])
+    given = dict(class_names=names, hyperparameters=brief)
+    labels = np.arange(90) % classes
+    sgan_tf.invert(plain(classes=classes), images, labels, ["hidden"], run_dir, **given)
+    path, _ = export(run_dir, export_dir=tmp_path / "exports", max_batch=250)
+    pictures = [run_dir / name for name in ("reals.png", "fakes_init.png", "fakes_level1_0001.png")]
+    pictures.append(path / "assets" / "samples.png")
+    assert {Image.open(picture).height for picture in pictures} == {20 * (TILE + 1)}
+    card = (path / "assets" / "README.md").read_text()
+    assert "a row for each of 20 of the 30 classes" in card
+    assert "in 30 classes:\nkind0, " in card and "kind19 and 10 more" in card
+    assert "kind20" not in card
+    assert (path / "assets" / "class_names.txt").read_text().split() == names
 
 
 @pytest.mark.parametrize(

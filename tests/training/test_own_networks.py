@@ -43,9 +43,8 @@ def test_they_train_by_fit_and_are_saved(digits, tmp_path):
 def test_they_train_through_the_pipeline_and_resume(digits, tmp_path):
     def train(folder, stop=lambda: False):
         run = sgan_tf.Run.open(tmp_path / folder, config())
-        pipeline = sgan_tf.Pipeline(
-            config(), run, digits, build=own_build, sample_every=0, stop=stop, steps_per_call=5
-        )
+        options = sgan_tf.TrainingOptions(sample_every=0, stop=stop, steps_per_call=5)
+        pipeline = sgan_tf.Pipeline(config(), run, digits, own_build, options)
         try:
             return pipeline.train()
         finally:

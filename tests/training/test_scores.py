@@ -54,9 +54,10 @@ def test_epochs_are_scored_and_training_does_not_feel_it(few, scoring, tmp_path)
     def train(name, scoring):
         config = sgan_tf.make_config("digits", epochs=3, overrides=SMALL)
         run = sgan_tf.Run.open(tmp_path / name, config)
-        sgan_tf.Pipeline(config, run, few, sample_every=0, scoring=scoring).train()
+        options = sgan_tf.TrainingOptions(sample_every=0, scoring=scoring)
+        sgan_tf.Pipeline(config, run, few, options=options).train()
         run.close()
-        return [{k: v for k, v in x.items() if k != "seconds"} for x in run.read_metrics()]
+        return [{k: v for k, v in x.items() if k != "seconds"} for x in run.metrics.read()]
 
     scored, plain = train("scored", scoring), train("plain", None)
     for line in scored:

@@ -8,7 +8,7 @@ import pytest
 from shared import RECIPE
 
 import sgan_tf
-from sgan_tf.cli.app import strategy
+from sgan_tf.cli.devices import strategy
 from sgan_tf.training.trainer import Interrupted, TrainingDiverged
 
 SMALL = [
@@ -40,9 +40,10 @@ def train(
         "digits", epochs=epochs, overrides=[*SMALL, *overrides], precision=precision
     )
     run = sgan_tf.Run.open(folder, config)
-    pipeline = sgan_tf.Pipeline(config, run, dataset, sample_every=0, **options)
+    options = sgan_tf.TrainingOptions(sample_every=0, **options)
+    pipeline = sgan_tf.Pipeline(config, run, dataset, options=options)
     pipeline.train(stages)
-    lines = [{k: v for k, v in x.items() if k != "seconds"} for x in run.read_metrics()]
+    lines = [{k: v for k, v in x.items() if k != "seconds"} for x in run.metrics.read()]
     run.close()
     return pipeline, lines
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import sgan_tf
-from sgan_tf.runs.run import Run, RunError, read_config
+from sgan_tf.errors import RunError
+from sgan_tf.runs.resume import read_config
+from sgan_tf.runs.run import Run
 from sgan_tf.training.transfer import check_images, take_encoder, with_encoder
 
 OLD = pathlib.Path(__file__).parents[1] / "fixtures" / "v0.1.0" / "run"
@@ -34,14 +36,15 @@ def taken(folder, digits, cuts=("fc3",), source=OLD):
 @pytest.mark.parametrize("cuts", [(), ("fc3",), ("pool2", "fc3"), ("conv1", "pool1", "conv2")])
 def test_whatever_the_cuts_it_is_the_same_encoder_and_level_0_is_next(digits, tmp_path, cuts):
     run = taken(tmp_path / "run", digits, cuts)
-    pipeline = sgan_tf.Pipeline(run.config, run, digits, sample_every=0)
+    options = sgan_tf.TrainingOptions(sample_every=0)
+    pipeline = sgan_tf.Pipeline(run.config, run, digits, options=options)
     pipeline.train(["encoder"])
     theirs = sgan_tf.load(OLD).encoder
     images = digits.test_images[:50]
     np.testing.assert_array_equal(
         *(encoder.predict(images, verbose=0) for encoder in (pipeline.encoder, theirs))
     )
-    assert not pipeline.encoder.trainable and run.read_metrics() == []
+    assert not pipeline.encoder.trainable and run.metrics.read() == []
     assert run.unfinished(run.config)[0] == "level0 (step 0)"
     facts = json.loads((OLD / "encoder.json").read_text())
     assert json.loads((run.path / "encoder.json").read_text()) == facts

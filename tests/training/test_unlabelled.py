@@ -7,7 +7,7 @@ import pytest
 from test_trainer import SMALL, few  # noqa: F401 - a fixture
 
 import sgan_tf
-from sgan_tf.cli.app import strategy
+from sgan_tf.cli.devices import strategy
 from sgan_tf.training.trainer import Interrupted
 from sgan_tf.training.transfer import check_images, take_encoder, with_encoder
 
@@ -16,9 +16,8 @@ def train(folder, dataset, labels, stages=("encoder",), **options):
     config = sgan_tf.make_config("digits", epochs=2, overrides=SMALL, labels=labels)
     run = sgan_tf.Run.open(folder, config)
     try:
-        pipeline = sgan_tf.Pipeline(
-            config, run, dataset.labelled(labels), sample_every=0, steps_per_call=2, **options
-        )
+        options = sgan_tf.TrainingOptions(sample_every=0, steps_per_call=2, **options)
+        pipeline = sgan_tf.Pipeline(config, run, dataset.labelled(labels), options=options)
         pipeline.train(stages)
     finally:
         run.close()

@@ -102,8 +102,8 @@ class Standardized(layers.Layer):
         return {**super().get_config(), **own}
 
 
-class Spread(NamedTuple):
-    """What features of real images are like."""
+class Standardization(NamedTuple):
+    """How a `Standardized` layer scales the features of real images, and what kind they are."""
 
     activation: str  # which gives features like them: relu, sigmoid, tanh or linear
     scale: np.ndarray  # of each channel
@@ -204,7 +204,7 @@ class FeatureStatistics:
         self.sum, self.squares = self.sum + h.sum(0), self.squares + np.square(h).sum(0)
         self.low, self.high = min(self.low, h.min()), max(self.high, h.max())
 
-    def spread(self) -> Spread:
+    def standardization(self) -> Standardization:
         """Returns what the features are like.
 
         Bounded ones keep their units, as images do. Nonnegative ones keep their zero.
@@ -227,9 +227,9 @@ class FeatureStatistics:
             )
         activation, zero = self.activation or self._by_range(), np.zeros_like(mean)
         if activation in ("sigmoid", "tanh"):
-            return Spread(activation, np.ones_like(mean), zero)
+            return Standardization(activation, np.ones_like(mean), zero)
         scale = np.where(variance > np.square(LEAST_SPREAD * overall), np.sqrt(variance), overall)
-        return Spread(activation, scale, mean if activation == "linear" else zero)
+        return Standardization(activation, scale, mean if activation == "linear" else zero)
 
     def _by_range(self):
         """Bounded are features that come near both bounds: to take others for them costs more."""

@@ -149,10 +149,10 @@ class Encoder(TrainedModel):
             ):
                 part.add(h.numpy())
         for i, (seam, part) in enumerate(zip(seams, statistics), 1):
-            spread = part.spread()
-            self.activations[i] = spread.activation
+            found = part.standardization()
+            self.activations[i] = found.activation
             for layer in seam:
-                layer.measured(spread.scale, spread.offset)
+                layer.measured(found.scale, found.offset)
         return self
 
     @property

@@ -122,7 +122,7 @@ class _Handlers:
 
     async def _computed(self, compute: Callable):
         with _refusals():
-            return await self.rest.workers.run(compute)
+            return await self.rest.executor.run(compute)
 
 
 @contextlib.contextmanager

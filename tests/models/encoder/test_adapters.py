@@ -96,7 +96,7 @@ def test_features_get_units_by_their_range(activation, found, spread):
 def test_what_the_graph_does_not_say_both_ends_of_the_range_do(low, high, told, found):
     statistics = FeatureStatistics("cut", told)
     statistics.add(np.linspace(low, high, 50).reshape(10, 5))
-    assert statistics.spread().activation == found
+    assert statistics.standardization().activation == found
 
 
 def test_features_beyond_numbers_are_refused():

@@ -1,35 +1,10 @@
-"""What the machine computes in, and how TensorFlow is told to compute."""
+"""How TensorFlow computes in this process: it is told so here, and says so."""
 
 import os
-import pathlib
 
-CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
-LEAST_CAPABILITY = (8, 0)  # of a GPU with bfloat16 units
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"  # read by TensorFlow when it is imported
 ONEDNN_SIDE = 16  # of images in pixels, from which on its kernels are the faster ones
 _chosen = {}  # by `set_arithmetic`: TensorFlow does not tell all of it
-
-
-def best_precision(cpuinfo: str = "/proc/cpuinfo") -> str:
-    """Returns `"bfloat16"` where the hardware computes in it, else `"float32"`.
-
-    That is on a GPU of compute capability 8 and above, and without a GPU on a CPU with avx512_bf16
-    or amx_bf16: elsewhere bfloat16 is slower than float32.
-
-    Args:
-        cpuinfo: The file in which Linux lists the CPU's flags.
-    """
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-        capabilities = [d.get("compute_capability", (0, 0)) for d in details]
-        return "bfloat16" if min(capabilities) >= LEAST_CAPABILITY else "float32"
-    file = pathlib.Path(cpuinfo)
-    lines = file.read_text().splitlines() if file.exists() else []
-    flags = next((line.split(":")[1].split() for line in lines if line.startswith("flags")), [])
-    return "bfloat16" if CPU_FLAGS & set(flags) else "float32"
 
 
 def prefer_onednn(side: int = ONEDNN_SIDE):

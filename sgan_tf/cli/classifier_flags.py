@@ -88,6 +88,7 @@ def open_classifier(dataset: ImageDataset, run_dir: pathlib.Path | None):
         run_dir: The run folder, which may hold its copy; None where that does not count.
     """
     from sgan_tf.runs.classifier import Classifier
+    from sgan_tf.runs.classifier_copy import with_bytes_of_copy
 
     if is_file():
         return Classifier.of_file(
@@ -100,7 +101,7 @@ def open_classifier(dataset: ImageDataset, run_dir: pathlib.Path | None):
         dataset.num_classes,
         FLAGS.encoder_input,
     )
-    return classifier if run_dir is None else classifier.as_kept(run_dir, dataset)
+    return classifier if run_dir is None else with_bytes_of_copy(classifier, run_dir, dataset)
 
 
 def print_cuts(classifier, dataset: ImageDataset, configure: Callable) -> None:

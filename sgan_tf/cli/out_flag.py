@@ -1,4 +1,4 @@
-"""Where programs draw to: looked at before the work, as all that can be refused early."""
+"""The flag --out of programs that write one picture, checked before the work begins."""
 
 import pathlib
 

@@ -10,8 +10,8 @@ from sgan_tf.config.schema import Config
 from sgan_tf.data.datasets import DATASETS, ImageDataset, load_dataset
 from sgan_tf.data.decoding import RESIZES
 from sgan_tf.data.folder import holds_classes
-from sgan_tf.errors import DataError
-from sgan_tf.runs.run import Run, RunError
+from sgan_tf.errors import DataError, RunError
+from sgan_tf.runs.run import Run
 
 FLAGS = flags.FLAGS
 CACHE = "cache"  # the folder of a folder's images, in that of the run

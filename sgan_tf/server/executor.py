@@ -16,7 +16,7 @@ THREADS = 64  # requests that are computed apart from each other, at a time
 RUNS = 2  # that requests share, at a time: some are parsed and answered while others are computed
 
 
-class Workers:
+class RequestExecutor:
     """Computes requests, each within a time.
 
     Predictions that arrive while others run share the next run. TensorFlow's op for that would have

@@ -14,6 +14,7 @@ import uvicorn
 from sgan_tf.errors import UserError
 from sgan_tf.server import page
 from sgan_tf.server.connection import Connection
+from sgan_tf.server.executor import RequestExecutor
 from sgan_tf.server.limits import CONNECTIONS, Limits
 from sgan_tf.server.model import Model
 from sgan_tf.server.rest import Rest, application
@@ -22,7 +23,6 @@ from sgan_tf.server.servable import SourceError
 from sgan_tf.server.telemetry import Telemetry
 from sgan_tf.server.turing import routes as turing
 from sgan_tf.server.turing.examiner import Examiner
-from sgan_tf.server.workers import Workers
 from sgan_tf.utils.address import is_loopback
 
 log = logging.getLogger(__name__)
@@ -90,9 +90,9 @@ class Server:
     ):
         self.model, self.options = model, options
         self.telemetry = Telemetry(model, stream)
-        self.workers = Workers(model, options.timeout)
+        self.executor = RequestExecutor(model, options.timeout)
         self._limits = Limits(options.max_body, options.max_answers, options.idle)
-        interface = model, self.workers, self.telemetry, self._limits
+        interface = model, self.executor, self.telemetry, self._limits
         rest, self._examiner = Rest(*interface), examiner
         pages = page.routes(model.name) if options.page else []
         pages += turing.routes(examiner, rest) if examiner else []
@@ -113,7 +113,7 @@ class Server:
             asyncio.run(self._run())
         finally:
             self._socket.close()
-            self.workers.close()
+            self.executor.close()
             if self._examiner:
                 self._examiner.close()
             gc.unfreeze()  # what was exempt from collections for the sake of requests

@@ -1,10 +1,10 @@
-"""The judge of a data set, for all programs that score samples: where it is kept, how it is got."""
+"""The flag of where judges are cached, and how the judge of a data set is got there."""
 
 from collections.abc import Callable
 
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import logs
 from sgan_tf.data.datasets import ImageDataset
 
 FLAGS = flags.FLAGS
@@ -37,7 +37,7 @@ def reference(data: dict, flip: bool, dataset: Callable[[], ImageDataset]):
     if known:
         return known
     loaded = dataset()
-    return make_reference(cache(), loaded.source or loaded, app.progress, flip)
+    return make_reference(cache(), loaded.source or loaded, logs.progress, flip)
 
 
 def cache():

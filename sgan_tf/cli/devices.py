@@ -1,0 +1,93 @@
+"""What is computed on, and in which precision: `--devices`, `--precision` and TF_CONFIG."""
+
+import json
+import os
+
+from sgan_tf.cli.app import UsageError
+from sgan_tf.cli.startup import import_tensorflow
+from sgan_tf.errors import first_line
+from sgan_tf.runs.environment import best_precision
+
+
+def several_machines():
+    """Tells whether TF_CONFIG makes this process a worker among several."""
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
+        return len(cluster.get("worker", [])) > 1
+    except (ValueError, AttributeError) as error:
+        raise UsageError(f"TF_CONFIG: it is not what TensorFlow reads ({error})") from error
+
+
+def strategy(devices, batch_size=0):
+    """Returns the `tf.distribute` strategy of `--devices`.
+
+    Args:
+        devices: A number of GPUs, `all` (every GPU, the CPU when there is none) or `cpu`.
+        batch_size: The global batch, which the devices must divide; 0 where nothing is trained.
+
+    Raises:
+        UsageError: when there are not so many devices, or they do not divide the batch.
+    """
+    import tensorflow as tf
+
+    if several_machines():
+        return _workers(batch_size)
+    # Logical devices: what a GPU, or a CPU in tests, has been split into counts.
+    gpus = [
+        device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")
+    ]
+    cpus = [
+        device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("CPU")
+    ]
+    if devices == "cpu" or (devices == "all" and not gpus):
+        return (
+            tf.distribute.get_strategy() if not gpus else tf.distribute.OneDeviceStrategy(cpus[0])
+        )
+    if devices != "all" and not (devices.isdecimal() and int(devices) > 0):
+        raise UsageError(f"--devices: '{devices}' is neither a number, all nor cpu")
+    count = len(gpus) if devices == "all" else int(devices)
+    available, kind = (gpus, "GPUs") if gpus else (cpus, "devices (no GPU was found)")
+    if count > len(available):
+        raise UsageError(f"--devices: {count} asked for, but there are {len(available)} {kind}")
+    if batch_size % count:
+        raise UsageError(
+            f"--devices: {count} devices do not divide the batch size {batch_size}; change --set "
+            "batch_size"
+        )
+    if count == 1:
+        return (
+            tf.distribute.get_strategy() if not gpus else tf.distribute.OneDeviceStrategy(gpus[0])
+        )
+    across = None if gpus else tf.distribute.ReductionToOneDevice()
+    return tf.distribute.MirroredStrategy(available[:count], cross_device_ops=across)
+
+
+def precision(asked):
+    """Returns a precision as `--precision` asks for it: of `auto`, the one that is faster here."""
+    if asked != "auto":
+        return asked
+    import_tensorflow()
+    return best_precision()
+
+
+def _workers(batch_size):
+    """The strategy of TF_CONFIG's workers; it has to be made before anything else is computed."""
+    import tensorflow as tf
+
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    except (ValueError, RuntimeError, KeyError, tf.errors.OpError) as error:
+        reason = first_line(error)
+        raise UsageError(f"TF_CONFIG: the workers cannot be joined ({reason})") from error
+    check_batch(strategy, batch_size)
+    return strategy
+
+
+def check_batch(strategy, batch_size):
+    """Raises `UsageError` when the devices of TF_CONFIG's workers do not divide the batch."""
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise UsageError(
+            f"TF_CONFIG: {replicas} devices do not divide the batch size {batch_size}; change "
+            "--set batch_size"
+        )

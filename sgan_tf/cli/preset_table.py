@@ -1,0 +1,24 @@
+"""What `train.py --list_presets` prints."""
+
+
+def list_presets():
+    """Prints the presets: a row each, with the data set it is named after, and cut at fc3."""
+    from sgan_tf.config.presets import PRESETS, make_config
+
+    layout = "{:25}  {:7}  {:>7}  {:>6}  {:>6}  {:>5}  {:>5}  {}"
+    stages = ("encoder", "level0", "level1", "joint")
+    print(layout.format("preset", "data", *stages, "batch", "widths, first to last"))
+    for name in PRESETS:
+        config = make_config(name.split("-")[0], name)
+        image = config.levels[0]
+        widths = {"G_0": image.g_channels, "D_0": image.d_channels}
+        print(
+            layout.format(
+                name,
+                config.dataset,
+                *(settings.epochs for settings in config.sections().values()),
+                config.batch_size,
+                ", ".join(f"{net} {sizes[0]}-{sizes[-1]}" for net, sizes in widths.items()),
+            )
+        )
+    print("\nUnder each stage its epochs. All settings: --dataset DATA --preset PRESET --dry_run")
