@@ -70,20 +70,27 @@ def evaluate() -> None:
     stack = load_run(FLAGS.run_dir, as_is=True, precision=precision)
     other = load_run(FLAGS.without_entropy, precision=precision) if FLAGS.without_entropy else None
     facts, reference, dataset = _measure(config, run, data, stack, precision)
-    # Shown before anything is drawn or written, which may fail.
-    print(f"samples: computed in {precision}")
+    try:
+        save_facts(out, facts)
+    finally:  # what cannot be written is shown at least
+        _print(facts)
+    (out / "report.html").unlink(missing_ok=True)  # of an earlier evaluation
+    curves = figures.curve_drawings(run.read_metrics())
+    page = report.html(facts, _figures(facts, stack, other, reference, dataset), curves)
+    write_whole(out / "report.html", page)
+    print(out / "report.html")
+
+
+def _print(facts):
+    from sgan_tf.evaluation import report
+
+    print(f"samples: computed in {facts['settings']['precision']}")
     accuracy = facts["judge"].get("test_accuracy")
     judge = "trained without labels" if accuracy is None else f"test accuracy {accuracy:.4f}"
     print(f"judge: {judge}\n\n{report.table(facts)}\n")
     for warning in facts["warnings"]:
         print(f"warning: {warning}")
     sys.stdout.flush()
-    save_facts(out, facts)
-    (out / "report.html").unlink(missing_ok=True)  # of an earlier evaluation
-    curves = figures.curve_drawings(run.read_metrics())
-    page = report.html(facts, _figures(facts, stack, other, reference, dataset), curves)
-    write_whole(out / "report.html", page)
-    print(out / "report.html")
 
 
 def _check_writable(folder):

@@ -20,6 +20,7 @@ from sgan_tf.evaluation.protocol import (
     unseen,
 )
 from sgan_tf.evaluation.reference import Reference
+from sgan_tf.evaluation.scores import Evaluation, to_json
 from sgan_tf.evaluation.view import Published, View
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.runs.run import Run, versions
@@ -67,7 +68,7 @@ def evaluate(
     train_images: np.ndarray | None = None,
     progress: Progress = silent,
     train_labels: np.ndarray | None = None,
-) -> dict[str, dict[str, float]]:
+) -> Evaluation:
     """Measures a stack's samples, and the real test set by the same code.
 
     Args:
@@ -83,8 +84,7 @@ def evaluate(
             the reference's: these are not used, and scores that need them are left out.
 
     Returns:
-        `{"samples": {name: number}, "real": {name: number}}`. A number of the real test set is left
-        out where it has none.
+        The `Evaluation`: the scores of the samples, and those that the real test set has.
 
     Raises:
         EvaluationError: for too few samples.
@@ -125,7 +125,7 @@ def evaluate(
     )
     if inception is not None:
         fake, real = _published(inception, train_images, fake, real)
-    return {"samples": metrics.measure(fake), "real": metrics.measure(real)}
+    return Evaluation(metrics.measure(fake), metrics.measure(real))
 
 
 def _common_counts(labels, others, num_classes):
@@ -204,7 +204,7 @@ def evaluate_run(
             judge_classes,
             info(config.dataset).judge_floor,
         ),
-        *metrics.warnings(scores["samples"]),
+        *metrics.warnings(scores.samples),
     ]
     return {
         "run": str(run.path),
@@ -214,7 +214,8 @@ def evaluate_run(
         "warnings": warnings,
         "judge": judge if judge_classes > 1 else {"trained": "without labels, on views"},
         "class_counts": np.bincount(used, minlength=len(data["class_names"])).tolist(),
-        **scores,
+        "samples": to_json(scores.samples),
+        "real": to_json(scores.real),
         "versions": versions(),
         "config": dataclasses.asdict(config),
     }

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sgan_tf.evaluation.protocol import LEAST_OF_CLASS, Progress, short, silent
+from sgan_tf.evaluation.protocol import LEAST_OF_CLASS, Progress, silent
 from sgan_tf.evaluation.reference import Reference
 from sgan_tf.models.stacked_gan import StackedGAN
 
@@ -56,11 +56,6 @@ class View:
     stack: StackedGAN | None = None
     inception: Published | None = None
     progress: Progress = silent
-
-    @property
-    def count(self) -> str:
-        """The number of samples as the names of scores have it: `50k`."""
-        return short(self.samples)
 
     def by_class(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Yields each class's name, its training features `[M, D]` and its own `[n, D]`.
