@@ -16,6 +16,7 @@ from absl import flags
 from sgan_tf.cli import app, images, judges
 from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.errors import UserError
+from sgan_tf.evaluation.protocol import LEAST_SAMPLES
 from sgan_tf.utils.files import PARTIAL, write_whole
 
 FLAGS = flags.FLAGS
@@ -43,6 +44,19 @@ def define_flags() -> None:
     flags.adopt_module_key_flags(judges)
     flags.DEFINE_string(
         "inception", None, "path of TF-GAN's Inception module for the published scale, or download"
+    )
+    flags.DEFINE_bool(
+        "imagenet",
+        False,
+        "add scores by a classifier of ImageNet, which does not know the data set; needs the extra "
+        "imagenet",
+    )
+    flags.DEFINE_integer(
+        "imagenet_samples",
+        5000,
+        "with --imagenet, the most samples, test images and training images that it sees, as many "
+        "of each; it is part of the scores' names. One core sees 30 to 60 images a second",
+        lower_bound=LEAST_SAMPLES,
     )
     flags.DEFINE_string(
         "without_entropy",
@@ -108,13 +122,26 @@ def _check_writable(folder):
 def _measure(config, run, data, stack, precision):
     """Returns the facts of the evaluation, the `Reference`, and the `ImageDataset` or None."""
     from sgan_tf.evaluation.evaluate import evaluate_run
+    from sgan_tf.evaluation.imagenet.features import imagenet_reference
 
     inception = _inception(judges.cache()) if FLAGS.inception else None
+    network = _imagenet_network(data) if FLAGS.imagenet else None
     dataset = _dataset(config, run, needed=inception is not None)
     # Without images only a cached judge will do; loading them again says why they are not there.
     reference = judges.reference(
         data, config.encoder.flip, lambda: dataset or images.load_again(config, run)
     )
+    imagenet = None
+    if network is not None:
+        imagenet = imagenet_reference(
+            network,
+            judges.cache(),
+            {**data, **data.get("source", {})},
+            min(FLAGS.imagenet_samples, FLAGS.samples),
+            reference.test_images,
+            lambda: (dataset or images.load_again(config, run)).train_images,
+            app.progress,
+        )
     facts = evaluate_run(
         run,
         config,
@@ -126,6 +153,7 @@ def _measure(config, run, data, stack, precision):
         dataset and dataset.train_images,
         app.progress,
         precision,
+        imagenet,
     )
     return facts, reference, dataset
 
@@ -134,6 +162,12 @@ def _inception(cache):
     from sgan_tf.evaluation.inception import Inception, download
 
     return Inception(download(cache) if FLAGS.inception == "download" else FLAGS.inception)
+
+
+def _imagenet_network(data):
+    from sgan_tf.evaluation.imagenet.features import imagenet_network
+
+    return imagenet_network(data["image_shape"])
 
 
 def _dataset(config, run, needed):

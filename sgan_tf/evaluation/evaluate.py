@@ -10,6 +10,7 @@ import numpy as np
 from sgan_tf.config.schema import Config
 from sgan_tf.data.datasets import info
 from sgan_tf.evaluation import metrics
+from sgan_tf.evaluation.imagenet.features import ImageNetReference, imagenet_views
 from sgan_tf.evaluation.inception import Inception
 from sgan_tf.evaluation.judge import judged
 from sgan_tf.evaluation.protocol import (
@@ -21,7 +22,7 @@ from sgan_tf.evaluation.protocol import (
 )
 from sgan_tf.evaluation.reference import Reference
 from sgan_tf.evaluation.scores import Evaluation, to_json
-from sgan_tf.evaluation.view import Published, View
+from sgan_tf.evaluation.view import NetworkOutputs, View
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.runs.run import Run, versions
 from sgan_tf.utils.files import write_whole
@@ -68,6 +69,7 @@ def evaluate(
     train_images: np.ndarray | None = None,
     progress: Progress = silent,
     train_labels: np.ndarray | None = None,
+    imagenet: ImageNetReference | None = None,
 ) -> Evaluation:
     """Measures a stack's samples, and the real test set by the same code.
 
@@ -82,6 +84,8 @@ def evaluate(
         progress: `progress(what)` returns a wrapper of iterables.
         train_labels: Of the training images, as the stack was trained on them, where that is not on
             the reference's: these are not used, and scores that need them are left out.
+        imagenet: The data set's `ImageNetReference`, for the scores on ImageNet features. Defaults
+            to None, which leaves them out.
 
     Returns:
         The `Evaluation`: the scores of the samples, and those that the real test set has.
@@ -125,6 +129,8 @@ def evaluate(
     )
     if inception is not None:
         fake, real = _published(inception, train_images, fake, real)
+    if imagenet is not None:
+        fake, real = imagenet_views(imagenet, fake, real)
     return Evaluation(metrics.measure(fake), metrics.measure(real))
 
 
@@ -143,7 +149,7 @@ def _published(inception: Inception, train_images: np.ndarray, *views: View) -> 
     train_features = seen(train_images, views[0].progress("Inception on training images"))[1]
     for view in views:
         outputs = seen(view.images, view.progress("Inception"))
-        yield dataclasses.replace(view, inception=Published(*outputs, train_features))
+        yield dataclasses.replace(view, inception=NetworkOutputs(*outputs, train_features))
 
 
 def judge_warnings(accuracy: float, num_classes: int, floor: float = 0.0) -> list[str]:
@@ -175,13 +181,14 @@ def evaluate_run(
     train_images: np.ndarray | None = None,
     progress: Progress = silent,
     precision: str = "float32",
+    imagenet: ImageNetReference | None = None,
 ) -> dict:
     """Measures a run and says under which conditions; what `evaluation/metrics.json` holds.
 
     Args:
         run, config: The `Run` and its `Config`.
         stack: What the run folder holds, as `sgan_tf.load(..., as_is=True)` gives it.
-        reference, samples, seed, inception, train_images, progress: As in `evaluate`.
+        reference, samples, seed, inception, train_images, progress, imagenet: As in `evaluate`.
         precision: What the stack was loaded with.
 
     Returns:
@@ -192,7 +199,16 @@ def evaluate_run(
         counts = run.read_facts("encoder.json")["class_counts"]
         train_labels = np.repeat(np.arange(len(counts)), counts)
     scores = evaluate(
-        stack, reference, data, samples, seed, inception, train_images, progress, train_labels
+        stack,
+        reference,
+        data,
+        samples,
+        seed,
+        inception,
+        train_images,
+        progress,
+        train_labels,
+        imagenet,
     )
     judge_classes = len(data.get("source", data)["class_names"])
     judge = {"test_accuracy": reference.judge_accuracy}
