@@ -59,7 +59,7 @@ def imagenet_network(image_shape: tuple[int, int, int]) -> keras.Model:
     return keras.Model(inputs, outputs, name="imagenet")
 
 
-def resized(images):
+def resized(images: keras.KerasTensor | np.ndarray) -> keras.KerasTensor:
     """Makes images `[N, H, W, C]` in [0, 1] what EfficientNet-Lite0 takes."""
     colored = ops.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
     resize = layers.Resizing(SIDE, SIDE, interpolation="bicubic", antialias=True)
