@@ -68,7 +68,7 @@ def _of_a_model():
     from sgan_tf.config.schema import Config
     from sgan_tf.data.datasets import load_dataset
     from sgan_tf.evaluation.protocol import check_samples
-    from sgan_tf.pretrained import FOLDER, names
+    from sgan_tf.saving.pretrained import FOLDER, names
     from sgan_tf.saving.stack_folder import CONFIG, read_metadata
 
     if FLAGS.model not in names():
@@ -102,7 +102,7 @@ def _print_difference(stacks):
 def _print_table(scores):
     from sgan_tf.evaluation.report import rows
 
-    columns = [rows(facts) for facts in scores.values()]
+    columns = [rows(evaluation) for evaluation in scores.values()]
     print(f"| score | {' | '.join(scores)} | real test images |")
     print(f"|---|{'---|' * len(scores)}---|")
     for row, *others in zip(*columns):

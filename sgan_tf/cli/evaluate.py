@@ -16,6 +16,7 @@ from absl import flags
 from sgan_tf.cli import app, devices, image_flags, judge_flags, logs, startup
 from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.errors import UserError
+from sgan_tf.evaluation.protocol import LEAST_SAMPLES
 from sgan_tf.utils.files import PARTIAL, write_whole
 
 FLAGS = flags.FLAGS
@@ -44,6 +45,19 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "inception", None, "path of TF-GAN's Inception module for the published scale, or download"
     )
+    flags.DEFINE_bool(
+        "imagenet",
+        False,
+        "add scores by a classifier of ImageNet, which does not know the data set; needs the extra "
+        "imagenet",
+    )
+    flags.DEFINE_integer(
+        "imagenet_samples",
+        5000,
+        "with --imagenet, the most samples, test images and training images that it sees, as many "
+        "of each; it is part of the scores' names. One core sees 30 to 60 images a second",
+        lower_bound=LEAST_SAMPLES,
+    )
     flags.DEFINE_string(
         "without_entropy",
         None,
@@ -71,20 +85,27 @@ def evaluate() -> None:
     stack = load_run(FLAGS.run_dir, as_is=True, precision=precision)
     other = load_run(FLAGS.without_entropy, precision=precision) if FLAGS.without_entropy else None
     facts, reference, dataset = _measure(config, run, data, stack, precision)
-    # Shown before anything is drawn or written, which may fail.
-    print(f"samples: computed in {precision}")
+    try:
+        save_facts(out, facts)
+    finally:  # what cannot be written is shown at least
+        _print(facts)
+    (out / "report.html").unlink(missing_ok=True)  # of an earlier evaluation
+    curves = figures.curve_drawings(run.metrics.read())
+    page = report.html(facts, _figures(facts, stack, other, reference, dataset), curves)
+    write_whole(out / "report.html", page)
+    print(out / "report.html")
+
+
+def _print(facts):
+    from sgan_tf.evaluation import report
+
+    print(f"samples: computed in {facts['settings']['precision']}")
     accuracy = facts["judge"].get("test_accuracy")
     judge = "trained without labels" if accuracy is None else f"test accuracy {accuracy:.4f}"
     print(f"judge: {judge}\n\n{report.table(facts)}\n")
     for warning in facts["warnings"]:
         print(f"warning: {warning}")
     sys.stdout.flush()
-    save_facts(out, facts)
-    (out / "report.html").unlink(missing_ok=True)  # of an earlier evaluation
-    curves = figures.curve_drawings(run.metrics.read())
-    page = report.html(facts, _figures(facts, stack, other, reference, dataset), curves)
-    write_whole(out / "report.html", page)
-    print(out / "report.html")
 
 
 def _check_writable(folder):
@@ -102,15 +123,30 @@ def _check_writable(folder):
 def _measure(config, run, data, stack, precision):
     """Returns the facts of the evaluation, the `Reference`, and the `ImageDataset` or None."""
     from sgan_tf.evaluation.evaluate import EvaluationOptions, evaluate_run
+    from sgan_tf.evaluation.imagenet.features import imagenet_reference
 
     inception = _inception(judge_flags.cache()) if FLAGS.inception else None
+    network = _imagenet_network(data) if FLAGS.imagenet else None
     dataset = _dataset(config, run, needed=inception is not None)
     # Without images only a cached judge will do; loading them again says why they are not there.
     reference = judge_flags.reference(
         data, config.encoder.flip, lambda: dataset or image_flags.load_again(config, run)
     )
+    imagenet = None
+    if network is not None:
+        imagenet = imagenet_reference(
+            network,
+            judge_flags.cache(),
+            {**data, **data.get("source", {})},
+            min(FLAGS.imagenet_samples, FLAGS.samples),
+            reference.test_images,
+            lambda: (dataset or image_flags.load_again(config, run)).train_images,
+            logs.progress,
+        )
     train_images = dataset and dataset.train_images
-    options = EvaluationOptions(FLAGS.samples, FLAGS.seed, inception, train_images, logs.progress)
+    options = EvaluationOptions(
+        FLAGS.samples, FLAGS.seed, inception, train_images, logs.progress, imagenet
+    )
     facts = evaluate_run(run, config, stack, reference, options, precision)
     return facts, reference, dataset
 
@@ -119,6 +155,12 @@ def _inception(cache):
     from sgan_tf.evaluation.inception import Inception, download
 
     return Inception(download(cache) if FLAGS.inception == "download" else FLAGS.inception)
+
+
+def _imagenet_network(data):
+    from sgan_tf.evaluation.imagenet.features import imagenet_network
+
+    return imagenet_network(data["image_shape"])
 
 
 def _dataset(config, run, needed):

@@ -8,12 +8,12 @@ ever being told which is which.
 """
 
 import dataclasses
-import re
 
 import numpy as np
 
 from sgan_tf.config.presets import make_config
 from sgan_tf.config.schema import Config
+from sgan_tf.evaluation import metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,14 +45,14 @@ ROWS = (  # each stack may take over what the one before it has trained
     Ablation("DCGAN (L_adv)", "dcgan-adv", (), NO_LABELS + NO_ENTROPY, "6.16 ± 0.07"),
 )
 REAL, REAL_PAPER = "real test set", "11.24 ± 0.12"
-COLUMNS = {  # a column's title, and the pattern of the scores whose mean it shows
-    "classifier score ↑": r"cs[\dkx_]+",
-    "Fréchet distance ↓": r"fcd[\dk]+_train",
-    "precision ↑": r"precision[\dk]+",
-    "recall ↑": r"recall[\dk]+",
-    "right class ↑": r"sample_accuracy",
-    "spread in a class (real: 1)": r"class_spread",
-    "similarity in a class ↓": r"ms_ssim_.+",
+COLUMNS = {  # a column's title, and the key of the scores whose mean it shows
+    "classifier score ↑": "cs",
+    "Fréchet distance ↓": "fcd_train",
+    "precision ↑": "precision",
+    "recall ↑": "recall",
+    "right class ↑": "sample_accuracy",
+    "spread in a class (real: 1)": "class_spread",
+    "similarity in a class ↓": "ms_ssim",
 }
 
 
@@ -115,16 +115,16 @@ def summarize(results: dict[str, list[dict]]) -> dict[str, dict[str, tuple[float
 
     Returns:
         `{row name: {column title: (mean, standard deviation)}}`, with the real test set as the last
-        row.
+        row. A column of which a row has no score is missing in it.
     """
 
-    def column(scores, pattern):
-        return float(np.mean([v for name, v in scores.items() if re.fullmatch(pattern, name)]))
-
-    def row(scores_of_seeds):
-        cells = {}
-        for title, pattern in COLUMNS.items():
-            values = [column(scores, pattern) for scores in scores_of_seeds]
+    def row(numbers_of_seeds):
+        scores_of_seeds, cells = [metrics.read(numbers) for numbers in numbers_of_seeds], {}
+        for title, key in COLUMNS.items():
+            found = [[s.value for s in scores if s.key == key] for scores in scores_of_seeds]
+            if not all(found):
+                continue
+            values = [float(np.mean(of_seed)) for of_seed in found]
             deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
             cells[title] = (float(np.mean(values)), deviation)
         return cells
@@ -146,6 +146,6 @@ def markdown(table: dict[str, dict[str, tuple[float, float]]], seeds: int) -> st
         f"|---|{'---|' * (len(COLUMNS) + 1)}",
     ]
     for name, values in table.items():
-        cells = [cell(*value, name) for value in values.values()]
+        cells = [cell(*values[t], name) if t in values else "–" for t in COLUMNS]
         lines.append(f"| {name} | {' | '.join(cells)} | {paper[name]} |")
     return "\n".join(lines) + "\n"

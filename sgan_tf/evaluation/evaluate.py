@@ -10,6 +10,7 @@ import numpy as np
 from sgan_tf.config.schema import Config
 from sgan_tf.data.datasets import info
 from sgan_tf.evaluation import metrics
+from sgan_tf.evaluation.imagenet.features import ImageNetReference, imagenet_views
 from sgan_tf.evaluation.inception import Inception
 from sgan_tf.evaluation.judge import judged
 from sgan_tf.evaluation.protocol import (
@@ -20,7 +21,8 @@ from sgan_tf.evaluation.protocol import (
     unseen,
 )
 from sgan_tf.evaluation.reference import Reference
-from sgan_tf.evaluation.view import Published, View
+from sgan_tf.evaluation.scores import Evaluation, to_json
+from sgan_tf.evaluation.view import NetworkOutputs, View
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.runs.environment import versions
 from sgan_tf.runs.run import Run
@@ -68,7 +70,8 @@ def evaluate(
     train_images: np.ndarray | None = None,
     progress: ProgressBars = silent,
     train_labels: np.ndarray | None = None,
-) -> dict[str, dict[str, float]]:
+    imagenet: ImageNetReference | None = None,
+) -> Evaluation:
     """Measures a stack's samples, and the real test set by the same code.
 
     Args:
@@ -82,10 +85,11 @@ def evaluate(
         progress: `progress(what)` returns a wrapper of iterables.
         train_labels: Of the training images, as the stack was trained on them, where that is not on
             the reference's: these are not used, and scores that need them are left out.
+        imagenet: The data set's `ImageNetReference`, for the scores on ImageNet features. Defaults
+            to None, which leaves them out.
 
     Returns:
-        `{"samples": {name: number}, "real": {name: number}}`. A number of the real test set is left
-        out where it has none.
+        The `Evaluation`: the scores of the samples, and those that the real test set has.
 
     Raises:
         EvaluationError: for too few samples.
@@ -126,7 +130,9 @@ def evaluate(
     )
     if inception is not None:
         fake, real = _published(inception, train_images, fake, real)
-    return {"samples": metrics.measure(fake), "real": metrics.measure(real)}
+    if imagenet is not None:
+        fake, real = imagenet_views(imagenet, fake, real)
+    return Evaluation(metrics.measure(fake), metrics.measure(real))
 
 
 def _common_counts(labels, others, num_classes):
@@ -144,7 +150,7 @@ def _published(inception: Inception, train_images: np.ndarray, *views: View) -> 
     train_features = seen(train_images, views[0].progress("Inception on training images"))[1]
     for view in views:
         outputs = seen(view.images, view.progress("Inception"))
-        yield dataclasses.replace(view, inception=Published(*outputs, train_features))
+        yield dataclasses.replace(view, inception=NetworkOutputs(*outputs, train_features))
 
 
 def judge_warnings(accuracy: float, num_classes: int, floor: float = 0.0) -> list[str]:
@@ -175,6 +181,7 @@ class EvaluationOptions:
         inception: `Inception` for the published scale. Defaults to None.
         train_images: uint8 array, needed with `inception`. Defaults to None.
         progress: `ProgressBars`. Defaults to none that show anything.
+        imagenet: `ImageNetReference` for scores on ImageNet features. Defaults to None.
     """
 
     samples: int = 50_000
@@ -182,6 +189,7 @@ class EvaluationOptions:
     inception: Inception | None = None
     train_images: np.ndarray | None = None
     progress: ProgressBars = silent
+    imagenet: ImageNetReference | None = None
 
 
 def evaluate_run(
@@ -218,6 +226,7 @@ def evaluate_run(
         options.train_images,
         options.progress,
         train_labels,
+        options.imagenet,
     )
     judge_classes = len(data.get("source", data)["class_names"])
     judge = {"test_accuracy": reference.judge_accuracy}
@@ -229,7 +238,7 @@ def evaluate_run(
             judge_classes,
             info(config.dataset).judge_floor,
         ),
-        *metrics.warnings(scores["samples"]),
+        *metrics.warnings(scores.samples),
     ]
     return {
         "run": str(run.path),
@@ -239,7 +248,8 @@ def evaluate_run(
         "warnings": warnings,
         "judge": judge if judge_classes > 1 else {"trained": "without labels, on views"},
         "class_counts": np.bincount(used, minlength=len(data["class_names"])).tolist(),
-        **scores,
+        "samples": to_json(scores.samples),
+        "real": to_json(scores.real),
         "versions": versions(),
         "config": dataclasses.asdict(config),
     }

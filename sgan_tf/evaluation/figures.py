@@ -8,13 +8,14 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from sgan_tf.evaluation.inspection import LayerInspection
+from sgan_tf.evaluation.metrics import read
 from sgan_tf.evaluation.metrics.nearest import nearest
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.utils.images import TEXT, as_float, class_rows, image_grid
 
 COLUMNS = 10  # images a row of the figures
 GAP = 12  # pixels between two panels
-SCORES = "fcd|precision|recall"  # how the names begin of what samples scored in training
+SCORED = (("precision", "recall"), ("fcd_train",))  # what samples score in training, by panel
 MOST = 40  # pixels of a side in the picture of layers, to which larger images are shrunk
 INK = "#010203"  # stands for the colour of the page's text until a drawing is done
 
@@ -254,23 +255,23 @@ def _curves(metrics, stages):
     """
     from matplotlib.figure import Figure
 
-    scored = any(re.match(SCORES, name) for line in metrics for name in line)
-    rows = 4 if scored else 2
+    known = {name for line in metrics for name in line} - {"stage", "epoch", "step", "seconds"}
+    scores = read(dict.fromkeys(sorted(known), 0.0))
+    panels = [[score.name for score in scores if score.key in keys] for keys in SCORED]
+    measured = {name for panel in panels for name in panel}
+    rows = 4 if any(panels) else 2
     figure = Figure(figsize=(4.5 * len(stages), 3.5 * rows), layout="constrained")
     grid = figure.subplots(rows, len(stages), squeeze=False)
-    for stage, (above, below, *scores) in zip(stages, grid.T):
+    for stage, (above, below, *others) in zip(stages, grid.T):
         lines = [line for line in metrics if line["stage"] == stage]
-        known = {name for line in lines for name in line}
-        names = sorted(known - {"stage", "epoch", "step", "seconds"})
-        measured = [name for name in names if re.match(SCORES, name)]
+        names = sorted(known & {name for line in lines for name in line})
         spreads = [name for name in names if "spread" in name or name == "accuracy"]
         epochs, hours = [line["epoch"] for line in lines], _hours(lines)
-        losses = [name for name in names if name not in spreads + measured]
+        losses = [name for name in names if name not in {*spreads, *measured}]
         _plot(above, lines, losses, epochs, "epoch")
         _plot(below, lines, spreads, epochs, "epoch")
-        for panel, kind in zip(scores, ("precision|recall", "fcd")):
-            chosen = [name for name in measured if re.match(kind, name)]
-            _plot(panel, lines, chosen, hours, "hours of the stage")
+        for panel, chosen in zip(others, panels):
+            _plot(panel, lines, [n for n in chosen if n in names], hours, "hours of the stage")
         above.set_title(stage)
     return figure
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from sgan_tf.errors import UserError
 
 LEAST_SAMPLES = 40  # a tenth of them must have a distribution, and each needs three neighbours
 
 LEAST_OF_CLASS = 10  # images of a class, below which it has no scores of its own
-
-# Behind the names of scores whose judge was trained without labels, on views of the images.
-BY_VIEWS = "_by_views"
 
 Wrapper = Callable[[Iterable], Iterable]  # shows on the way through how far an iterable is
 ProgressBars = Callable[[str], Wrapper]  # from the name of the work to its wrapper
@@ -17,6 +16,10 @@ ProgressBars = Callable[[str], Wrapper]  # from the name of the work to its wrap
 
 class EvaluationError(UserError):
     """A run that cannot be measured; the message says why."""
+
+
+class Unmeasurable(EvaluationError):
+    """A score that these images do not allow; the message says what it needs."""
 
 
 def unseen(blocks: Iterable) -> Iterable:
@@ -29,22 +32,11 @@ def silent(what: str) -> Wrapper:
     return unseen
 
 
-def short(count: int) -> str:
-    """Returns a count as the names of the scores have it: 50000 is `50k`, 1234 is `1234`."""
-    return f"{count // 1000}k" if count % 1000 == 0 else str(count)
-
-
-def by_class(name: str, values: dict[str, float]) -> dict[str, float]:
-    """Returns scores by class as they stand in metrics.json: their mean, then a row a class.
-
-    Args:
-        name: Of the score; the class's name is put behind it.
-        values: `{class's name: number}`; nothing is returned for none.
-    """
-    if not values:
-        return {}
-    mean = sum(values.values()) / len(values)
-    return {name: mean, **{f"{name}_{c}": value for c, value in values.items()}}
+def check_rows(least: int, *arrays: np.ndarray) -> None:
+    """Raises `Unmeasurable` unless each array has `least` rows, which are one per image."""
+    fewest = min(map(len, arrays))
+    if fewest < least:
+        raise Unmeasurable(f"needs at least {least} images of each kind, and there are {fewest}")
 
 
 def check_samples(samples: int, num_classes: int) -> None:

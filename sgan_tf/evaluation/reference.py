@@ -92,11 +92,8 @@ def load_reference(
 
     Arguments as in `reference_path`.
     """
-    path = reference_path(cache_dir, data, flip)
-    try:
-        with np.load(path) as file:
-            arrays = dict(file)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+    arrays = read_arrays(reference_path(cache_dir, data, flip))
+    if arrays is None:
         return None
     count = sum(name.startswith("weight") for name in arrays)
     weights = [arrays.pop(f"weight{i:03d}") for i in range(count)]
@@ -175,6 +172,24 @@ def _write(path, reference):
         if field.name not in ("judge", "flip")  # the file's name says how it flips
     }
     arrays.update({f"weight{i:03d}": w for i, w in enumerate(reference.judge.get_weights())})
+    write_arrays(path, arrays)
+
+
+def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray] | None:
+    """Returns the arrays of a file of the cache; None without one, or when it is damaged."""
+    try:
+        with np.load(path) as file:
+            return dict(file)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return None
+
+
+def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
+    """Writes a file of the cache.
+
+    Raises:
+        EvaluationError: when it cannot be written.
+    """
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     try:

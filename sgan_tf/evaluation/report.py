@@ -4,16 +4,17 @@ import base64
 import io
 import json
 import pathlib
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from sgan_tf.evaluation.metrics import described
+from sgan_tf.evaluation.metrics import descriptions, read
 from sgan_tf.evaluation.metrics.levels import TERMS
+from sgan_tf.evaluation.scores import Description, Evaluation
 from sgan_tf.utils.images import MOST_CLASSES
 
+CLASS_DISTANCE = "fcd_class"  # the key of the score by which some of many classes are shown
 EXTREMES = 5  # of more than MOST_CLASSES, so many of the worst and of the best are shown
 NARROW = 500  # pixels: pictures up to so wide are enlarged, two a row; wider ones are as they are
 CURVES = (
@@ -40,7 +41,7 @@ class ByClass(NamedTuple):
 
     label: str
     meaning: str
-    best: Callable
+    lower_is_better: bool
     samples: dict[str, float]
     real: dict[str, float]
 
@@ -57,11 +58,13 @@ class ByClass(NamedTuple):
 
     def worst(self) -> list[str]:
         """Returns the names of the worst classes, the worst one first."""
-        return sorted(self.samples, key=self.samples.get, reverse=self.best is min)[:EXTREMES]
+        names = sorted(self.samples, key=self.samples.get, reverse=self.lower_is_better)
+        return names[:EXTREMES]
 
     def finest(self) -> list[str]:
         """Returns the names of the best classes, the best one first."""
-        return sorted(self.samples, key=self.samples.get, reverse=self.best is max)[:EXTREMES]
+        names = sorted(self.samples, key=self.samples.get, reverse=not self.lower_is_better)
+        return names[:EXTREMES]
 
 
 def shown(number: float | None) -> str:
@@ -69,29 +72,33 @@ def shown(number: float | None) -> str:
     return "–" if number is None else f"{number:.4g}"
 
 
-def rows(facts: dict) -> list[ScoreRow]:
+def rows(evaluation: Evaluation) -> list[ScoreRow]:
     """Returns the scores of all images, without those by class and their means."""
-    described_scores = [(name, described(name)) for name in facts["samples"]]
-    of_classes = {name: score.of_class for name, score in described_scores if score.of_class}
-    means = {name.removesuffix(f"_{of_class}") for name, of_class in of_classes.items()}
-    return [
-        ScoreRow(name, score.label, *_numbers(facts, name), score.meaning)
-        for name, score in described_scores
-        if score.of_class is None and name not in means
-    ]
+    known, real = descriptions(), {score.name: score.value for score in evaluation.real}
+    of_classes = {score.key for score in evaluation.samples if score.class_name is not None}
+    found = []
+    for score in evaluation.samples:
+        if score.key not in of_classes:
+            about = known.get(score.key, Description(""))
+            numbers = shown(score.value), shown(real.get(score.name))
+            found.append(ScoreRow(score.name, about.label(score), *numbers, about.meaning(score)))
+    return found
 
 
-def by_class(facts: dict) -> list[ByClass]:
+def by_class(evaluation: Evaluation) -> list[ByClass]:
     """Returns the scores that have a number for each class."""
+    known, real = descriptions(), {score.name: score.value for score in evaluation.real}
     found = {}
-    for name, number in facts["samples"].items():
-        score = described(name)
-        if score.of_class is not None:
-            entry = ByClass(score.label, score.meaning, score.best, {}, {})
-            entry = found.setdefault(score.label, entry)
-            entry.samples[score.of_class] = number
-            if name in facts["real"]:
-                entry.real[score.of_class] = facts["real"][name]
+    for score in evaluation.samples:
+        if score.class_name is not None:
+            about = known[score.key]
+            entry = ByClass(
+                about.label(score), about.meaning(score), about.better == "lower", {}, {}
+            )
+            entry = found.setdefault(score.key, entry)
+            entry.samples[score.class_name] = score.value
+            if score.name in real:
+                entry.real[score.class_name] = real[score.name]
     return list(found.values())
 
 
@@ -101,25 +108,26 @@ def counts(facts: dict) -> tuple[int, int]:
 
 
 def shown_classes(facts: dict) -> list[int] | None:
-    """Returns the labels that pictures show of many classes: the worst and the best by fcd_class.
+    """Returns the labels that pictures show of many classes: those of the worst and the best ones.
 
-    None stands for all, which few classes are. Where none has that score, it is the first ones.
+    Those are by their Fréchet distance, or the first ones where there is none. Of few classes it is
+    None, for all of them.
     """
     names = facts["data"]["class_names"]
     if len(names) <= MOST_CLASSES:
         return None
-    for score in by_class(facts):
-        if score.label == "fcd_class":
+    for score in by_class(_evaluation(facts)):
+        if score.label == CLASS_DISTANCE:
             return [names.index(name) for name in dict.fromkeys(score.worst() + score.finest())]
     return list(range(2 * EXTREMES))
 
 
 def table(facts: dict) -> str:
     """Returns the scores as aligned text; of many classes a summary."""
-    samples, real = counts(facts)
+    (samples, real), evaluation = counts(facts), _evaluation(facts)
     head = ("score", f"{samples:,} samples", f"{real:,} real test images")
-    lines = _aligned([head, *((row.name, row.samples, row.real) for row in rows(facts))])
-    names, scores = facts["data"]["class_names"], by_class(facts)
+    lines = _aligned([head, *((row.name, row.samples, row.real) for row in rows(evaluation))])
+    names, scores = facts["data"]["class_names"], by_class(evaluation)
     if not scores:
         return lines
     if len(names) > MOST_CLASSES:
@@ -132,8 +140,8 @@ def table(facts: dict) -> str:
     return f"{lines}\n\n{_aligned(cells)}"
 
 
-def _numbers(facts, name):
-    return tuple(shown(facts[kind].get(name)) for kind in ("samples", "real"))
+def _evaluation(facts):
+    return Evaluation(read(facts["samples"]), read(facts["real"]))
 
 
 def _aligned(lines):
@@ -167,15 +175,15 @@ def html(facts: dict, figures: dict[str, bytes], curves: dict[str, str] | None =
     loader = FileSystemLoader(pathlib.Path(__file__).parent)
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     conditions = {"config": facts["config"], "versions": facts["versions"]}
-    samples, real = counts(facts)
+    (samples, real), evaluation = counts(facts), _evaluation(facts)
     return environment.get_template("report.html").render(
         facts=facts,
         samples=samples,
         real=real,
         figures=[_picture(caption, image) for caption, image in figures.items()],
         terms=TERMS,
-        rows=rows(facts),
-        by_class=by_class(facts),
+        rows=rows(evaluation),
+        by_class=by_class(evaluation),
         summarised=len(facts["data"]["class_names"]) > MOST_CLASSES,
         curves=curves or {},
         about_curves=CURVES,

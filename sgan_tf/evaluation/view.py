@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sgan_tf.evaluation.protocol import LEAST_OF_CLASS, ProgressBars, short, silent
+from sgan_tf.evaluation.protocol import LEAST_OF_CLASS, ProgressBars, silent
 from sgan_tf.evaluation.reference import Reference
 from sgan_tf.models.stacked_gan import StackedGAN
 
 
-class Published(NamedTuple):
-    """What Inception sees in the images, and in the training images."""
+class NetworkOutputs(NamedTuple):
+    """What a published network sees in the images, and in training images."""
 
-    logits: np.ndarray  # [N, 1008]
-    features: np.ndarray  # [N, 2048]
-    train_features: np.ndarray  # [M, 2048]
+    logits: np.ndarray  # [N, K]
+    features: np.ndarray  # [N, D]
+    train_features: np.ndarray  # [M, D]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,9 @@ class View:
         levels: Number of the stack's levels.
         judge_knows: The judge knows the stack's classes; else these are clusters, or one.
         stack: The `StackedGAN` that drew the images; None where they are the real test set.
-        inception: A `Published`; None unless the published scale was asked for.
+        inception: `NetworkOutputs` of Inception. None unless the published scale was asked for.
+        imagenet: `NetworkOutputs` of EfficientNet-Lite0, of as many images as training images. None
+            unless these scores were asked for.
         progress: `progress(what)` returns a wrapper of iterables that shows how far `what` is.
     """
 
@@ -54,13 +56,9 @@ class View:
     levels: int
     judge_knows: bool = True
     stack: StackedGAN | None = None
-    inception: Published | None = None
+    inception: NetworkOutputs | None = None
+    imagenet: NetworkOutputs | None = None
     progress: ProgressBars = silent
-
-    @property
-    def count(self) -> str:
-        """The number of samples as the names of scores have it: `50k`."""
-        return short(self.samples)
 
     def by_class(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Yields each class's name, its training features `[M, D]` and its own `[n, D]`.

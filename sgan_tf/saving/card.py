@@ -10,7 +10,7 @@ import numpy as np
 
 from sgan_tf.config.schema import Config
 from sgan_tf.data import datasets
-from sgan_tf.evaluation.metrics import described
+from sgan_tf.evaluation.metrics import read
 from sgan_tf.models.noise import NOISE
 from sgan_tf.runs.run import Run
 from sgan_tf.saving.load import training_facts
@@ -271,14 +271,14 @@ def _picture(facts):
 
 def _scores(metrics):
     evaluation = metrics.get("evaluation", {})
-    scores = evaluation.get("samples", {})
+    scores = read(evaluation.get("samples", {}))
     if not scores:
         return ""
     precision = evaluation.get("settings", {}).get("precision", "float32")
     rows = [
-        (f"`{name}`", f"{value:.4g}")
-        for name, value in scores.items()
-        if described(name).of_class is None  # those stand in the report
+        (f"`{score.name}`", f"{score.value:.4g}")
+        for score in scores
+        if score.class_name is None  # the others are in the report
     ]
     table = _table(("score", "value"), rows)
     return f"\nScores of its samples in {precision}, by `evaluate.py`:\n\n{table}\n"

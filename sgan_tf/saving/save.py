@@ -8,7 +8,8 @@ import tempfile
 
 import numpy as np
 
-from sgan_tf.evaluation.metrics import described
+from sgan_tf.evaluation.metrics import read
+from sgan_tf.evaluation.scores import to_json
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.saving import hub, stack_folder
 from sgan_tf.saving.card import saved_card
@@ -87,8 +88,8 @@ def _published(training):
         kept = ("settings", "judge", "class_counts")
         told = {name: evaluation[name] for name in kept if name in evaluation}
         for which in ("samples", "real"):
-            scores = evaluation[which].items()
-            told[which] = {n: value for n, value in scores if described(n).of_class is None}
+            scores = read(evaluation[which])
+            told[which] = to_json([score for score in scores if score.class_name is None])
         metrics["evaluation"] = told
     return {**training, **({"metrics": metrics} if metrics else {})}
 

@@ -9,8 +9,8 @@ import numpy as np
 from sgan_tf.evaluation.judge import judged
 from sgan_tf.evaluation.metrics.frechet import frechet_distance
 from sgan_tf.evaluation.metrics.precision_recall import precision_recall
-from sgan_tf.evaluation.protocol import BY_VIEWS, short
 from sgan_tf.evaluation.reference import Reference
+from sgan_tf.evaluation.scores import Score, to_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,26 +34,26 @@ class Scoring:
         """
         return np.resize(np.random.default_rng(0).permutation(count), self.samples)
 
-    def scores(self, images: np.ndarray) -> dict[str, float]:
+    def scores(self, images: np.ndarray) -> list[Score]:
         """Scores images as `evaluate` does, by three of its metrics.
 
         Args:
             images: Samples, float32 `[samples, H, W, C]` in [0, 1].
 
         Returns:
-            `{"fcd5k_train": …, "precision5k": …, "recall5k": …}`, for 5,000 samples.
+            The scores `fcd_train`, `precision` and `recall`.
         """
         train = self.reference.train_features
         _, features = judged(self.reference.judge, np.round(255 * images).astype(np.uint8))
         real = train[self.rows(len(train))[: min(len(train), len(features))]]
         precision, recall = precision_recall(real, features[: len(real)])
-        count = short(len(images))
-        by = "" if self.reference.labelled else BY_VIEWS
-        return {
-            f"fcd{count}_train{by}": frechet_distance(train, features),
-            f"precision{count}{by}": precision,
-            f"recall{count}{by}": recall,
+        values = {
+            "fcd_train": frechet_distance(train, features),
+            "precision": precision,
+            "recall": recall,
         }
+        by_views = not self.reference.labelled
+        return [Score(k, v, len(images), by_views=by_views) for k, v in values.items()]
 
 
 class SampleScores(keras.callbacks.Callback):
@@ -71,4 +71,4 @@ class SampleScores(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch + 1 == self.epochs or (epoch + 1) % self.scoring.every == 0:
-            logs.update(self.scoring.scores(self.draw()))
+            logs.update(to_json(self.scoring.scores(self.draw())))

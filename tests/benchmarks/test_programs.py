@@ -64,6 +64,13 @@ def test_sampling(benchmark, finished, pytorch):
     assert ("over PyTorch's best, batch 3" in rows[0]) == pytorch
 
 
+def test_yardstick(benchmark):
+    rows = benchmark("yardstick", "--dataset", "digits", "--images", "60")
+    distances = {row["images"]: float(row["Fréchet distance"]) for row in rows}
+    assert len(distances) == 6
+    assert distances["test images, blurred"] > 2 * distances["test images"]
+
+
 def test_scaling(benchmark):
     variations = ["--batches", "10,50", "--sizes", "8", "--levels", "1,2"]
     rows = benchmark("scaling", "--preset", "digits", "--steps", "1", *variations)

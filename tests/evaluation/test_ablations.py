@@ -6,7 +6,7 @@ from PIL import Image
 from processes import finish, module, refused, run, start
 from safetensors.numpy import load_file
 
-from sgan_tf.evaluation.ablations import ROWS, row_config, shared_stages
+from sgan_tf.evaluation.ablations import ROWS, markdown, row_config, shared_stages, summarize
 
 
 def configs(dataset="digits", preset="digits", **settings):
@@ -72,6 +72,20 @@ def test_what_the_rows_share():
     assert shared_stages(rows["DCGAN (L_adv)"], rows["SGAN"]) == ["encoder"]
     assert shared_stages(rows["DCGAN (L_adv)"], rows["DCGAN (L_adv + L_ent)"]) == ["encoder"]
     assert shared_stages(rows["SGAN"], row_config(ROWS[0], "digits", "digits", 1)) == []
+
+
+def test_a_column_without_a_score_is_a_dash():
+    samples = {"fcd50k_train_by_views": 2.0, "precision50k_by_views": 0.5, "class_spread": 0.75}
+    facts = {"samples": samples, "real": {"class_spread": 1.0}}
+    table = summarize({"SGAN": [facts, facts]})
+    assert table["SGAN"] == {
+        "Fréchet distance ↓": (2.0, 0.0),
+        "precision ↑": (0.5, 0.0),
+        "spread in a class (real: 1)": (0.75, 0.0),
+    }
+    *_, row, real = markdown(table, seeds=2).splitlines()
+    assert row == "| SGAN | – | 2 ± 0 | 0.5 ± 0 | – | – | 0.75 ± 0 | – | 8.59 ± 0.12 |"
+    assert real == "| real test set | – | – | – | – | – | 1 | – | 11.24 ± 0.12 |"
 
 
 @pytest.mark.slow

@@ -13,7 +13,9 @@ from gallery import Gallery
 from processes import EVALUATE, EXPORT, refused, run
 
 from sgan_tf.config.presets import make_config
+from sgan_tf.evaluation import metrics
 from sgan_tf.evaluation.evaluate import draw_samples, evaluate, evaluate_run, judge_warnings
+from sgan_tf.evaluation.scores import Evaluation, Score, to_json
 from sgan_tf.runs.run import Run
 
 
@@ -22,9 +24,9 @@ def galleries(digits, reference):
     """`{kind of generator: its scores}` at 1,000 samples."""
     kinds = {"real": {}, "collapsed": {"collapsed": True}, "wrong": {"wrong_labels": True}}
     return {
-        kind: evaluate(Gallery(digits, **settings), reference, digits.description(), 1000)[
-            "samples"
-        ]
+        kind: to_json(
+            evaluate(Gallery(digits, **settings), reference, digits.description(), 1000).samples
+        )
         for kind, settings in kinds.items()
     }
 
@@ -71,7 +73,7 @@ def test_samples_do_not_depend_on_the_block(digits, monkeypatch):
 
 
 def test_a_judge_under_its_floor_and_a_collapsed_level_are_warned_of(digits, tmp_path, monkeypatch):
-    scores = {"samples": {"conditional_spread_h_0": 0.6}, "real": {}}
+    scores = Evaluation([Score("conditional_spread_h", 0.6, level=0)], [])
     monkeypatch.setattr("sgan_tf.evaluation.evaluate.evaluate", lambda *args: scores)
     run = Run.open(tmp_path / "run", make_config("digits"))
     run.record("data.json", digits.description())
@@ -83,7 +85,7 @@ def test_a_judge_under_its_floor_and_a_collapsed_level_are_warned_of(digits, tmp
         assert (
             not warned or "the judge's test accuracy 0.9600 is under 0.97" in facts["warnings"][0]
         )
-    scores["samples"]["conditional_spread_h_0"] = 1e-6
+    scores.samples[0] = Score("conditional_spread_h", 1e-6, level=0)
     (line,) = evaluate_run(run, make_config("digits"), None, reference)["warnings"]
     assert line.startswith("level 0 has collapsed: conditional_spread_h_0 is 1e-06, under 0.05")
     run.close()
@@ -141,6 +143,9 @@ def test_the_program_writes_a_table_and_a_report(evaluated):
     assert all(np.isfinite(value) for value in facts["samples"].values())
     no_real_number = ("conditional_spread_h_", "noise_recovery_")
     assert list(facts["real"]) == [name for name in names if not name.startswith(no_real_number)]
+    described = metrics.descriptions()
+    having = [s.name for s in metrics.read(facts["samples"]) if described[s.key].real]
+    assert list(facts["real"]) == having
     for name in ("class_spread", "spread_h_0", "spread_h_1", "nn_ratio"):
         assert facts["real"][name] == 1
     assert facts["real"]["sample_accuracy"] == facts["judge"]["test_accuracy"] > 0.95
@@ -233,6 +238,23 @@ def test_scores_are_printed_when_the_report_cannot_be_written(evaluated, cache, 
     facts = json.loads((out / "metrics.json").read_text())
     assert f"cs100_10x10 {facts['samples']['cs100_10x10']:.4g}" in re.sub(" +", " ", printed)
     assert (evaluated[0] / "evaluation" / "metrics.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_scores_are_saved_when_they_cannot_be_printed(evaluated, cache, tmp_path):
+    arguments = ["--run_dir", evaluated[0], "--samples", "100", "--cache_dir", cache]
+    arguments += ["--out", tmp_path]
+    with open("/dev/full", "w") as full:
+        process = subprocess.run(
+            [*EVALUATE, *map(str, arguments)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+        )
+    assert process.returncode != 0 and "No space left on device" in process.stderr
+    facts = json.loads((tmp_path / "metrics.json").read_text())
+    assert facts["samples"].keys() > {"cs100_10x10", "nn_ratio"}
 
 
 @pytest.mark.slow

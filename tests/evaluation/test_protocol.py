@@ -1,12 +1,8 @@
 import pytest
 
 from sgan_tf.errors import RunError
-from sgan_tf.evaluation.protocol import EvaluationError, check_samples, short
+from sgan_tf.evaluation.protocol import EvaluationError, check_samples
 from sgan_tf.runs.run import Run
-
-
-def test_names_state_the_number_of_samples():
-    assert [short(n) for n in (50_000, 5000, 1234, 500)] == ["50k", "5k", "1234", "500"]
 
 
 def test_too_few_samples():

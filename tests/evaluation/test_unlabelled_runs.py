@@ -9,7 +9,7 @@ from processes import EVALUATE, EXPORT, TRAIN, module, run
 import sgan_tf
 from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.evaluation.evaluate import evaluate
-from sgan_tf.evaluation.metrics import described
+from sgan_tf.evaluation.metrics import descriptions
 from sgan_tf.evaluation.reference import load_reference, make_reference
 from sgan_tf.models.build import build
 
@@ -85,7 +85,9 @@ def test_images_of_no_class_are_judged_without(digits, tmp_path):
         stack, reference, unlabelled.description(), 60, train_labels=unlabelled.train_labels
     )
     expected = ("fcd60_train", "fcd60_test", "kcd60", "precision60", "recall60", "nn_ratio")
-    assert {f"{name}_by_views" for name in expected} <= scores["samples"].keys()
-    assert not [name for name in scores["samples"] if name in expected or name.startswith("cs")]
-    assert "trained without labels" in described("fcd60_train_by_views").meaning
-    assert described("recall60_by_views").label == "recallN_by_views"
+    named = {score.name: score for score in scores.samples}
+    assert {f"{name}_by_views" for name in expected} <= named.keys()
+    assert not [name for name in named if name in expected or name.startswith("cs")]
+    distance, recall = named["fcd60_train_by_views"], named["recall60_by_views"]
+    assert "trained without labels" in descriptions()["fcd_train"].meaning(distance)
+    assert descriptions()["recall"].label(recall) == "recallN_by_views"

@@ -8,6 +8,7 @@ from shared import DIGITS
 import sgan_tf
 from sgan_tf.evaluation.judge import build_judge, judged
 from sgan_tf.evaluation.reference import Reference
+from sgan_tf.evaluation.scores import to_json
 from sgan_tf.training.scores import Scoring
 
 SCORES = {"fcd200_train", "precision200", "recall200"}
@@ -35,10 +36,8 @@ def scoring(few):
 
 def test_real_images_score_perfectly_and_noise_does_not(few, scoring):
     real = few.train_images / np.float32(255)
-    perfect, noise = (
-        scoring.scores(real),
-        scoring.scores(np.random.default_rng(0).random(real.shape)),
-    )
+    noise = np.random.default_rng(0).random(real.shape)
+    perfect, noise = (to_json(scoring.scores(images)) for images in (real, noise))
     assert perfect.keys() == noise.keys() == SCORES
     assert perfect["fcd200_train"] == pytest.approx(0, abs=1e-3)
     assert perfect["precision200"] == perfect["recall200"] == 1

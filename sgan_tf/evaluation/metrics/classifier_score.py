@@ -3,17 +3,19 @@
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.evaluation.protocol import short
+from sgan_tf.evaluation.protocol import check_rows
+from sgan_tf.evaluation.scores import Description, Score
 from sgan_tf.evaluation.tfgan import classifier_metrics
 from sgan_tf.evaluation.view import View
 
 ORDER = 10
 SCORES = {
-    r"cs(?P<count>[\dk]+_\d+x[\dk]+)": "classifier score: how surely the judge sees one class in "
-    "each image, and how evenly all of them; blind to collapse inside a class, and lower for few "
-    "images (higher is better)",
-    r"cs(?P<count>[\dk]+_\d+x[\dk]+)_std": "standard deviation of the classifier score over ten "
-    "parts",
+    "cs": Description(
+        "classifier score: how surely the judge sees one class in each image, and how evenly all "
+        "of them; blind to collapse inside a class, and lower for few images",
+        better="higher",
+    ),
+    "cs_std": Description("standard deviation of the classifier score over ten parts"),
 }
 SPLITS = 10
 
@@ -30,7 +32,11 @@ def classifier_score(logits: np.ndarray, splits: int = SPLITS) -> tuple[float, f
 
     Returns:
         `(mean, standard deviation)` over the parts.
+
+    Raises:
+        Unmeasurable: when there are fewer samples than parts.
     """
+    check_rows(splits, logits)
     logits = np.asarray(logits, np.float64)
     size = len(logits) // splits
     score = classifier_metrics().classifier_score_from_logits
@@ -38,14 +44,16 @@ def classifier_score(logits: np.ndarray, splits: int = SPLITS) -> tuple[float, f
     return float(np.mean(scores)), float(np.std(scores))
 
 
-def named_score(prefix: str, logits: np.ndarray, samples: int) -> dict[str, float]:
-    """Returns the classifier score under a name that tells the samples and the parts' size."""
+def mean_and_deviation(key: str, logits: np.ndarray, samples: int) -> list[Score]:
+    """Returns the classifier score over ten parts, and under `{key}_std` its deviation."""
     mean, deviation = classifier_score(logits)
-    name = f"{prefix}{short(samples)}_{SPLITS}x{short(samples // SPLITS)}"
-    return {name: mean, f"{name}_std": deviation}
+    return [
+        Score(key, mean, samples, parts=SPLITS),
+        Score(f"{key}_std", deviation, samples, parts=SPLITS),
+    ]
 
 
-def measure(view: View) -> dict[str, float]:
+def measure(view: View) -> list[Score]:
     if not view.reference.labelled:
-        return {}
-    return named_score("cs", view.logits, view.samples)
+        return []
+    return mean_and_deviation("cs", view.logits, view.samples)

@@ -1,18 +1,24 @@
 """Whether a class is visible in the samples of a cluster, as the judge sees them."""
 
+from sgan_tf.evaluation.scores import Description, Score
 from sgan_tf.evaluation.view import View
 from sgan_tf.models.encoder.clusters import agreement
 
 ORDER = 55
 SCORES = {
-    "cluster_purity": "share of images whose class, as the judge sees it, is the most frequent one "
-    "of their cluster; in the real column of test images, in the encoder's clusters (1 is best)",
-    "visible_clusters": "share of clusters of which the judge sees one class in more than half of "
-    "the images (1 is best)",
+    "cluster_purity": Description(
+        "share of images whose class, as the judge sees it, is the most frequent one of their "
+        "cluster; in the real column of test images, in the encoder's clusters",
+        better="higher",
+    ),
+    "visible_clusters": Description(
+        "share of clusters of which the judge sees one class in more than half of the images",
+        better="higher",
+    ),
 }
 
 
-def measure(view: View) -> dict[str, float]:
+def measure(view: View) -> list[Score]:
     if view.judge_knows or len(view.class_names) == 1 or not view.reference.labelled:
-        return {}
-    return dict(zip(SCORES, agreement(view.labels, view.logits.argmax(-1))))
+        return []
+    return list(map(Score, SCORES, agreement(view.labels, view.logits.argmax(-1))))

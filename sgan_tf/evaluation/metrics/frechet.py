@@ -1,18 +1,28 @@
 """Fréchet distance of the judge's features; of Inception's features it is the FID."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 
+from sgan_tf.evaluation.protocol import check_rows
+from sgan_tf.evaluation.scores import Description, Score
 from sgan_tf.evaluation.tfgan import classifier_metrics
 from sgan_tf.evaluation.view import View
 
 ORDER = 20
-JUDGED = True
 SCORES = {
-    r"fcd(?P<count>[\dk]+)_train": "Fréchet distance of the judge's features to those of the "
-    "training set: quality and diversity in one; few images bias it upwards (lower is better)",
-    r"fcd(?P<count>[\dk]+)_test": "Fréchet distance of the judge's features to those of the test "
-    "set, which is 0 from itself (lower is better)",
+    "fcd_train": Description(
+        "Fréchet distance of the judge's features to those of the training set: quality and "
+        "diversity in one; few images bias it upwards",
+        better="lower",
+        judged=True,
+    ),
+    "fcd_test": Description(
+        "Fréchet distance of the judge's features to those of the test set, which is 0 from itself",
+        better="lower",
+        judged=True,
+    ),
 }
 
 
@@ -24,16 +34,18 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     Args:
         real, fake: `[N, D]`, `[M, D]`, with N and M well above D: the estimate is biased upwards
             for few rows.
+
+    Raises:
+        Unmeasurable: for fewer than two rows, which have no covariance.
     """
+    check_rows(2, real, fake)
     distance = classifier_metrics().frechet_classifier_distance_from_activations(
         tf.constant(np.asarray(real, np.float64)), tf.constant(np.asarray(fake, np.float64))
     )
     return max(float(distance), 0.0)  # the square root of a singular matrix may leave -1e-12
 
 
-def measure(view: View) -> dict[str, float]:
-    reference = view.reference
-    return {
-        f"fcd{view.count}_train": frechet_distance(reference.train_features, view.features),
-        f"fcd{view.count}_test": frechet_distance(reference.test_features, view.features),
-    }
+def measure(view: View) -> Iterator[Score]:
+    sets = {"fcd_train": view.reference.train_features, "fcd_test": view.reference.test_features}
+    for key, real in sets.items():
+        yield Score(key, frechet_distance(real, view.features), view.samples)

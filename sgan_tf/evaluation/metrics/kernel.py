@@ -3,14 +3,19 @@
 import numpy as np
 import tensorflow as tf
 
+from sgan_tf.evaluation.protocol import check_rows
+from sgan_tf.evaluation.scores import Description, Score
 from sgan_tf.evaluation.tfgan import classifier_metrics
 from sgan_tf.evaluation.view import View
 
 ORDER = 30
-JUDGED = True
 SCORES = {
-    r"kcd(?P<count>[\dk]+)": "kernel distance of the judge's features to those of the training "
-    "set; few images do not bias it (lower is better)"
+    "kcd": Description(
+        "kernel distance of the judge's features to those of the training set; few images do not "
+        "bias it",
+        better="lower",
+        judged=True,
+    )
 }
 BLOCK = 1000  # rows of a block
 
@@ -26,7 +31,11 @@ def kernel_distance(real: np.ndarray, fake: np.ndarray) -> float:
 
     Returns:
         Float; unbiased, so it may fall below 0 where both are alike.
+
+    Raises:
+        Unmeasurable: for fewer than two rows, which have no pairs.
     """
+    check_rows(2, real, fake)
     count = min(len(real), len(fake))
     return float(
         classifier_metrics().kernel_classifier_distance_from_activations(
@@ -37,5 +46,6 @@ def kernel_distance(real: np.ndarray, fake: np.ndarray) -> float:
     )
 
 
-def measure(view: View) -> dict[str, float]:
-    return {f"kcd{view.count}": kernel_distance(view.reference.train_features, view.features)}
+def measure(view: View) -> list[Score]:
+    distance = kernel_distance(view.reference.train_features, view.features)
+    return [Score("kcd", distance, view.samples)]

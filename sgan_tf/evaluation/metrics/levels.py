@@ -2,19 +2,33 @@
 
 import numpy as np
 
+from sgan_tf.evaluation.protocol import Unmeasurable
+from sgan_tf.evaluation.scores import Description, Score
 from sgan_tf.evaluation.spread import COLLAPSED, conditional_spread, spread
 from sgan_tf.evaluation.view import View
 from sgan_tf.utils.images import as_float
 
 ORDER = 90
+CONDITIONAL = "conditional_spread_h"
 SCORES = {
-    r"spread_h_(?P<i>\d+)": "how widely the h_{i} that level {i} generates spread, over the "
-    "spread of real h_{i}; 1 is right",
-    r"conditional_spread_h_(?P<i>\d+)": "how widely generated h_{i} spread where only the noise "
-    "z_{i} differs, over the spread of all real h_{i}; under "
-    f"{COLLAPSED} the level ignores " + "z_{i}",
-    r"noise_recovery_(?P<i>\d+)": "how well Q_{i} reads the noise z_{i} out of the generated "
-    "h_{i}: 1 exactly, 0 not at all",
+    "spread_h": Description(
+        "how widely the h_{level} that level {level} generates spread, over the spread of real "
+        "h_{level}; 1 is right",
+        per="level",
+    ),
+    CONDITIONAL: Description(
+        "how widely generated h_{level} spread where only the noise z_{level} differs, over the "
+        f"spread of all real h_{{level}}; under {COLLAPSED} the level ignores z_{{level}}",
+        per="level",
+        real=False,
+    ),
+    "noise_recovery": Description(
+        "how well Q_{level} reads the noise z_{level} out of the generated h_{level}: 1 exactly, 0 "
+        "not at all",
+        better="higher",
+        per="level",
+        real=False,
+    ),
 }
 TERMS = {
     "h_i": "is what level i generates: h_0 is the image, the others are features of the encoder, "
@@ -23,7 +37,6 @@ TERMS = {
     "Q_i": "is the part of the discriminator D_i that estimates z_i from h_i, so that level i has "
     "to use its noise.",
 }
-CONDITIONAL = "conditional_spread_h_"
 REAL = 2000  # test images whose h_i the generated ones are compared with
 CONDITIONS, DRAWS = 100, 10  # generated h_i: so many draws of noise for each of so many conditions
 
@@ -37,35 +50,38 @@ def noise_recovery(estimate: np.ndarray, noise: np.ndarray) -> float:
     return 1 - float(np.mean((estimate - noise) ** 2)) / float(np.var(noise))
 
 
-def warnings(scores: dict[str, float]) -> list[str]:
+def warnings(scores: list[Score]) -> list[str]:
     """Says which levels have collapsed, in a line each."""
-    levels = {name.removeprefix(CONDITIONAL): value for name, value in scores.items()}
+    low = [s for s in scores if s.key == CONDITIONAL and not s.value >= COLLAPSED]
     return [
-        f"level {i} has collapsed: {CONDITIONAL}{i} is {value:.2g}, under {COLLAPSED}: it ignores "
-        f"its noise z_{i}; raise levels.{i}.lambda_ent or lower levels.{i}.z_dim"
-        for i, value in levels.items()
-        if f"{CONDITIONAL}{i}" in scores and not value >= COLLAPSED
+        f"level {s.level} has collapsed: {s.name} is {s.value:.2g}, under {COLLAPSED}: it ignores "
+        f"its noise z_{s.level}; raise levels.{s.level}.lambda_ent or lower levels.{s.level}.z_dim"
+        for s in low
     ]
 
 
-def measure(view: View) -> dict[str, float]:
+def measure(view: View) -> list[Score]:
     if view.stack is None:  # the spreads of samples are measured by the real ones
-        return {f"spread_h_{i}": 1.0 for i in range(view.levels)}
+        return [Score("spread_h", 1.0, level=i) for i in range(view.levels)]
     stack, images = view.stack, view.reference.test_images[:REAL]
     real = [as_float(images), *stack.infer_noise(images).features]
     rows = np.arange(CONDITIONS * DRAWS) // DRAWS
     labels = view.reference.test_labels[rows % len(view.reference.test_labels)]
     fixed = [z[rows] for z in stack.noise(CONDITIONS, view.seed + 1)]
     fresh = stack.noise(len(rows), view.seed + 2)
-    scores = {}
+    scores = []
     for level in stack.levels:
         i = level.index
         # One h_{i+1} for each group of rows: the levels above see the group's noise.
         h = stack.features(labels, [*fresh[: i + 1], *fixed[i + 1 :]], i)
         groups = h.reshape(CONDITIONS, DRAWS, *h.shape[1:])
         scale = spread(real[i])
+        if not scale:
+            raise Unmeasurable(f"needs at least 2 test images, of which h_{i} differs")
         estimate = np.asarray(level.estimate_noise(h))
-        scores[f"spread_h_{i}"] = spread(h) / scale
-        scores[f"{CONDITIONAL}{i}"] = conditional_spread(groups) / scale
-        scores[f"noise_recovery_{i}"] = noise_recovery(estimate, fresh[i])
+        scores += [
+            Score("spread_h", spread(h) / scale, level=i),
+            Score(CONDITIONAL, conditional_spread(groups) / scale, level=i),
+            Score("noise_recovery", noise_recovery(estimate, fresh[i]), level=i),
+        ]
     return scores

@@ -3,14 +3,17 @@
 import numpy as np
 
 from sgan_tf.evaluation.distances import blocks, squared_distances
-from sgan_tf.evaluation.protocol import Wrapper, unseen
+from sgan_tf.evaluation.protocol import Unmeasurable, Wrapper, unseen
+from sgan_tf.evaluation.scores import Description, Score
 from sgan_tf.evaluation.view import View
 
 ORDER = 100
-JUDGED = True
 SCORES = {
-    "nn_ratio": "distance of an image to its nearest training image, in the judge's features, over "
-    "that of test images; near 0: memorised"
+    "nn_ratio": Description(
+        "distance of an image to its nearest training image, in the judge's features, over that of "
+        "test images; near 0: memorised",
+        judged=True,
+    )
 }
 MOST = 10_000  # samples that it is measured on
 
@@ -48,14 +51,19 @@ def nearest_ratio(
     Args:
         fake, train, test: Features `[N, D]` of each.
         progress: Wraps the iterable of blocks.
+
+    Raises:
+        Unmeasurable: when all test images are training images too.
     """
-    fake_distances = nearest(fake, train, progress)[1]
-    return float(fake_distances.mean() / nearest(test, train, progress)[1].mean())
+    scale = nearest(test, train, progress)[1].mean()
+    if not scale:
+        raise Unmeasurable("needs test images that are not in the training set")
+    return float(nearest(fake, train, progress)[1].mean() / scale)
 
 
-def measure(view: View) -> dict[str, float]:
+def measure(view: View) -> list[Score]:
     if view.stack is None:  # the samples' distances are measured by those of the test set
-        return {"nn_ratio": 1.0}
+        return [Score("nn_ratio", 1.0)]
     reference, progress = view.reference, view.progress("nearest training images")
     train, test = reference.train_features, reference.test_features
-    return {"nn_ratio": nearest_ratio(view.features[:MOST], train, test, progress)}
+    return [Score("nn_ratio", nearest_ratio(view.features[:MOST], train, test, progress))]

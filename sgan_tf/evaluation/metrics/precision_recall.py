@@ -3,16 +3,24 @@
 import numpy as np
 
 from sgan_tf.evaluation.distances import squared_distances
-from sgan_tf.evaluation.protocol import Wrapper, unseen
+from sgan_tf.evaluation.protocol import Wrapper, check_rows, unseen
+from sgan_tf.evaluation.scores import Description, Score
 from sgan_tf.evaluation.view import View
 
 ORDER = 40
-JUDGED = True
 SCORES = {
-    r"precision(?P<count>[\dk]+)": "share of images that lie as near to training images as those "
-    "to each other, in the judge's features: fidelity (higher is better)",
-    r"recall(?P<count>[\dk]+)": "share of training images that lie as near to these images as "
-    "those to each other: coverage (higher is better)",
+    "precision": Description(
+        "share of images that lie as near to training images as those to each other, in the "
+        "judge's features: fidelity",
+        better="higher",
+        judged=True,
+    ),
+    "recall": Description(
+        "share of training images that lie as near to these images as those to each other: "
+        "coverage",
+        better="higher",
+        judged=True,
+    ),
 }
 
 
@@ -31,7 +39,11 @@ def precision_recall(
 
     Returns:
         `(precision, recall)`.
+
+    Raises:
+        Unmeasurable: for k rows or fewer.
     """
+    check_rows(k + 1, real, fake)
     real, fake = np.asarray(real, np.float64), np.asarray(fake, np.float64)
     real_radii, fake_radii = _radii(real, k, progress), _radii(fake, k, progress)
     in_real = np.zeros(len(fake), bool)
@@ -50,11 +62,14 @@ def _radii(rows, k, progress):
     return radii * (1 + 1e-9)  # rounding must not push a row out of its own ball
 
 
-def measure(view: View) -> dict[str, float]:
+def measure(view: View) -> list[Score]:
     # As many real rows as fake ones: the radii shrink as rows are added.
     train = view.reference.train_features
     count = min(len(view.features), len(train))
     real = train[np.random.default_rng(0).permutation(len(train))[:count]]
     progress = view.progress("precision and recall")
     precision, recall = precision_recall(real, view.features[:count], progress=progress)
-    return {f"precision{view.count}": precision, f"recall{view.count}": recall}
+    return [
+        Score("precision", precision, view.samples),
+        Score("recall", recall, view.samples),
+    ]

@@ -3,14 +3,18 @@
 import numpy as np
 import tensorflow as tf
 
+from sgan_tf.evaluation.scores import Description, Score
 from sgan_tf.evaluation.view import View
 
 ORDER = 70
 SCORES = {
-    "ms_ssim_(?P<class>.+)": "mean similarity of two images of the class; above the real one: less "
-    "diverse than real images"
+    "ms_ssim": Description(
+        "mean similarity of two images of the class; above the real one: less diverse than real "
+        "images",
+        better="lower",
+        per="class",
+    )
 }
-BEST = min
 MS_SSIM_SIDE = 176  # least side for the five scales of MS-SSIM with its window of 11 pixels
 WINDOW = 11
 
@@ -42,12 +46,12 @@ def mean_pairwise_ssim(images: np.ndarray, pairs: int = 200, seed: int = 0) -> f
     return float(np.mean(values, dtype=np.float64))
 
 
-def measure(view: View) -> dict[str, float]:
+def measure(view: View) -> list[Score]:
     if len(view.class_names) == 1:
-        return {}
+        return []
     groups = {name: view.images[view.labels == c] for c, name in enumerate(view.class_names)}
-    return {
-        f"ms_ssim_{name}": mean_pairwise_ssim(group)
+    return [
+        Score("ms_ssim", mean_pairwise_ssim(group), class_name=name)
         for name, group in groups.items()
         if len(group) > 1
-    }
+    ]

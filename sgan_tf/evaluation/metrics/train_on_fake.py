@@ -1,21 +1,25 @@
 """What a classifier learns of real images from samples alone (Ravuri and Vinyals, 2019)."""
 
 from sgan_tf.evaluation.judge import small_classifier_accuracy
+from sgan_tf.evaluation.scores import Description, Score
 from sgan_tf.evaluation.view import View
 
 ORDER = 60
 SCORES = {
-    "train_on_fake_accuracy": "accuracy, on real test images, of a small classifier trained on "
-    "samples; in the real column on the training images (higher is better)"
+    "train_on_fake_accuracy": Description(
+        "accuracy, on real test images, of a small classifier trained on samples; in the real "
+        "column on the training images",
+        better="higher",
+    )
 }
 
 
-def measure(view: View) -> dict[str, float]:
+def measure(view: View) -> list[Score]:
     if not view.judge_knows:
-        return {}
+        return []
     reference = view.reference
     if view.stack is None:  # trained on the training images, once a data set
-        return {"train_on_fake_accuracy": reference.train_on_real_accuracy}
+        return [Score("train_on_fake_accuracy", reference.train_on_real_accuracy)]
     accuracy = small_classifier_accuracy(
         view.images,
         view.labels,
@@ -26,4 +30,4 @@ def measure(view: View) -> dict[str, float]:
         view.progress("small classifier on samples"),
         reference.flip,
     )
-    return {"train_on_fake_accuracy": accuracy}
+    return [Score("train_on_fake_accuracy", accuracy)]

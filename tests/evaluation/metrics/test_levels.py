@@ -3,6 +3,7 @@ import pytest
 
 from sgan_tf.evaluation import metrics
 from sgan_tf.evaluation.metrics.levels import noise_recovery
+from sgan_tf.evaluation.scores import Score
 
 
 def test_closed_forms():
@@ -13,9 +14,12 @@ def test_closed_forms():
 
 
 def test_a_collapsed_level_is_warned_of():
-    scores = {"conditional_spread_h_0": 1e-6, "conditional_spread_h_1": 0.06, "spread_h_0": 1e-6}
-    (line,) = metrics.warnings(scores)
+    def conditional(value, level):
+        return Score("conditional_spread_h", value, level=level)
+
+    low = [conditional(1e-6, 0), conditional(0.06, 1), Score("spread_h", 1e-6, level=0)]
+    (line,) = metrics.warnings(low)
     assert line.startswith("level 0 has collapsed: conditional_spread_h_0 is 1e-06, under 0.05")
     assert "z_0" in line
-    assert metrics.warnings({"conditional_spread_h_1": 0.05}) == []
-    assert metrics.warnings({"conditional_spread_h_1": float("nan")}) != []
+    assert metrics.warnings([conditional(0.05, 1)]) == []
+    assert metrics.warnings([conditional(float("nan"), 1)]) != []

@@ -13,6 +13,7 @@ from sgan_tf.evaluation.evaluate import evaluate
 from sgan_tf.evaluation.judge import build_judge, judged
 from sgan_tf.evaluation.reference import Reference
 from sgan_tf.evaluation.report import html, table
+from sgan_tf.evaluation.scores import Description, Score, to_json
 
 
 @pytest.fixture
@@ -47,7 +48,8 @@ def untrained(digits):
 def test_the_metric_that_the_documentation_shows(folder, digits, untrained):
     indented = [line for line in metrics.__doc__.splitlines() if line.startswith("    ")]
     (folder / "brightness.py").write_text(textwrap.dedent("\n".join(indented)))
-    scores = evaluate(Gallery(digits), untrained, digits.description(), samples=50)
+    evaluation = evaluate(Gallery(digits), untrained, digits.description(), samples=50)
+    scores = {"samples": to_json(evaluation.samples), "real": to_json(evaluation.real)}
     assert list(scores["samples"])[-1] == "brightness"  # by its ORDER
     assert scores["real"]["brightness"] == pytest.approx(digits.test_images.mean() / 255)
     assert scores["samples"]["brightness"] == pytest.approx(scores["real"]["brightness"], abs=0.05)
@@ -67,32 +69,31 @@ def test_the_metric_that_the_documentation_shows(folder, digits, untrained):
     assert "<code>brightness</code>" in page and "mean of all pixels" in page
 
 
-def test_every_score_is_described_and_stands_in_its_place(folder):
-    (folder / "late.py").write_text('ORDER, SCORES = 15, {r"late_\\d": "it comes second"}')
-    (folder / "early.py").write_text('ORDER, SCORES = 5, {"early": "it comes first"}')
+def test_metrics_are_found_in_their_order(folder):
+    (folder / "late.py").write_text("ORDER, SCORES = 15, {}")
+    (folder / "early.py").write_text("ORDER, SCORES = 5, {}")
     names = [module.__name__.split(".")[-1] for module in metrics.found()]
     assert names.index("early") < names.index("classifier_score") < names.index("late")
     assert names.index("late") < names.index("frechet")
-    assert metrics.meaning("late_3") == "it comes second" and metrics.meaning("late") == ""
-    assert metrics.meaning("fcd50k_test").startswith("Fréchet distance of the judge's features to")
-    assert "standard deviation" in metrics.meaning("cs50k_10x5k_std")
-    assert metrics.meaning("cs50k_10x5k").startswith("classifier score")
+
+
+def module(name, *scores):
+    """A metric that describes the score x and measures these."""
+    return types.SimpleNamespace(
+        __name__=name, SCORES={"x": Description("what x says")}, measure=lambda view: scores
+    )
 
 
 def test_two_metrics_of_one_score(monkeypatch):
-    modules = [
-        types.SimpleNamespace(__name__=name, SCORES={"x": "x"}, measure=lambda view: {"x": 1.0})
-        for name in ("first", "second")
-    ]
+    modules = [module(name, Score("x", 1.0)) for name in ("first", "second")]
     monkeypatch.setattr(metrics, "found", lambda: modules)
     with pytest.raises(ValueError, match="second measures 'x', which another metric has"):
         metrics.measure(None)
 
 
-def test_a_score_without_a_meaning(monkeypatch):
-    module = types.SimpleNamespace(__name__="mine", SCORES={"x": "x"}, measure=lambda v: {"xy": 1})
-    monkeypatch.setattr(metrics, "found", lambda: [module])
-    with pytest.raises(ValueError, match="mine measures 'xy', which its SCORES does not describe"):
+def test_a_score_without_a_description(monkeypatch):
+    monkeypatch.setattr(metrics, "found", lambda: [module("mine", Score("y", 1.0, 50_000))])
+    with pytest.raises(ValueError, match="mine measures 'y50k', which it does not describe"):
         metrics.measure(None)
 
 
@@ -109,7 +110,7 @@ def test_the_columns_of_the_ablations_are_not_disturbed():
         "ms_ssim_cat": 0.2,
         "ms_ssim_dog": 0.4,
     }
-    more = {"cs_of_another_kind": 1.0, "precision_of_colour": 1.0, "recall_at_5": 1.0}
+    more = {"cs_of_another_kind": 1.0, "precision_of_colour": 1.0, "recall5k_imagenet": 1.0}
     plain, full = (
         summarize({"row": [{"samples": both, "real": both}]}) for both in (scores, scores | more)
     )

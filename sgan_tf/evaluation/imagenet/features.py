@@ -1,0 +1,142 @@
+"""What EfficientNet-Lite0 sees in images of any size, and in a data set's own, which is cached."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from sgan_tf.evaluation.imagenet.efficientnet import SIDE, efficientnet_lite0
+from sgan_tf.evaluation.judge import judged
+from sgan_tf.evaluation.protocol import LEAST_SAMPLES, EvaluationError, ProgressBars, silent
+from sgan_tf.evaluation.reference import read_arrays, write_arrays
+from sgan_tf.evaluation.view import NetworkOutputs, View
+
+BATCH = 50
+VERSION = 1  # of the network, of what is done to images and of the file
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageNetReference:
+    """As many training images as test images, as EfficientNet-Lite0 sees them.
+
+    Attributes:
+        network: Keras model. What `imagenet_network` returns.
+        train_features: float32 `[N, 1280]`.
+        test_logits, test_features: float32 `[N, 1000]` and `[N, 1280]`.
+    """
+
+    network: keras.Model
+    train_features: np.ndarray
+    test_logits: np.ndarray
+    test_features: np.ndarray
+
+
+def imagenet_network(image_shape: tuple[int, int, int]) -> keras.Model:
+    """Builds EfficientNet-Lite0 for images of any size, grey or in color.
+
+    Images are resized to 224 x 224 pixels: bicubic, antialiased where that makes them smaller, and
+    squashed where they are not square. Grey images become three equal channels.
+
+    Args:
+        image_shape: Tuple. `(H, W, C)` of the images, C being 1 or 3.
+
+    Returns:
+        A Keras model: images float32 `[N, H, W, C]` in [0, 1] -> `(logits [N, 1000], features [N,
+        1280])`, which `judged` runs on uint8 images.
+
+    Raises:
+        EvaluationError: when the weights are not installed, or are others.
+    """
+    classifier = efficientnet_lite0()
+    features = classifier.get_layer("features").output
+    network = keras.Model(classifier.input, [classifier.output, features])
+    inputs = keras.Input(image_shape)
+    outputs = network(resized(inputs))
+    return keras.Model(inputs, outputs, name="imagenet")
+
+
+def resized(images: keras.KerasTensor | np.ndarray) -> keras.KerasTensor:
+    """Makes images `[N, H, W, C]` in [0, 1] what EfficientNet-Lite0 takes."""
+    colored = ops.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
+    resize = layers.Resizing(SIDE, SIDE, interpolation="bicubic", antialias=True)
+    return ops.clip(resize(255 * colored), 0, 255)  # cubic curves overshoot
+
+
+def imagenet_reference(
+    network: keras.Model,
+    cache_dir: str | os.PathLike,
+    data: dict,
+    count: int,
+    test_images: np.ndarray,
+    train_images: Callable[[], np.ndarray],
+    progress: ProgressBars = silent,
+) -> ImageNetReference:
+    """Measures real images, or finds in the cache what was measured of them.
+
+    Args:
+        network: Keras model. What `imagenet_network` returns.
+        cache_dir: Path. The folder of the cache.
+        data: Dictionary. `ImageDataset.description()`.
+        count: Integer. The most images that are measured of each kind. There are as many of one as
+            of the other, so it is less where the data set has fewer.
+        test_images: uint8 `[M, H, W, C]`.
+        train_images: Function of nothing that returns the training images, uint8 `[N, H, W, C]`.
+            It is not called where the cache has all.
+        progress: Function. `progress(what)` returns a wrapper of iterables that shows how far
+            `what` is. Defaults to one that shows nothing.
+
+    Returns:
+        The `ImageNetReference`.
+
+    Raises:
+        EvaluationError: when there are too few images, or the cache cannot be written.
+    """
+    count = min(count, data["train_images"], data["test_images"])
+    if count < LEAST_SAMPLES:
+        raise EvaluationError(
+            f"`imagenet`: scores of {count} images say nothing; at least {LEAST_SAMPLES} training "
+            "images and test images are needed"
+        )
+    path = _path(cache_dir, data)
+    arrays = read_arrays(path)
+    if arrays is None or len(arrays["train_features"]) < count:
+        train, test = (_chosen(images, count) for images in (train_images(), test_images))
+        seen = progress("ImageNet network on training images")
+        _, train_features = judged(network, train, BATCH, seen)
+        seen = progress("ImageNet network on test images")
+        test_logits, test_features = judged(network, test, BATCH, seen)
+        arrays = {
+            "train_features": train_features,
+            "test_logits": test_logits,
+            "test_features": test_features,
+        }
+        write_arrays(path, arrays)
+    return ImageNetReference(network, **{name: rows[:count] for name, rows in arrays.items()})
+
+
+def _path(cache_dir, data):
+    name, side = data["name"], data["image_shape"][0]
+    return pathlib.Path(cache_dir) / f"{name}-{side}-{data['crc32']}-imagenet-v{VERSION}.npz"
+
+
+def _chosen(images, count):
+    """Images at random; a lower count chooses the first of them."""
+    return images[np.random.default_rng(0).permutation(len(images))[:count]]
+
+
+def imagenet_views(reference: ImageNetReference, samples: View, real: View) -> Iterator[View]:
+    """Adds what EfficientNet-Lite0 sees to the views of samples and of the real test set.
+
+    All are of the same number of images: the fewer of the samples and of the reference's.
+    """
+    count = min(len(samples.images), len(reference.train_features))
+    seen = samples.progress("ImageNet network on samples")
+    sampled = judged(reference.network, samples.images[:count], BATCH, seen)
+    tested = reference.test_logits[:count], reference.test_features[:count]
+    for view, outputs in ((samples, sampled), (real, tested)):
+        seen = NetworkOutputs(*outputs, reference.train_features[:count])
+        yield dataclasses.replace(view, imagenet=seen)
