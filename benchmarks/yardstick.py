@@ -12,7 +12,7 @@ is the one of the data set's name that comes with the package, or --model.
 import numpy as np
 from absl import flags
 
-from sgan_tf.cli import app
+from sgan_tf.cli import app, logs, startup
 from sgan_tf.data.datasets import DATASETS
 
 FLAGS = flags.FLAGS
@@ -31,7 +31,7 @@ def define_flags():
 
 
 def bench():
-    app.import_tensorflow()
+    startup.import_tensorflow()
     from measure import table
 
     from sgan_tf import load, load_dataset
@@ -54,7 +54,7 @@ def bench():
     for name, images in sets.items():
         if len(images) < FLAGS.images:
             raise app.UsageError(f"--images: there are {len(images)} {name}")
-        seen = judged(network, images[: FLAGS.images], BATCH, app.progress(name))
+        seen = judged(network, images[: FLAGS.images], BATCH, logs.progress(name))
         scores = imagenet_scores(NetworkOutputs(*seen, train_features), silent)
         rows.append([name, *(f"{score.value:.3g}" for score in scores)])
     print(table(HEAD, rows))

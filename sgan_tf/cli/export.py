@@ -5,6 +5,7 @@ python export.py --run_dir runs/mnist --format onnx  # exports/mnist-onnx/<versi
 python export.py --run_dir runs/mnist --as_is        # a run that is not finished
 """
 
+import json
 import shlex
 import sys
 from dataclasses import fields
@@ -14,6 +15,7 @@ from absl import flags
 from sgan_tf.cli import app, devices, startup
 from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.saving import export as serving
+from sgan_tf.saving.signatures import LABELS, SAMPLE_SEEDED, SEEDS
 
 FLAGS = flags.FLAGS
 
@@ -75,15 +77,14 @@ def export():
 def _commands(path):
     """What the export may be tried with, to be pasted into a shell."""
     cli = f"{shlex.quote(sys.executable)} -m tensorflow.python.tools.saved_model_cli"
-    model = f"--dir {shlex.quote(str(path))} --tag_set serve --signature_def sample_seeded"
+    model = f"--dir {shlex.quote(str(path))} --tag_set serve --signature_def {SAMPLE_SEEDED}"
+    body = {"signature_name": SAMPLE_SEEDED, "inputs": {LABELS: [0, 1], SEEDS: [7, 8]}}
     return (
         "Try it:\n\n"
         f"{cli} show {model}\n"
-        f"{cli} run {model} --input_exprs 'labels=[0,1];seeds=[7,8]'\n\n"
+        f"{cli} run {model} --input_exprs '{LABELS}=[0,1];{SEEDS}=[7,8]'\n\n"
         "and, served as `sgan` (see deploy/):\n\n"
-        """curl -d '{"signature_name": "sample_seeded", """
-        """"inputs": {"labels": [0, 1], "seeds": [7, 8]}}' """
-        "http://localhost:8501/v1/models/sgan:predict"
+        f"curl -d '{json.dumps(body)}' http://localhost:8501/v1/models/sgan:predict"
     )
 
 

@@ -148,7 +148,7 @@ def _check_file(out, pictures, arrays):
 
 def _load(source):
     from sgan_tf.saving.load import load, load_run
-    from sgan_tf.saving.saved_model import Exported, find
+    from sgan_tf.saving.saved_model import SavedModelSampler, find
 
     value = FLAGS[source].value
     if source == "run_dir":
@@ -160,7 +160,7 @@ def _load(source):
             raise app.UsageError(re.sub("^`(source|run_dir)`", "`model`", str(error))) from error
     if not find(value):
         raise app.UsageError(f"--export: {value} holds no SavedModel; export.py writes one")
-    return Exported(find(value))
+    return SavedModelSampler(find(value))
 
 
 def _labels(stack):
@@ -195,9 +195,9 @@ def _label(word, names):
 def _known(stack):
     """Returns what is known of the training, and what tells the weights from others."""
     from sgan_tf.saving import stack_folder
-    from sgan_tf.saving.saved_model import Exported
+    from sgan_tf.saving.saved_model import SavedModelSampler
 
-    if isinstance(stack, Exported):
+    if isinstance(stack, SavedModelSampler):
         return stack.facts, stack.digest()
     return stack_folder.remembered(stack), stack_folder.digest(stack)
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from sgan_tf.data.folder import ONE_CLASS
 from sgan_tf.errors import UserError
+from sgan_tf.saving import signatures
 from sgan_tf.utils.address import is_loopback, server_url
 
 BATCH = 256  # rows of a request
@@ -190,7 +191,7 @@ def look_up(client: RestClient | GrpcClient, names: Sequence[str]) -> list[int]:
     Raises:
         ClientError: when the model has no such class, or there is no answer.
     """
-    return client.call("lookup", {"names": list(names)})
+    return client.call(signatures.LOOKUP, {signatures.CLASS_NAMES: list(names)})
 
 
 def only_label(client: RestClient | GrpcClient) -> int:
@@ -229,8 +230,11 @@ def sample(
         png
         for start in range(0, len(labels), BATCH)
         for png in client.call(
-            "sample_png",
-            {"labels": labels[start : start + BATCH], "seeds": seeds[start : start + BATCH]},
+            signatures.SAMPLE_PNG,
+            {
+                signatures.LABELS: labels[start : start + BATCH],
+                signatures.SEEDS: seeds[start : start + BATCH],
+            },
         )
     ]
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from sgan_tf.evaluation.layer_scores import LayerScores
 from sgan_tf.evaluation.protocol import Wrapper, unseen
-from sgan_tf.models import arguments
+from sgan_tf.models import checks
 from sgan_tf.models.stacked_gan import StackedGAN
 
 BATCH = 100  # images at a time
@@ -85,8 +85,8 @@ def inspect_layers(
     >>> layers[0].scores.images, layers[0].scores.draws
     (3, 4)
     """
-    images = arguments.images(images, stack.encoder.image_shape)
-    draws = arguments.integer("draws", draws, 2, 2**31)
+    images = checks.images(images, stack.encoder.image_shape)
+    draws = checks.integer("draws", draws, 2, 2**31)
     if not len(images):
         raise ValueError("images must hold at least one")
     noise = stack.noise(len(images) * draws, seed)

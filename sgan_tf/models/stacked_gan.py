@@ -1,4 +1,4 @@
-"""`StackedGAN`: the chain of levels; joint training, sampling, and the decomposition of images."""
+"""`StackedGAN`: the chain of levels, its joint training, and its side of `StackSampler`."""
 
 import dataclasses
 import functools
@@ -9,26 +9,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from numpy.typing import ArrayLike
 
 from sgan_tf.config.schema import Config, JointConfig
-from sgan_tf.models import arguments
+from sgan_tf.models import checks
 from sgan_tf.models.adversarial import AdversarialModel
-from sgan_tf.models.batched import BATCH, compiled, in_batches
+from sgan_tf.models.batched import compiled
 from sgan_tf.models.encoder.encoder import Encoder, one_hot
 from sgan_tf.models.layers.gradients import scale_gradient
 from sgan_tf.models.layers.images import unit_images
 from sgan_tf.models.level_gan import LevelBatch, LevelGAN
 from sgan_tf.models.losses import label_loss
-from sgan_tf.models.noise import uniform_rows
+from sgan_tf.models.noise import MOST_ROWS, uniform_rows
+from sgan_tf.models.sampling import Decomposition, StackSampler
 from sgan_tf.models.trainable import deserialized
-
-
-class Decomposition(NamedTuple):
-    """What a stack knows of N real images."""
-
-    features: list  # [h_1, …, h_{N-1}] of the encoder, each float32 [N, ...]
-    probabilities: np.ndarray  # the encoder's class probabilities, [N, K]
-    noise: list  # [z_0, …, z_{N-1}]: Q's estimates, float32 [N, z_dim], where noise can lie
 
 
 class StackBatch(NamedTuple):
@@ -39,7 +33,7 @@ class StackBatch(NamedTuple):
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
-class StackedGAN(AdversarialModel):
+class StackedGAN(StackSampler, AdversarialModel):
     """The whole stack: `fit(images, labels)` trains all levels jointly, calling it samples.
 
     In joint training each generator is fed the output of the one above, from the label down, and
@@ -188,7 +182,7 @@ class StackedGAN(AdversarialModel):
         groups = [level.networks().items() for level in self.levels]
         return {name: variables for items in groups for name, variables in items}
 
-    # Using a trained stack
+    # The chain of generators
 
     def chain(self, condition, noise, top=None, bottom=0, lower_weight=1.0, training=False):
         """Runs G_top … G_bottom.
@@ -212,126 +206,71 @@ class StackedGAN(AdversarialModel):
             condition = scale_gradient(h, lower_weight)
         return outputs[::-1]
 
-    def noise(self, count, seed=None, first=0):
+    # The primitives of sampling, each compiled once for any number of rows
+
+    max_batch = 2**31
+    seeds = (-(2**63), 2**63)
+    most_images = MOST_ROWS
+
+    @property
+    def image_shape(self):
+        return self.encoder.image_shape
+
+    @property
+    def z_dims(self):
+        return [level.config.z_dim for level in self.levels]
+
+    @property
+    def feature_shapes(self):
+        return dict(enumerate(self.encoder.shapes[1:-1], start=1))
+
+    def noise(self, count: int, seed: int | None = None, first: int = 0) -> list[np.ndarray]:
         """Draws the noise of images `first` to `first + count - 1` of those that `sample` gives.
 
         Args:
-            count: How many.
-            seed: Integer: the same seed gives the same noise. None: new noise at every call.
-            first: Number of the first, counted from 0.
+            count: Integer. How many.
+            seed: Integer. The same seed gives the same noise. Defaults to None: new noise at every
+                call.
+            first: Integer. Number of the first, counted from 0. Defaults to 0.
 
         Returns:
             `[z_0, …, z_{N-1}]`, float32 arrays `[count, z_dim]`. Row j of each depends on
             (seed, first + j) alone.
-        """
-        count = arguments.integer("count", count, 0, 2**31)
-        return [z.numpy() for z in self._draw(count, *arguments.place(seed, first))]
 
-    def decode(self, condition, noise, top=None, batch_size=BATCH):
-        """Generates images from given noise.
+        Raises:
+            ValueError: for a count, seed or number that is out of range.
+        """
+        count = checks.integer("count", count, 0, 2**31)
+        return [z.numpy() for z in self._draw(count, *self._place(seed, first, count))]
+
+    def features(self, labels: ArrayLike, noise: Sequence[ArrayLike], level: int) -> np.ndarray:
+        """Generates h_level from given noise.
 
         Args:
-            condition: Integer labels `[N]`, or h_{top+1} when `top` is below the highest level.
-            noise: `[z_0, …, z_top]`, each `[N, z_dim]`.
-            top: The level to start from; by default the highest.
-            batch_size: Images at a time; the result does not depend on it, but for rounding.
+            labels: Integers in [0, K), `[N]`.
+            noise: `[z_0, …, z_{N-1}]`, each `[N, z_dim]`. Those below `level` are not used.
+            level: Integer. i of the h_i wanted; 0 gives images.
 
         Returns:
-            float32 array `[N, H, W, C]`.
+            float32 array `[N, ...]`.
 
         Raises:
             ValueError: for a label outside [0, K), and for arrays of other shapes.
         """
-        top = len(self.levels) - 1 if top is None else self._level("top", top)
-        arguments.integer("batch_size", batch_size, 1, 2**31)
-        if top == len(self.levels) - 1:
-            condition = self._one_hot(condition)
-        else:
-            condition = arguments.rows("condition", condition, self.encoder.shapes[top + 1])
-        noise = self._noise(noise, top, len(condition))
-        return in_batches(self._part(top, 0), [condition, *noise], batch_size)
+        level = self._level("level", level)
+        labels = checks.labels(labels, self.encoder.num_classes)
+        noise = checks.noise(noise, self.z_dims, len(labels))
+        return self._batched(self._part(len(self.levels) - 1, level), [labels, *noise])
 
-    def sample(self, labels=None, seed=None, first=0, count=None):
-        """Samples an image for each label, or of a stack without labels as many as are wanted.
-
-        A batch is one call of one compiled function, which draws, chains and returns. Its first
-        call traces it, for batches of any size.
-
-        Args:
-            labels: Integers in [0, K), `[N]`; of one class they may be left out, for a count.
-            seed: Integer: the same labels and seed give the same images. None: new noise at every
-                call.
-            first: Number of the first image in the endless row that a seed stands for, so that
-                many can be drawn in parts.
-            count: N, where there are no labels.
-
-        Returns:
-            float32 array `[N, H, W, C]` in [0, 1]. Image j depends on (its label, seed, first + j)
-            alone: exactly where its uniform noise is concerned, else up to the rounding of normal
-            noise and convolutions, which may differ by how many rows are computed at a time.
-        """
-        labels = arguments.labels_or_count(labels, count, self.encoder.num_classes)
-        seed, first = arguments.place(seed, first)
-        numbers = np.arange(first, first + len(labels))
-        sample = functools.partial(self._sample, seed)
-        return in_batches(sample, [numbers, labels.astype(np.int64)])
-
-    def features(self, labels, noise, level):
-        """Generates h_level for given noise.
-
-        Args:
-            labels: Integers in [0, K), `[N]`.
-            noise: `[z_0, …, z_{N-1}]`; those below `level` are not used.
-            level: i of the h_i wanted; 0 for images.
-
-        Returns:
-            float32 array `[N, ...]`.
-        """
-        level, top = self._level("level", level), len(self.levels) - 1
-        condition = self._one_hot(labels)
-        noise = self._noise(noise, top, len(condition))
-        return in_batches(self._part(top, level), [condition, *noise])
-
-    def variations(self, images, n, seed=None):
-        """Returns `n` images for each one given, the same h_1, new z_0: `[N, n, H, W, C]`."""
-        images = arguments.images(images, self.encoder.image_shape)
-        n = arguments.integer("n", n, 0, 2**31)
-        upper = self.infer_noise(images)
-        condition = np.repeat(self._upper(upper, 0), n, axis=0)
-        varied = self.decode(condition, self.noise(len(condition), seed), top=0)
-        return varied.reshape(len(images), n, *images.shape[1:])
-
-    def decompose(self, images):
+    def decompose(self, images: tf.Tensor) -> Decomposition:
         """Returns a `Decomposition` in tensors of a tensor of images, float32 `[N, H, W, C]`."""
         *features, logits = self.encoder.features(images)
         reals = [images, *features]
         noise = [level.infer_noise(h) for level, h in zip(self.levels, reals)]
         return Decomposition(features, tf.nn.softmax(logits), noise)
 
-    def infer_noise(self, images):
-        """Returns the `Decomposition` of images, `[N, H, W, C]`, in arrays."""
-        images = arguments.images(images, self.encoder.image_shape)
-        return in_batches(self._decompose, [images])
-
-    def reconstruct(self, images, level=0):
-        """Regenerates real images from their h_{level+1} and the noise inferred below it.
-
-        Args:
-            images: `[N, H, W, C]`.
-            level: The level to start from; the highest starts from the predicted label.
-
-        Returns:
-            float32 array `[N, H, W, C]`.
-        """
-        level, known = self._level("level", level), self.infer_noise(images)
-        return self.decode(self._upper(known, level), known.noise, top=level)
-
-    # Compiled once, for any number of rows
-
     @functools.cached_property
     def _sample(self):
-        """`(seed, consecutive numbers [N], labels [N]) -> images`."""
-
         @compiled(input_signature=[tf.TensorSpec(s, tf.int64) for s in ([], [None], [None])])
         def sample(seed, numbers, labels):
             noise = self._draw(tf.size(numbers), seed, numbers[0])
@@ -339,20 +278,16 @@ class StackedGAN(AdversarialModel):
 
         return sample
 
-    @functools.cached_property
-    def _decompose(self):
-        signature = [tf.TensorSpec([None, *self.encoder.image_shape])]
-        return compiled(self.decompose, input_signature=signature)
+    def _decode(self, top, condition, *noise):
+        return self._part(top, 0)(condition, *noise)
 
-    def _part(self, top, bottom):
-        """`(h_{top+1}, z_0, …, z_top) -> h_bottom`."""
-        if (top, bottom) not in self._parts:
-            dims = [(level.config.z_dim,) for level in self.levels[: top + 1]]
-            signature = [tf.TensorSpec([None, *s]) for s in (self.encoder.shapes[top + 1], *dims)]
-            self._parts[top, bottom] = compiled(
-                lambda h, *z: self.chain(h, z, top, bottom)[0][0], input_signature=signature
-            )
-        return self._parts[top, bottom]
+    @functools.cached_property
+    def _encode(self):
+        return compiled(self.decompose, input_signature=[tf.TensorSpec([None, *self.image_shape])])
+
+    def _vary(self, images, n, seed, first):
+        upper = np.repeat(self._upper(self.infer_noise(images), 0), n, axis=0)
+        return self.decode(upper, self.noise(len(upper), seed, first), top=0)
 
     def _draw(self, count, seed, first):
         """`noise` as tensors."""
@@ -361,24 +296,21 @@ class StackedGAN(AdversarialModel):
             for x in self.levels
         ]
 
-    # Arguments
+    def _part(self, top, bottom):
+        """`(h_{top+1} or labels, z_0, …, z_top) -> h_bottom`."""
+        if (top, bottom) not in self._parts:
+            highest, classes = top == len(self.levels) - 1, self.encoder.num_classes
 
-    def _upper(self, known, level):
-        """The condition of a level out of a `Decomposition`: h_{level+1}, or labels at the top."""
-        if level == len(self.levels) - 1:
-            return np.argmax(known.probabilities, -1)
-        return known.features[level]
+            def part(upper, *noise):
+                condition = one_hot(upper, classes) if highest else upper
+                return self.chain(condition, noise, top, bottom)[0][0]
 
-    def _noise(self, noise, top, count):
-        dims = [level.config.z_dim for level in self.levels[: top + 1]]
-        return arguments.noise(noise, dims, count)
-
-    def _one_hot(self, labels):
-        classes = self.encoder.num_classes
-        return np.eye(classes, dtype=np.float32)[arguments.labels(labels, classes)]
-
-    def _level(self, name, level):
-        return arguments.integer(name, level, 0, len(self.levels))
+            noise = [tf.TensorSpec([None, dim]) for dim in self.z_dims[: top + 1]]
+            upper = tf.TensorSpec([None], tf.int64)
+            if not highest:
+                upper = tf.TensorSpec([None, *self.feature_shapes[top + 1]])
+            self._parts[top, bottom] = compiled(part, input_signature=[upper, *noise])
+        return self._parts[top, bottom]
 
     # Saving
 

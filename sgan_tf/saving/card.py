@@ -13,8 +13,9 @@ from sgan_tf.data import datasets
 from sgan_tf.evaluation.metrics import read
 from sgan_tf.models.noise import NOISE
 from sgan_tf.runs.run import Run
+from sgan_tf.saving import signatures
 from sgan_tf.saving.load import training_facts
-from sgan_tf.saving.sampler import Sampler
+from sgan_tf.saving.serving_module import ServingModule
 from sgan_tf.utils.images import MOST_CLASSES, rows_caption
 
 USE = """\
@@ -39,7 +40,7 @@ def metadata(
     name: str,
     version: int,
     format: str,
-    sampler: Sampler,
+    module: ServingModule,
 ) -> dict:
     """Returns what `metadata.json` holds of an export.
 
@@ -47,7 +48,7 @@ def metadata(
         run_dir: The run that is exported.
         config: Its configuration.
         name, version, format: Of the export; see `export`.
-        sampler: The run's `Sampler`.
+        module: The run's `ServingModule`.
 
     Returns:
         Configuration, data set, metrics, versions, stages that are not finished, signatures, and
@@ -56,22 +57,23 @@ def metadata(
     Raises:
         RunError: when a file of the run is missing or damaged.
     """
-    signatures = {
-        signature: {
+    shapes = {
+        name: {
             "inputs": _shapes(function.structured_input_signature[1]),
             "outputs": _shapes(function.structured_outputs),
         }
-        for signature, function in sampler.functions.items()
+        for name, function in module.functions.items()
     }
+    offered = shapes if format == "savedmodel" else [signatures.DECODE]
     return {
         "name": name,
         "version": version,
         "format": format,
         **training_facts(Run(run_dir), config),
         "commit": _commit(),
-        "signatures": signatures if format == "savedmodel" else {"decode": signatures["decode"]},
+        "signatures": {name: shapes[name] for name in offered},
         "inputs": {
-            "labels": f"integers in [0, {len(sampler.class_names)}), in the order of the classes",
+            "labels": f"integers in [0, {len(module.class_names)}), in the order of the classes",
             "noise": _noise(config),
         },
         "config": dataclasses.asdict(config),
@@ -124,7 +126,7 @@ def model_card(facts: dict) -> str:
     """
     data = facts["data"]
     commit = f" (commit {facts['commit'][:12]})" if facts["commit"] else ""
-    signatures = [
+    offered = [
         (f"`{name}`", _listed(s["inputs"]), _listed(s["outputs"]))
         for name, s in facts["signatures"].items()
     ]
@@ -138,7 +140,7 @@ def model_card(facts: dict) -> str:
 {_training(facts["config"], facts)}
 ## Signatures
 
-{_computed(facts)}{_table(("signature", "inputs", "outputs"), signatures)}
+{_computed(facts)}{_table(("signature", "inputs", "outputs"), offered)}
 
 {limits(facts)}
 

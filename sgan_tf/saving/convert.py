@@ -1,9 +1,10 @@
-"""The sampler's `decode` for other runtimes: ONNX and LiteRT, whose converters are extras."""
+"""A stack's `decode` for other runtimes: ONNX and LiteRT, whose converters are extras."""
 
 import tensorflow as tf
 
 from sgan_tf.errors import UserError
-from sgan_tf.saving.sampler import Sampler
+from sgan_tf.saving.serving_module import ServingModule
+from sgan_tf.saving.signatures import DECODE, IMAGES, LABELS
 
 TOLERANCE = 1e-4  # most that an image's value may differ from TensorFlow's
 ROWS = 16  # of the comparison
@@ -14,13 +15,13 @@ class ConversionError(UserError):
     """A model that cannot be converted; the message says why."""
 
 
-def convert(sampler: Sampler, format: str, description: str = "") -> tuple[bytes, float]:
+def convert(module: ServingModule, format: str, description: str = "") -> tuple[bytes, float]:
     """Converts `decode` and compares the result with TensorFlow's.
 
     A label of K or more is an error of the runtime, as in TensorFlow.
 
     Args:
-        sampler: A `Sampler`.
+        module: A `ServingModule`.
         format: `onnx` or `litert`.
         description: A text to be kept in the file: its `doc_string` or `description`.
 
@@ -31,27 +32,27 @@ def convert(sampler: Sampler, format: str, description: str = "") -> tuple[bytes
         ConversionError: when the converter is not installed, or its result differs by more than
             `TOLERANCE`.
     """
-    specs = sampler.functions["decode"].structured_input_signature[1]
+    specs = module.functions[DECODE].structured_input_signature[1]
     names = sorted(specs)  # labels, z0, z1, …
 
     @tf.function(autograph=False, input_signature=[specs[name] for name in names])
     def decode(*inputs):
         inputs = dict(zip(names, inputs))
         # Labels as they are; of one that is out of range a runtime would make an image of no class.
-        classes = tf.range(len(sampler.class_names), dtype=tf.int64)
-        return sampler.decode(**{**inputs, "labels": tf.gather(classes, inputs["labels"])})
+        classes = tf.range(len(module.class_names), dtype=tf.int64)
+        return module.decode(**{**inputs, LABELS: tf.gather(classes, inputs[LABELS])})
 
     inputs = {
         name: tf.random.stateless_uniform([ROWS, *specs[name].shape[1:]], [0, i])
         for i, name in enumerate(names)
-        if name != "labels"
+        if name != LABELS
     }
-    inputs["labels"] = tf.range(ROWS, dtype=tf.int64) % len(sampler.class_names)
-    expected = sampler.functions["decode"](**inputs)["images"].numpy()
+    inputs[LABELS] = tf.range(ROWS, dtype=tf.int64) % len(module.class_names)
+    expected = module.functions[DECODE](**inputs)[IMAGES].numpy()
     run = {"onnx": _onnx, "litert": _litert}[format]
     try:
         arrays = {name: x.numpy() for name, x in inputs.items()}
-        content, images = run(sampler, decode, description, arrays)
+        content, images = run(module, decode, description, arrays)
     except ImportError as error:
         raise ConversionError(
             f"`format` {format}: needs {error.name}; pip install sgan-tf[{format}]"
@@ -65,7 +66,7 @@ def convert(sampler: Sampler, format: str, description: str = "") -> tuple[bytes
     return content, difference
 
 
-def _onnx(sampler, decode, description, inputs):
+def _onnx(module, decode, description, inputs):
     import onnxruntime
     import tf2onnx
 
@@ -75,18 +76,18 @@ def _onnx(sampler, decode, description, inputs):
     model.doc_string = description
     content = model.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return content, session.run(["images"], inputs)[0]
+    return content, session.run([IMAGES], inputs)[0]
 
 
-def _litert(sampler, decode, description, inputs):
+def _litert(module, decode, description, inputs):
     from ai_edge_litert.interpreter import Interpreter
     from tensorflow.lite.tools import flatbuffer_utils
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [decode.get_concrete_function()], sampler
+        [decode.get_concrete_function()], module
     )
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(converter.convert()))
     model.description = description
     content = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
     runner = Interpreter(model_content=content).get_signature_runner()
-    return content, runner(**inputs)["images"]
+    return content, runner(**inputs)[IMAGES]

@@ -18,6 +18,7 @@ from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.errors import UserError
 from sgan_tf.runs.resume import read_config
 from sgan_tf.runs.run import Run
+from sgan_tf.saving.signatures import IMAGES, LABELS, SAMPLE_SEEDED, SEEDS
 from sgan_tf.utils.files import PARTIAL, InUse, sole_writer
 from sgan_tf.utils.images import MOST_CLASSES, class_rows, image_grid, png
 
@@ -27,14 +28,14 @@ WARM_UP_FILE = "tf_serving_warmup_requests"  # the name that TF Serving looks fo
 MODEL_FILES = {"onnx": "model.onnx", "litert": "model.tflite"}
 
 # Run on what was written: plain TensorFlow, as in a program without Keras and this package.
-_SAMPLE = """
+_SAMPLE = f"""
 import json, sys
 sys.modules["keras"] = sys.modules["sgan_tf"] = None
 import numpy as np, tensorflow as tf
 model, rows, out = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
 labels, seeds = (tf.constant(numbers, tf.int64) for numbers in rows)
-sample = tf.saved_model.load(model).signatures["sample_seeded"]
-images = sample(labels=labels, seeds=seeds)["images"].numpy()
+sample = tf.saved_model.load(model).signatures["{SAMPLE_SEEDED}"]
+images = sample({LABELS}=labels, {SEEDS}=seeds)["{IMAGES}"].numpy()
 assert ((images >= 0) & (images <= 1)).all(), "an image lies outside [0, 1]"
 np.save(out, images)
 """
@@ -177,51 +178,51 @@ def export(
         if existing := request.found():
             return existing
         final = target / str(request.version or _next_version(target))
-        sampler = _sampler(request)
-        facts = metadata(run_dir, config, target.name, int(final.name), request.format, sampler)
+        module = _serving_module(request)
+        facts = metadata(run_dir, config, target.name, int(final.name), request.format, module)
         facts |= request.form()
         if request.format == "savedmodel":
-            _write_saved_model(sampler, facts, partial, target)
+            _write_saved_model(module, facts, partial, target)
         else:
-            _write_converted(sampler, facts, partial, target)
+            _write_converted(module, facts, partial, target)
         with _writing_to(target):
             os.rename(partial, final)
     return final, facts
 
 
-def _sampler(request):
+def _serving_module(request):
     from sgan_tf.saving.load import load_run
-    from sgan_tf.saving.sampler import Sampler
+    from sgan_tf.saving.serving_module import ServingModule
 
     stack = load_run(request.run_dir, request.as_is, precision=request.precision)
-    return Sampler(stack, stack.class_names, request.max_batch)
+    return ServingModule(stack, stack.class_names, request.max_batch)
 
 
-def _write_saved_model(sampler, facts, path, target):
+def _write_saved_model(module, facts, path, target):
     import tensorflow as tf
 
     from sgan_tf.saving.warmup import write_warmup
 
     with _writing_to(target):
         try:
-            tf.saved_model.save(sampler, str(path), signatures=sampler.functions)
-            write_warmup(sampler, facts["name"], path / "assets.extra" / WARM_UP_FILE)
+            tf.saved_model.save(module, str(path), signatures=module.functions)
+            write_warmup(module, facts["name"], path / "assets.extra" / WARM_UP_FILE)
         except tf.errors.OpError as error:  # what TensorFlow makes of a full disk
             if str(path) not in error.message:
                 raise
             raise OSError(error.message.rpartition("; ")[2]) from error
         (path / "assets").mkdir(exist_ok=True)
-    picture = png(_samples(sampler, path))
+    picture = png(_samples(module, path))
     with _writing_to(target):
         (path / "assets" / "samples.png").write_bytes(picture)
         _write_facts(facts, path / "assets")
 
 
-def _write_converted(sampler, facts, path, target):
+def _write_converted(module, facts, path, target):
     from sgan_tf.saving.card import limits
     from sgan_tf.saving.convert import convert
 
-    content, facts["parity"] = convert(sampler, facts["format"], limits(facts))
+    content, facts["parity"] = convert(module, facts["format"], limits(facts))
     with _writing_to(target):
         (path / MODEL_FILES[facts["format"]]).write_bytes(content)
         _write_facts(facts, path)
@@ -236,12 +237,12 @@ def _write_facts(facts, path):
     (path / "README.md").write_text(model_card(facts))
 
 
-def _samples(sampler, path):
+def _samples(module, path):
     """Returns a grid of images, one row per class, that a fresh process drew from a SavedModel."""
-    columns = min(GRID_COLUMNS, sampler.max_batch)
-    most = min(MOST_CLASSES, sampler.max_batch // columns)
-    labels, names = class_rows(sampler.class_names, most=most)
-    labels = np.repeat(labels, columns)[: sampler.max_batch // columns * columns]
+    columns = min(GRID_COLUMNS, module.max_batch)
+    most = min(MOST_CLASSES, module.max_batch // columns)
+    labels, names = class_rows(module.class_names, most=most)
+    labels = np.repeat(labels, columns)[: module.max_batch // columns * columns]
     seeds = np.arange(len(labels)) % (columns if names else len(labels))
     numbers = json.dumps([labels.tolist(), seeds.tolist()])
     with tempfile.TemporaryDirectory() as folder:

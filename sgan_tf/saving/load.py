@@ -28,7 +28,7 @@ def load(
     as_is: bool = False,
     build: Callable | None = None,
     precision: str = "float32",
-) -> StackedGAN | saved_model.Exported:
+) -> StackedGAN | saved_model.SavedModelSampler:
     """Loads a trained stack; neither the images nor the training are needed.
 
     Args:
@@ -47,15 +47,15 @@ def load(
             float32 whatever they were trained in. An export computes in its own.
 
     Returns:
-        A `StackedGAN`, of a run's joint stage if that is finished. Of an export, an `Exported`,
-        which has some of its methods. All but an export are data alone: loading them runs no code
-        of theirs, and a SavedModel is a program of TensorFlow's operations. A run that inverts a
+        A `StackSampler`: a `StackedGAN`, of a run's joint stage if that is finished, or of an
+        export a `SavedModelSampler`. All but an export are data alone: loading them runs no code of
+        theirs, and a SavedModel is a program of TensorFlow's operations. A run that inverts a
         classifier with `custom_objects` imports the modules that its configuration names.
 
     Raises:
         LoadError: when there is no such thing, or an argument is not for it.
         RunError: when a folder is no run or is not trained so far.
-        CheckpointError, SavedError, ExportedError: when a file is damaged, of a newer version, or
+        CheckpointError, SavedError, SavedModelError: when a file is damaged, of a newer version, or
             does not fit the networks.
         HubError: when the Hub does not give the folder.
 
@@ -75,7 +75,7 @@ def load(
         return stack_folder.read(folder, precision)
     if export := saved_model.find(path):
         _only_for_runs(name, as_is=as_is, build=build is not None, precision=precision != "float32")
-        return saved_model.Exported(export)
+        return saved_model.SavedModelSampler(export)
     if not path.exists():
         raise LoadError(
             f"`source`: {shown(source)} is neither a folder nor one of the stacks that come with "

@@ -1,4 +1,4 @@
-"""`Exported`: an export behind methods of `StackedGAN`, as far as its signatures go."""
+"""`SavedModelSampler`: an export behind the methods of `StackSampler`."""
 
 import json
 import os
@@ -9,22 +9,15 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.errors import UserError, first_line, shown
-from sgan_tf.models import arguments
-from sgan_tf.models.batched import BATCH, in_batches
-from sgan_tf.models.stacked_gan import Decomposition
+from sgan_tf.models.batched import BATCH
+from sgan_tf.models.sampling import Decomposition, StackSampler
+from sgan_tf.saving import signatures
 
 GRAPH = "saved_model.pb"
-SIGNATURES = ("serving_default", "sample_seeded", "decode", "encode", "variations")
-MOST_SEED = 2**31
+NEEDED = (signatures.SAMPLE_SEEDED, signatures.DECODE, signatures.ENCODE, signatures.VARIATIONS)
 
 
-def of_feature(name: str, level: int) -> str:
-    """Returns what a signature or tensor is called for h_level: h_1, which alone the first
-    exports had, gives `features` and `render`; h_2 gives `features2` and `render2`."""
-    return name if level == 1 else f"{name}{level}"
-
-
-class ExportedError(UserError):
+class SavedModelError(UserError):
     """An export that cannot be used; the message names it and says why."""
 
 
@@ -37,26 +30,26 @@ def find(path: str | os.PathLike) -> pathlib.Path | None:
     return max(versions, key=lambda version: int(version.name), default=None)
 
 
-class Exported:
-    """An export, with the methods of `StackedGAN` that its signatures answer.
+class SavedModelSampler(StackSampler):
+    """An export, behind the methods of `StackSampler`.
 
-    It samples, decodes and infers; of a stack of more than two levels, exports of version 0.1 know
-    h_1 alone of the features. It cannot be trained, saved or exported, gives no noise of a seed
-    (`StackedGAN.noise`), and its seeds give other images than the stack's. A SavedModel is a
-    program of TensorFlow's operations, which can read and write files: load none that you would
-    not run.
+    Seeds lie in [0, 2^31), and give other images than the stack's. An export that version 0.1 made
+    of a stack of more than two levels knows h_1 alone of the features. An export cannot be trained,
+    saved or exported. A SavedModel is a program of TensorFlow's operations, which can read and
+    write files: load none that you would not run.
 
     Args:
         path: Folder of a version, written by `export.py`.
 
     Attributes:
-        class_names: K strings.
-        image_shape: `(H, W, C)`.
         facts: What its `metadata.json` holds.
 
     Raises:
-        ExportedError: when a file is missing or damaged, or the signatures are not ours.
+        SavedModelError: when a file is missing or damaged, or the signatures are not ours.
     """
+
+    seeds = (0, 2**31)
+    most_images = 2**32
 
     def __init__(self, path: str | os.PathLike):
         self.path = pathlib.Path(path)
@@ -65,101 +58,67 @@ class Exported:
             self._model = tf.saved_model.load(str(self.path))
         except (OSError, ValueError, tf.errors.OpError) as error:
             reason = first_line(error)
-            raise ExportedError(f"{shown(self.path)} is damaged ({reason})") from error
-        signatures = self._model.signatures
-        lacking = [name for name in SIGNATURES if name not in signatures]
+            raise SavedModelError(f"{shown(self.path)} is damaged ({reason})") from error
+        functions = self._functions = self._model.signatures
+        lacking = [name for name in NEEDED if name not in functions]
         if lacking:
-            raise ExportedError(
+            raise SavedModelError(
                 f"{shown(self.path)} is no export of sgan_tf: it has no signature {lacking[0]}"
             )
-        self._signatures = signatures
         self.class_names = list(self.facts["data"]["class_names"])
         self.image_shape = tuple(self.facts["data"]["image_shape"])
-        inputs = signatures["decode"].structured_input_signature[1]
-        self._z_dims = [inputs[f"z{i}"].shape[1] for i in range(len(inputs) - 1)]
-        outputs = signatures["encode"].structured_outputs
-        names = [of_feature("features", level) for level in range(1, len(self._z_dims))]
-        self._features = {  # `{level: (name, shape)}` of each h_level
-            level: (name, tuple(outputs[name].shape[1:]))
-            for level, name in enumerate(names, start=1)
-            if name in outputs
-        }
-
-    def sample(self, labels=None, seed: int | None = None, first: int = 0, count=None):
-        """As `StackedGAN.sample`, of seeds in [0, 2^31); the images of a seed are others."""
-        labels = arguments.labels_or_count(labels, count, len(self.class_names)).astype(np.int64)
-        if seed is None:
-            return self._call("serving_default", labels=labels)["images"]
-        return self._call("sample_seeded", labels=labels, seeds=_seeds(seed, first, len(labels)))[
-            "images"
-        ]
-
-    def decode(self, condition, noise, top: int | None = None):
-        """As `StackedGAN.decode`."""
-        top = self._top(top)
-        if top == len(self._z_dims) - 1:
-            name, inputs = "decode", {"labels": self._labels(condition)}
-        else:
-            feature, shape = self._features[top + 1]
-            inputs = {feature: arguments.rows("condition", condition, shape)}
-            name = of_feature("render", top + 1)
-        (rows,) = map(len, inputs.values())
-        checked = arguments.noise(noise, self._z_dims[: top + 1], rows)
-        noise = {f"z{i}": z for i, z in enumerate(checked)}
-        return self._call(name, **inputs, **noise)["images"]
-
-    def infer_noise(self, images) -> Decomposition:
-        """As `StackedGAN.infer_noise`."""
-        known = self._call("encode", images=self._images(images))
-        features = [known[name] for name, _ in self._features.values()]
-        noise = [known[f"z{i}"] for i in range(len(self._z_dims))]
-        return Decomposition(features, known["probabilities"], noise)
-
-    def reconstruct(self, images, level: int = 0):
-        """As `StackedGAN.reconstruct`."""
-        top, known = self._top(level), self.infer_noise(images)
-        labels = np.argmax(known.probabilities, -1)
-        upper = labels if top == len(self._z_dims) - 1 else known.features[top]
-        return self.decode(upper, known.noise, top)
-
-    def variations(self, images, n: int, seed: int | None = None):
-        """As `StackedGAN.variations`."""
-        images, n = self._images(images), arguments.integer("n", n, 0, 2**31)
-        if seed is None:
-            seed = np.random.default_rng().integers(MOST_SEED)
-        repeated = np.repeat(images, n, axis=0)
-        seeds = _seeds(seed, 0, len(repeated))
-        varied = self._call("variations", images=repeated, seeds=seeds)["images"]
-        return varied.reshape(len(images), n, *self.image_shape)
+        self.max_batch = self.facts.get("max_batch", BATCH)
+        inputs = functions[signatures.DECODE].structured_input_signature[1]
+        self.z_dims = [inputs[signatures.noise(i)].shape[1] for i in range(len(inputs) - 1)]
+        outputs = functions[signatures.ENCODE].structured_outputs
+        self.feature_shapes = {}
+        for level in range(1, len(self.z_dims)):
+            if (name := signatures.features(level)) in outputs:
+                self.feature_shapes[level] = tuple(outputs[name].shape[1:])
 
     def digest(self) -> int:
         """Returns a checksum of the weights."""
         files = sorted((self.path / "variables").iterdir())
         return zlib.crc32(b"".join(file.read_bytes() for file in files))
 
-    def _labels(self, labels):
-        return arguments.labels(labels, len(self.class_names)).astype(np.int64)
+    # The primitives of sampling
 
-    def _images(self, images):
-        return arguments.images(images, self.image_shape)
+    def _sample(self, seed, numbers, labels):
+        inputs = {signatures.LABELS: labels, signatures.SEEDS: _seeds(seed, numbers)}
+        return self._images(signatures.SAMPLE_SEEDED, inputs)
 
-    def _top(self, level):
-        highest = len(self._z_dims) - 1
-        level = highest if level is None else arguments.integer("level", level, 0, highest + 1)
-        if level != highest and level + 1 not in self._features:
+    def _decode(self, top, condition, *noise):
+        inputs = {signatures.noise(i): z for i, z in enumerate(noise)}
+        if top == len(self.z_dims) - 1:
+            return self._images(signatures.DECODE, {signatures.LABELS: condition, **inputs})
+        name = signatures.features(top + 1)
+        return self._images(signatures.render(top + 1), {name: condition, **inputs})
+
+    def _encode(self, images):
+        known = self._functions[signatures.ENCODE](**{signatures.IMAGES: images})
+        features = [known[signatures.features(level)] for level in self.feature_shapes]
+        noise = [known[signatures.noise(i)] for i in range(len(self.z_dims))]
+        return Decomposition(features, known[signatures.PROBABILITIES], noise)
+
+    def _vary(self, images, n, seed, first):
+        def vary(images, numbers):
+            inputs = {signatures.IMAGES: images, signatures.SEEDS: _seeds(seed, numbers)}
+            return self._images(signatures.VARIATIONS, inputs)
+
+        repeated = np.repeat(images, n, axis=0)
+        return self._batched(vary, [repeated, np.arange(first, first + len(repeated))])
+
+    def _images(self, name, inputs):
+        return self._functions[name](**inputs)[signatures.IMAGES]
+
+    def _level(self, name, level):
+        highest = len(self.z_dims) - 1
+        level = super()._level(name, level)
+        if level != highest and level + 1 not in self.feature_shapes:
             raise ValueError(
-                f"level must be 0 or {highest} of this export, not {level}; export the run again"
+                f"{name} must be 0 or {highest} of this export, not {level}; export the run again"
             )
         return level
-
-    def _call(self, name, **inputs):
-        """Calls a signature on slices of its inputs and joins what it returns."""
-        size = min(BATCH, self.facts.get("max_batch", BATCH))
-
-        def call(*parts):
-            return self._signatures[name](**dict(zip(inputs, parts)))
-
-        return in_batches(call, list(inputs.values()), size)
 
     def _metadata(self):
         path = self.path / "assets" / "metadata.json"
@@ -168,14 +127,12 @@ class Exported:
             len(facts["data"]["class_names"]), tuple(facts["data"]["image_shape"])
         except (OSError, ValueError, LookupError, TypeError) as error:
             reason = getattr(error, "strerror", None) or first_line(error)
-            raise ExportedError(
+            raise SavedModelError(
                 f"{path} cannot be read ({reason}); export the run again"
             ) from error
         return facts
 
 
-def _seeds(seed, first, count):
+def _seeds(seed, numbers):
     """A seed for each row out of (seed, its number): no two of them are the same."""
-    seed = arguments.integer("seed", seed, 0, MOST_SEED)
-    first = arguments.integer("first", first, 0, 2**32 - count)
-    return (np.int64(seed) << 32) + first + np.arange(count, dtype=np.int64)
+    return tf.constant(seed << 32, tf.int64) + numbers

@@ -2,29 +2,30 @@
 
 import tensorflow as tf
 
+from sgan_tf.saving.signatures import CLASS_NAMES
 
-def warmup_inputs(sampler):
+
+def warmup_inputs(module):
     """Returns `{signature: {input: tensor}}`, one request of one row for every signature."""
 
     def value(name, spec):
-        shape = [1, *spec.shape[1:]]
-        return (
-            tf.constant(sampler.class_names[:1]) if name == "names" else tf.zeros(shape, spec.dtype)
-        )
+        if name == CLASS_NAMES:
+            return tf.constant(module.class_names[:1])
+        return tf.zeros([1, *spec.shape[1:]], spec.dtype)
 
     return {
         signature: {
             name: value(name, spec) for name, spec in function.structured_input_signature[1].items()
         }
-        for signature, function in sampler.functions.items()
+        for signature, function in module.functions.items()
     }
 
 
-def write_warmup(sampler, model_name, path):
+def write_warmup(module, model_name, path):
     """Writes `tf_serving_warmup_requests`: TFRecords of `PredictionLog`, as TF Serving reads them.
 
     Args:
-        sampler: A `Sampler`.
+        module: A `ServingModule`.
         model_name: The name it is served under.
         path: `pathlib.Path` of the file; its folder is made.
     """
@@ -32,7 +33,7 @@ def write_warmup(sampler, model_name, path):
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for signature, inputs in warmup_inputs(sampler).items():
+        for signature, inputs in warmup_inputs(module).items():
             request = predict_pb2.PredictRequest()
             request.model_spec.name, request.model_spec.signature_name = model_name, signature
             for name, tensor in inputs.items():

@@ -6,11 +6,11 @@ import re
 import threading
 from collections.abc import Iterator
 
+from sgan_tf.saving.signatures import DEFAULT
 from sgan_tf.server.refusal import Refused, invalid
 from sgan_tf.server.servable import Servable, Source, SourceError
 from sgan_tf.server.signature import Signature
 
-DEFAULT = "serving_default"
 COLLECTIONS = 2  # after a change of versions: a request may still hold the old one at the first
 
 

@@ -134,7 +134,7 @@ def _stack(source, name):
 
     def load():
         from sgan_tf.saving.load import load
-        from sgan_tf.saving.sampler import Sampler
+        from sgan_tf.saving.serving_module import ServingModule
         from sgan_tf.saving.warmup import warmup_inputs
 
         try:
@@ -142,11 +142,11 @@ def _stack(source, name):
         except UserError as error:
             reason = re.sub("^`(source|run_dir)`: ", "", str(error))
             raise SourceError(f"`model`: {reason}") from error
-        sampler = Sampler(stack, stack.class_names, MAX_BATCH)
-        warm_up = warmup_inputs(sampler).items()
+        module = ServingModule(stack, stack.class_names, MAX_BATCH)
+        warm_up = warmup_inputs(module).items()
         return Servable(
-            *(sampler.functions, True, MAX_BATCH, stack.class_names, warm_up),
-            owner=(stack, sampler),
+            *(module.functions, True, MAX_BATCH, stack.class_names, warm_up),
+            owner=(stack, module),
         )
 
     return Source(name, lambda: {1: Version(None, load)})
@@ -188,7 +188,7 @@ def _loaded(path):
     ) as error:
         raise _unserved(path, "cannot be loaded", error) from error
     facts = _facts(path)
-    # What export.py wrote says so, and its signatures are the Sampler's.
+    # What export.py wrote says so, and its signatures are a `ServingModule`'s.
     ours = facts.get("format") == "savedmodel" and set(facts["signatures"]) == set(functions)
     most = facts.get("max_batch", MAX_BATCH) if ours else MAX_BATCH
     names = facts.get("data", {}).get("class_names", ()) if ours else ()

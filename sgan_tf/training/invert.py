@@ -9,7 +9,7 @@ import numpy as np
 
 from sgan_tf.config.presets import make_config
 from sgan_tf.data.datasets import ImageDataset
-from sgan_tf.models import arguments
+from sgan_tf.models import checks
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.runs.classifier import Classifier
 from sgan_tf.runs.classifier_copy import with_bytes_of_copy, write_copy
@@ -108,12 +108,12 @@ def invert(
 
 def _dataset(images, labels, class_names):
     """Returns arrays as an `ImageDataset`, checked."""
-    images = arguments.array("images", images)
+    images = checks.array("images", images)
     if images.ndim != 4:
         raise ValueError(f"images must have the shape [N, H, W, C], not {images.shape}")
-    pixels = np.round(255 * arguments.images(images, images.shape[1:])).astype(np.uint8)
+    pixels = np.round(255 * checks.images(images, images.shape[1:])).astype(np.uint8)
     classes = int(np.max(labels, initial=0)) + 1 if class_names is None else len(class_names)
-    labels = arguments.labels(labels, classes).astype(np.int32)
+    labels = checks.labels(labels, classes).astype(np.int32)
     if len(labels) != len(pixels):
         raise ValueError(f"labels are {len(labels)}, and images {len(pixels)}")
     if len(pixels) < LEAST_IMAGES:

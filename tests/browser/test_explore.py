@@ -10,6 +10,8 @@ from opened import asked, grey, loaded, pixels, with_page
 from PIL import Image
 from processes import ROOT
 
+from sgan_tf.saving.signatures import DECODE, ENCODE, render
+
 READ = "() => navigator.clipboard.readText()"
 
 
@@ -32,7 +34,7 @@ def redraw(page):
 def test_every_class_has_a_column_and_images_are_the_servers(opened):
     page = opened()
     page.get_by_text("40 samples of every class.").wait_for()
-    sent, images = asked(page, "decode", redraw(page))
+    sent, images = asked(page, DECODE, redraw(page))
     assert sent["labels"].tolist() == list(range(10)) * 4
     assert 0.3 < sent["z0"].mean() < 0.7 and sent["z0"].min() >= 0 and sent["z0"].max() < 1
     assert len(np.unique(sent["z1"], axis=0)) == 40
@@ -44,23 +46,23 @@ def test_every_class_has_a_column_and_images_are_the_servers(opened):
 
 
 def test_another_class_has_the_same_noise(page):
-    before, _ = asked(page, "decode", lambda: page.get_by_label("3", exact=True).check())
-    after, _ = asked(page, "decode", lambda: page.get_by_label("5", exact=True).check())
+    before, _ = asked(page, DECODE, lambda: page.get_by_label("3", exact=True).check())
+    after, _ = asked(page, DECODE, lambda: page.get_by_label("5", exact=True).check())
     assert set(before["labels"]) == {3} and set(after["labels"]) == {5}
     np.testing.assert_array_equal(before["z1"], after["z1"])
     assert link(page).startswith("#class=5&count=36&z0=1&z1=2")
-    more, _ = asked(page, "decode", lambda: page.get_by_label("Show").select_option("64"))
+    more, _ = asked(page, DECODE, lambda: page.get_by_label("Show").select_option("64"))
     np.testing.assert_array_equal(more["z0"][:36], after["z0"])
     assert len(more["labels"]) == page.locator("#grid button").count() == 64
 
 
 def test_a_locked_level_keeps_its_noise(page):
-    first, _ = asked(page, "decode", redraw(page))
+    first, _ = asked(page, DECODE, redraw(page))
     lock = [page.get_by_role("button", name=f"Lock level {i}") for i in (0, 1)]
     lock[1].click()
     assert lock[1].get_attribute("aria-pressed") == "true"
     assert lock[0].get_attribute("aria-pressed") == "false"
-    second, _ = asked(page, "decode", redraw(page))
+    second, _ = asked(page, DECODE, redraw(page))
     np.testing.assert_array_equal(first["z1"], second["z1"])
     assert (first["z0"] != second["z0"]).mean() > 0.9
     lock[0].click()
@@ -71,8 +73,8 @@ def test_a_locked_level_keeps_its_noise(page):
 def test_one_noise_for_all_leaves_the_others_apart(page):
     cell(page, 5).click()
     share = page.get_by_role("button", name="Same for all: level 1")
-    before, _ = asked(page, "decode", redraw(page))
-    sent, _ = asked(page, "decode", share.click)
+    before, _ = asked(page, DECODE, redraw(page))
+    sent, _ = asked(page, DECODE, share.click)
     np.testing.assert_array_equal(sent["z1"], np.tile(before["z1"][4], (36, 1)))
     np.testing.assert_array_equal(sent["z0"], before["z0"])
     assert share.get_attribute("aria-pressed") == "true" and "@4" in link(page)
@@ -81,7 +83,7 @@ def test_one_noise_for_all_leaves_the_others_apart(page):
 def test_a_walk_leads_from_one_sample_to_the_other(page):
     page.get_by_text("Select two samples").wait_for()
     cell(page, 2).click()
-    sent, frames = asked(page, "decode", cell(page, 8).click)
+    sent, frames = asked(page, DECODE, cell(page, 8).click)
     page.get_by_role("heading", name="Walk from sample 2 of class 7 to sample 8").wait_for()
     assert len(frames) == 25 and np.ptp(sent["z0"], axis=0).max() == 0
     ends = sent["z1"][[0, 24]]
@@ -91,14 +93,14 @@ def test_a_walk_leads_from_one_sample_to_the_other(page):
     assert slider.get_attribute("aria-valuetext") == "100 % of the way"
     middle = page.locator("#walk-image")
     assert np.abs(pixels(middle)[..., 0] - grey(frames[24])).max() <= 1
-    asked(page, "decode", lambda: page.get_by_label("all levels").check())
+    asked(page, DECODE, lambda: page.get_by_label("all levels").check())
     same = "document.getElementById('walk-image').toDataURL() === "
     page.wait_for_function(f"() => {same}document.getElementById('walk-end-b').toDataURL()")
     np.testing.assert_array_equal(pixels(page.locator("#walk-end-b")), shown(page, 8))
 
 
 def test_the_path_is_drawn_as_the_stack_it_is(page):
-    sent, known = asked(page, "encode", cell(page, 3).click)
+    sent, known = asked(page, ENCODE, cell(page, 3).click)
     page.get_by_role("img", name="h₁ of sample 3 of class 7").wait_for()
     np.testing.assert_allclose(255 * sent["images"][0, ..., 0], shown(page, 3)[..., 0], atol=0.51)
     parts = page.locator("#path > li").all_inner_texts()
@@ -137,7 +139,7 @@ def picture(mode="RGB"):
 
 def test_a_dropped_image_is_read_rebuilt_and_varied(page):
     act = lambda: drop(page, picture(), "sea.png", "image/png")  # noqa: E731
-    sent, known = asked(page, "encode", act)
+    sent, known = asked(page, ENCODE, act)
     page.get_by_text("Read as").wait_for()
     grey_of_it = (0.299 * 60 + 0.587 * 120 + 0.114 * 240) / 255
     assert sent["images"].shape == (1, 8, 8, 1)
@@ -157,17 +159,17 @@ def test_a_dropped_image_is_read_rebuilt_and_varied(page):
         page.get_by_role("img", name=title).wait_for()
 
     draw = page.get_by_role("button", name="Draw anew").click
-    rows, _ = asked(page, "render", draw)
+    rows, _ = asked(page, render(1), draw)
     np.testing.assert_allclose(rows["features"], np.tile(known["features"][0], (9, 1)))
     np.testing.assert_allclose(rows["z0"][0], known["z0"][0])
     assert len(np.unique(rows["z0"], axis=0)) == 9
-    rows, _ = asked(page, "decode", draw)
+    rows, _ = asked(page, DECODE, draw)
     assert set(rows["labels"]) == {best}
     np.testing.assert_allclose(rows["z1"][:9], np.tile(known["z1"][0], (9, 1)))
     np.testing.assert_allclose(rows["z0"][9:], np.tile(known["z0"][0], (8, 1)))
 
     invert = page.get_by_label("Exchange light and dark").check
-    dark, _ = asked(page, "encode", invert)
+    dark, _ = asked(page, ENCODE, invert)
     np.testing.assert_allclose(dark["images"], 1 - sent["images"])
 
 
@@ -249,10 +251,10 @@ def test_the_keyboard_alone_does_it_all(opened):
     page.get_by_text("40 samples of every class.").wait_for()
     press = page.keyboard.press
     tab_to(page, "all")
-    sent, _ = asked(page, "decode", lambda: press("ArrowRight"))
+    sent, _ = asked(page, DECODE, lambda: press("ArrowRight"))
     assert set(sent["labels"]) == {0}
     tab_to(page, "Redraw")
-    asked(page, "decode", lambda: press("Enter"))
+    asked(page, DECODE, lambda: press("Enter"))
     page.get_by_text("36 samples of class 0.").wait_for()
     tab_to(page, "sample 1 of")
     for key in ("ArrowRight", "ArrowDown", "Enter"):
@@ -260,7 +262,7 @@ def test_the_keyboard_alone_does_it_all(opened):
     assert cell(page, 8).get_attribute("aria-pressed") == "true"
     for key in ("Home", "ArrowLeft"):
         press(key)
-    asked(page, "decode", lambda: press("Space"))
+    asked(page, DECODE, lambda: press("Space"))
     assert link(page).endswith("pick=7,0")
     tab_to(page, "Lock level 1")
     press("Space")
@@ -323,7 +325,7 @@ def test_an_export_without_names_has_numbers(opened):
     with with_page(old) as server:
         page = opened("#class=3", server)
         page.get_by_text("36 samples of class 3.").wait_for()
-        asked(page, "encode", cell(page, 2).click)
+        asked(page, ENCODE, cell(page, 2).click)
 
 
 def test_an_image_is_rebuilt_and_varied_from_every_level(opened):
@@ -331,7 +333,7 @@ def test_an_image_is_rebuilt_and_varied_from_every_level(opened):
         page = opened(server=server)
         page.get_by_text("samples of every class.").wait_for()
         act = lambda: drop(page, picture(), "sea.png", "image/png")  # noqa: E731
-        rows, answer = asked(page, "render2", act)
+        rows, answer = asked(page, render(2), act)
         page.get_by_text("Read as").wait_for()
         np.testing.assert_allclose(rows["z0"][0], rows["z1"][0])  # as `encode` says
         assert len(np.unique(rows["z0"], axis=0)) == len(np.unique(rows["z1"], axis=0)) == 9
@@ -357,10 +359,10 @@ def test_no_classes_many_classes_and_three_levels_of_normal_noise(opened, classe
         else:
             page.get_by_text("36 samples of every class.").wait_for()
             act = lambda: chooser.select_option("name 299")  # noqa: E731
-            assert set(asked(page, "decode", act)[0]["labels"]) == {299}
+            assert set(asked(page, DECODE, act)[0]["labels"]) == {299}
             page.get_by_text("36 samples of class name 299.").wait_for()
         assert page.locator("#path .level").count() == 3
-        sent, _ = asked(page, "decode", lambda: page.get_by_label("all levels").check())
+        sent, _ = asked(page, DECODE, lambda: page.get_by_label("all levels").check())
         lengths = np.linalg.norm(sent["z2"], axis=1)
         ends = sorted(lengths[[0, 24]])
         assert (

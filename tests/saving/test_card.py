@@ -8,7 +8,7 @@ from processes import ROOT
 import sgan_tf
 from sgan_tf.runs.resume import read_config
 from sgan_tf.saving.card import metadata, model_card
-from sgan_tf.saving.sampler import Sampler
+from sgan_tf.saving.serving_module import ServingModule
 
 OLD = ROOT / "tests" / "fixtures" / "v0.1.0"
 EXPORT = OLD / "export"
@@ -51,7 +51,7 @@ def test_a_card_lists_the_scores_of_an_evaluation_where_there_is_one(facts):
 
 def _metadata(format):
     stack = sgan_tf.load(OLD / "run")
-    sampler = Sampler(stack, stack.class_names)
+    sampler = ServingModule(stack, stack.class_names)
     return metadata(OLD / "run", read_config(OLD / "run"), "digits", 1, format, sampler)
 
 

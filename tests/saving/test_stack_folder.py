@@ -12,7 +12,7 @@ from shared import DIGITS, RECIPE
 import sgan_tf
 from sgan_tf.models.build import build
 from sgan_tf.saving import stack_folder
-from sgan_tf.saving.sampler import Sampler
+from sgan_tf.saving.serving_module import ServingModule
 
 OLD = ROOT / "tests" / "fixtures" / "v0.1.0" / "run"
 TOO_LARGE = 1e6  # for float16
@@ -77,7 +77,7 @@ def test_float16_rounds(stack, folder):
 
 def test_what_is_stored_is_what_a_stack_in_use_reads(stack):
     stored = {id(v.value) for group in stack_folder.networks_in_use(stack).values() for v in group}
-    assert {id(v) for v in Sampler(stack, DIGITS).weights} <= stored
+    assert {id(v) for v in ServingModule(stack, DIGITS).weights} <= stored
 
 
 def test_weights_beyond_float16_stay_as_they_are(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 import requests
 from served import error, served
 
+from sgan_tf.saving import signatures
 from sgan_tf.server import page
 
 
@@ -37,6 +38,14 @@ def test_modules_import_what_is_there(url):
         answer = requests.get(f"{url}/{name}", timeout=60)
         assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
         assert set(re.findall(r'from "\./(.+?)"', answer.text)) <= set(scripts)
+
+
+def test_scripts_ask_for_signatures_by_the_names_that_exports_have():
+    text = "".join(path.read_text(encoding="utf-8") for path in page.FOLDER.glob("*.js"))
+    asked = set(re.findall(r'predict\("(\w+)"', text))
+    assert asked == {signatures.DECODE, signatures.ENCODE, signatures.DESCRIBE}
+    numbered = set(re.findall(r'numbered\("(\w+)", level\)', text))
+    assert numbered == {signatures.features(1), signatures.render(1)}
 
 
 def test_what_the_page_is_about_and_no_other_file(url):

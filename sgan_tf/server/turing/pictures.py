@@ -7,12 +7,12 @@ from PIL import Image
 
 from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.errors import UserError
+from sgan_tf.saving import signatures
 from sgan_tf.server.model import Loaded, Model, Ticket
 from sgan_tf.server.turing.trials import Shown
 from sgan_tf.utils.images import png
 
 IMAGES = 9
-SAMPLE, ENCODE = "sample_seeded", "encode"  # signatures
 
 
 class TuringError(UserError):
@@ -68,8 +68,8 @@ class Pictures:
         with self.model.use(self.model.name) as loaded:
             labels, version = self._labels_of(loaded)[classes], loaded.number
             names = [loaded.class_names[label] for label in labels]
-            inputs = {"labels": labels, "seeds": np.array(seeds)}
-            drawn = loaded.signatures[SAMPLE](inputs)["images"]
+            inputs = {signatures.LABELS: labels, signatures.SEEDS: np.array(seeds)}
+            drawn = loaded.signatures[signatures.SAMPLE_SEEDED](inputs)[signatures.IMAGES]
         generated = np.round(255 * drawn).astype(np.uint8)
         images = np.where(real[:, None, None, None], self._images[tested], generated)
         shown = tuple(
@@ -83,12 +83,14 @@ class Pictures:
     def _labels_of(self, loaded: Loaded) -> np.ndarray:
         """Returns the model's label for each class of the data set; without labels that is 0."""
         names, name = loaded.class_names, self.model.name
-        if not names or not {SAMPLE, ENCODE} <= loaded.signatures.keys():
+        needed = {signatures.SAMPLE_SEEDED, signatures.ENCODE}
+        if not names or not needed <= loaded.signatures.keys():
             raise TuringError(
                 f"`turing`: the classes of {name} are not known; give an export of this package, a "
                 "run, or a stack that comes with it"
             )
-        shape = loaded.signatures[ENCODE].inputs["images"].shape[1:].as_list()
+        images = loaded.signatures[signatures.ENCODE].inputs[signatures.IMAGES]
+        shape = images.shape[1:].as_list()
         if shape != list(self.image_shape):
             raise TuringError(
                 f"`dataset`: images of {self.dataset} have the size {_size(self.image_shape)}, "
@@ -99,10 +101,11 @@ class Pictures:
                 f"`dataset`: the classes of {self.dataset} are {_list(self._class_names)}, those "
                 f"of {name} {_list(names)}; name the data set that it was trained on"
             )
-        if loaded.signatures[SAMPLE].max_batch < IMAGES:
+        most = loaded.signatures[signatures.SAMPLE_SEEDED].max_batch
+        if most < IMAGES:
             raise TuringError(
                 f"`turing`: {IMAGES} images are shown at a time, and {name} makes at most "
-                f"{loaded.signatures[SAMPLE].max_batch}; export it with a larger max_batch"
+                f"{most}; export it with a larger max_batch"
             )
         if len(names) == 1:
             return np.zeros(len(self._class_names), np.int64)

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from sgan_tf.models.noise import MOST_ROWS
 from sgan_tf.utils.images import as_float
 
 
@@ -52,17 +51,17 @@ def images(values, shape):
 
 
 def labels(values, classes):
-    """Returns integers `[N]` in [0, `classes`); else `ValueError`."""
+    """Returns labels as int64 `[N]` in [0, `classes`); else `ValueError`."""
     values = array("labels", values)
     if not values.size and values.ndim == 1:
-        values = values.astype(int)  # an empty list
+        values = values.astype(np.int64)  # an empty list
     if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
         raise ValueError(
             f"labels must be a vector of integers, not {values.dtype} of shape {values.shape}"
         )
     if values.size and (values.min() < 0 or values.max() >= classes):
         raise ValueError(f"labels must lie in [0, {classes}); got {values.min()} to {values.max()}")
-    return values
+    return values.astype(np.int64)
 
 
 def labels_or_count(values, count, classes):
@@ -76,13 +75,6 @@ def labels_or_count(values, count, classes):
     if values is None:
         return np.zeros(integer("count", count, 0, 2**31), np.int64)
     return labels(values, classes)
-
-
-def place(seed, first):
-    """Returns a seed, a new one for None, and the number of a row of its noise."""
-    if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0]) >> 1
-    return integer("seed", seed, -(2**63), 2**63), integer("first", first, 0, MOST_ROWS)
 
 
 def integer(name, value, low, high):

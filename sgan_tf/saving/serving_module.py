@@ -1,4 +1,4 @@
-"""`Sampler`: a trained stack as a `tf.Module` of checked signatures, for any TensorFlow program."""
+"""`ServingModule`: a trained stack as checked signatures, for any TensorFlow program."""
 
 import functools
 from collections.abc import Sequence
@@ -7,11 +7,12 @@ import tensorflow as tf
 
 from sgan_tf.models.encoder.encoder import one_hot
 from sgan_tf.models.stacked_gan import StackedGAN
-from sgan_tf.saving.saved_model import of_feature
+from sgan_tf.saving import signatures
+from sgan_tf.saving.signatures import IMAGES, LABELS, SEEDS
 
 
-class Sampler(tf.Module):
-    """The signatures that a SavedModel of a stack offers.
+class ServingModule(tf.Module):
+    """The signatures that a SavedModel of a stack offers, by their names in `signatures`.
 
     Every input is checked inside the graph, so a server answers `InvalidArgument` with a sentence
     that names the limit: labels in [0, K), images in [0, 1], finite noise and features, shapes,
@@ -30,22 +31,22 @@ class Sampler(tf.Module):
     """
 
     def __init__(self, stack: StackedGAN, class_names: Sequence[str], max_batch: int = 1024):
-        super().__init__(name="sampler")
+        super().__init__()
         # A function, or the SavedModel would hold all that Keras tracks in the stack.
         self._stack = lambda: stack
         self.class_names, self.max_batch = list(class_names), max_batch
-        levels, encoder = stack.levels, stack.encoder
-        self.z_dims = [level.config.z_dim for level in levels]
+        self.z_dims = stack.z_dims
+        self._noise = [signatures.noise(level) for level in range(len(self.z_dims))]
         self._specs = {
-            "labels": tf.TensorSpec([None], tf.int64),
-            "seeds": tf.TensorSpec([None], tf.int64),
-            "names": tf.TensorSpec([None], tf.string),
-            "images": tf.TensorSpec([None, *encoder.image_shape]),
+            LABELS: tf.TensorSpec([None], tf.int64),
+            SEEDS: tf.TensorSpec([None], tf.int64),
+            signatures.CLASS_NAMES: tf.TensorSpec([None], tf.string),
+            IMAGES: tf.TensorSpec([None, *stack.image_shape]),
             **{
-                of_feature("features", level): tf.TensorSpec([None, *encoder.shapes[level]])
-                for level in range(1, len(levels))
+                signatures.features(level): tf.TensorSpec([None, *shape])
+                for level, shape in stack.feature_shapes.items()
             },
-            **{f"z{i}": tf.TensorSpec([None, dim]) for i, dim in enumerate(self.z_dims)},
+            **dict(zip(self._noise, (tf.TensorSpec([None, dim]) for dim in self.z_dims))),
         }
         self.functions = {
             name: self._trace(inputs, function)
@@ -54,28 +55,27 @@ class Sampler(tf.Module):
         self.weights = _variables(self.functions.values())
 
     def _table(self):
-        noise = [f"z{i}" for i in range(len(self.z_dims))]
         table = {
-            "serving_default": (["labels"], self._fresh),
-            "sample_seeded": (["labels", "seeds"], self._seeded),
-            "sample_png": (["labels", "seeds"], self._png),
-            "decode": (["labels", *noise], self.decode),
+            signatures.DEFAULT: ([LABELS], self._fresh),
+            signatures.SAMPLE_SEEDED: ([LABELS, SEEDS], self._seeded),
+            signatures.SAMPLE_PNG: ([LABELS, SEEDS], self._png),
+            signatures.DECODE: ([LABELS, *self._noise], self.decode),
             **{
-                of_feature("render", top + 1): (
-                    [of_feature("features", top + 1), *noise[: top + 1]],
-                    functools.partial(self._render, top),
+                signatures.render(level): (
+                    [signatures.features(level), *self._noise[:level]],
+                    functools.partial(self._render, level),
                 )
-                for top in range(len(noise) - 1)
+                for level in range(1, len(self.z_dims))
             },
-            "encode": (["images"], self._encode),
-            "variations": (["images", "seeds"], self._variations),
-            "describe": (["labels"], self._describe),
+            signatures.ENCODE: ([IMAGES], self._encode),
+            signatures.VARIATIONS: ([IMAGES, SEEDS], self._variations),
+            signatures.DESCRIBE: ([LABELS], self._describe),
         }
         return {
             **{
                 name: (inputs, _never_empty(function)) for name, (inputs, function) in table.items()
             },
-            "lookup": (["names"], self._lookup),
+            signatures.LOOKUP: ([signatures.CLASS_NAMES], self._lookup),
         }
 
     def _trace(self, names, function):
@@ -107,16 +107,16 @@ class Sampler(tf.Module):
         for name, n in others:
             same = f"{first} and {name} must have the same number of rows; they have"
             claims.append((count == n, [same, count, n]))
-        if "labels" in inputs:
-            classes, labels = len(self.class_names), inputs["labels"]
+        if LABELS in inputs:
+            classes, labels = len(self.class_names), inputs[LABELS]
             good = tf.reduce_all((labels >= 0) & (labels < classes))
             claims.append((good, [f"labels must lie in [0, {classes}); got", labels]))
-        if "images" in inputs:
-            images = inputs["images"]
+        if IMAGES in inputs:
+            images = inputs[IMAGES]
             good = tf.reduce_all((images >= 0) & (images <= 1))
             claims.append((good, ["images must be float32 in [0, 1]"]))
         for name, x in inputs.items():
-            if name.startswith(("features", "z")):
+            if x.dtype.is_floating and name != IMAGES:
                 good = tf.reduce_all(tf.math.is_finite(x))
                 claims.append((good, [f"{name} must be finite, without NaN and infinity"]))
         checks = [tf.debugging.Assert(condition, report) for condition, report in claims]
@@ -151,8 +151,8 @@ class Sampler(tf.Module):
         Returns:
             `{"images": float32 [N, H, W, C] in [0, 1]}`.
         """
-        noise = [noise[f"z{i}"] for i in range(len(self.z_dims))]
-        return {"images": self._chain(one_hot(labels, len(self.class_names)), noise)}
+        noise = [noise[name] for name in self._noise]
+        return {IMAGES: self._chain(one_hot(labels, len(self.class_names)), noise)}
 
     def _fresh(self, labels):
         # Other random ops restart the same stream in every process, or race between requests.
@@ -164,40 +164,38 @@ class Sampler(tf.Module):
         return self.decode(labels, **self._split(self._rows(seeds, sum(self.z_dims))))
 
     def _png(self, labels, seeds):
-        images = tf.cast(tf.round(self._seeded(labels, seeds)["images"] * 255), tf.uint8)
+        images = tf.cast(tf.round(self._seeded(labels, seeds)[IMAGES] * 255), tf.uint8)
         return {
-            "image_bytes": tf.map_fn(
+            signatures.IMAGE_BYTES: tf.map_fn(
                 tf.io.encode_png, images, fn_output_signature=tf.TensorSpec([], tf.string)
             )
         }
 
-    def _render(self, top, **inputs):
-        noise = [inputs[f"z{i}"] for i in range(top + 1)]
-        return {"images": self._chain(inputs[of_feature("features", top + 1)], noise, top)}
+    def _render(self, level, **inputs):
+        noise = [inputs[name] for name in self._noise[:level]]
+        return {IMAGES: self._chain(inputs[signatures.features(level)], noise, level - 1)}
 
     def _encode(self, images):
         known = self._stack().decompose(images)
         return {
-            **{of_feature("features", i): h for i, h in enumerate(known.features, start=1)},
-            "probabilities": known.probabilities,
-            **{f"z{i}": z for i, z in enumerate(known.noise)},
+            **{signatures.features(i): h for i, h in enumerate(known.features, start=1)},
+            signatures.PROBABILITIES: known.probabilities,
+            **dict(zip(self._noise, known.noise)),
         }
 
     def _variations(self, images, seeds):
         z0 = self._stack().levels[0].noise.of_uniform(self._rows(seeds, self.z_dims[0]))
         *features, logits = self._stack().encoder.features(images)
-        if not features:
-            return {
-                "images": self._chain(one_hot(tf.argmax(logits, -1), len(self.class_names)), [z0])
-            }
-        return self._render(0, features=features[0], z0=z0)
+        labels = tf.argmax(logits, -1)
+        upper = features[0] if features else one_hot(labels, len(self.class_names))
+        return {IMAGES: self._chain(upper, [z0], 0)}
 
     def _describe(self, labels):
         """Names of classes; and what each level's noise is drawn from, the same in every row."""
         noise = tf.constant([[level.noise.name for level in self._stack().levels]])
         return {
-            "names": tf.gather(tf.constant(self.class_names), labels),
-            "noise": tf.repeat(noise, tf.shape(labels)[0], axis=0),
+            signatures.CLASS_NAMES: tf.gather(tf.constant(self.class_names), labels),
+            signatures.NOISE_KINDS: tf.repeat(noise, tf.shape(labels)[0], axis=0),
         }
 
     def _lookup(self, names):
@@ -210,14 +208,14 @@ class Sampler(tf.Module):
         shown = ", ".join(self.class_names[:50]) + (", …" if classes > 50 else "")
         check = tf.debugging.Assert(good, ["unknown class", unknown, f"; the classes are: {shown}"])
         with tf.control_dependencies([check]):
-            return {"labels": tf.argmax(equal, -1) % classes}
+            return {LABELS: tf.argmax(equal, -1) % classes}
 
     def _chain(self, condition, noise, top=None):
         return self._stack().chain(condition, noise, top)[0][0]
 
     def _split(self, noise):
         parts = zip(self._stack().levels, tf.split(noise, self.z_dims, axis=1))
-        return {f"z{level.index}": level.noise.of_uniform(u) for level, u in parts}
+        return {signatures.noise(x.index): x.noise.of_uniform(u) for x, u in parts}
 
     @staticmethod
     def _rows(seeds, columns):

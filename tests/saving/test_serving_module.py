@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 from shared import RECIPE
 
-from sgan_tf.saving.sampler import Sampler
+from sgan_tf.saving.serving_module import ServingModule
 
 NAMES = [f"class {i}" for i in range(10)]
 MOST = 64
@@ -26,7 +26,7 @@ def sampler(request, small_stack):
     for level in stack.levels:  # far from the initial 0.02, so that the noise shows
         for variable in level.generator.trainable_variables:
             variable.assign(np.random.default_rng(0).normal(0, 0.3, variable.shape))
-    return Sampler(stack, NAMES, MOST), stack, batch
+    return ServingModule(stack, NAMES, MOST), stack, batch
 
 
 def ints(*values):
@@ -80,7 +80,7 @@ def test_discriminators_of_ones_own_are_exported(small_stack, tmp_path):
     for level, h in zip(stack.levels, batch):
         level.discriminator = Own(level.config.z_dim)
         level.discriminator(h)  # makes its weights
-    sampler = Sampler(stack, NAMES, MOST)
+    sampler = ServingModule(stack, NAMES, MOST)
     networks = [*stack.encoder.stages]
     networks += [part for level in stack.levels for part in (level.generator, level.discriminator)]
     weights = {id(w.value) for network in networks for w in network.weights}
@@ -118,7 +118,7 @@ def test_a_seeded_row_depends_on_its_own_label_and_seed_alone(sampler):
 def test_variations_share_the_images_h_1(small_stack):
     _, stack, (reals, labels) = small_stack()
     batch = (*reals, labels)
-    sampler = Sampler(stack, NAMES, MOST)
+    sampler = ServingModule(stack, NAMES, MOST)
     seeds = ints(*range(8))
     images = sampler.functions["variations"](images=batch[0], seeds=seeds)["images"]
     z0 = sampler._rows(seeds, sampler.z_dims[0])
@@ -140,7 +140,7 @@ def test_png_holds_the_seeded_images(sampler):
 
 def test_lookup_takes_names_and_numbers(small_stack):
     names = [*(str(9 - i) for i in range(9)), "cat"]
-    lookup = Sampler(small_stack()[1], names, MOST).functions["lookup"]
+    lookup = ServingModule(small_stack()[1], names, MOST).functions["lookup"]
     labels = lookup(names=tf.constant(["cat", "9", "1", "0"]))["labels"]
     assert labels.numpy().tolist() == [9, 0, 8, 0]
     with pytest.raises(
@@ -152,7 +152,7 @@ def test_lookup_takes_names_and_numbers(small_stack):
 
 def test_describe_names_classes_and_the_noise_of_each_level(small_stack):
     _, stack, _ = small_stack(overrides=["levels.0.noise=normal"])
-    known = Sampler(stack, NAMES, MOST).functions["describe"](labels=ints(3, 9, 3))
+    known = ServingModule(stack, NAMES, MOST).functions["describe"](labels=ints(3, 9, 3))
     assert known["names"].numpy().tolist() == [b"class 3", b"class 9", b"class 3"]
     assert known["noise"].numpy().tolist() == [[b"normal", b"uniform"]] * 3
 
@@ -223,7 +223,7 @@ def test_samples_of_averaged_levels_with_normal_noise(small_stack):
     _, stack, (_, labels) = small_stack(overrides=[*RECIPE, "levels.0.noise=normal"])
     for variable in stack.levels[0].average.trainable_variables:
         variable.assign(np.random.default_rng(0).normal(0, 0.3, variable.shape))
-    sampler, seeds = Sampler(stack, NAMES, MOST), np.arange(8)
+    sampler, seeds = ServingModule(stack, NAMES, MOST), np.arange(8)
     dims = [level.config.z_dim for level in stack.levels]
     draws = [tf.random.stateless_uniform([sum(dims)], [seed, 0], alg="philox") for seed in seeds]
     parts = zip(stack.levels, tf.split(tf.stack(draws), dims, axis=1))
