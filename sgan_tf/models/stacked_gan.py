@@ -213,15 +213,15 @@ class StackedGAN(StackSampler, AdversarialModel):
     most_images = MOST_ROWS
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> tuple[int, ...]:
         return self.encoder.image_shape
 
     @property
-    def z_dims(self):
+    def z_dims(self) -> list[int]:
         return [level.config.z_dim for level in self.levels]
 
     @property
-    def feature_shapes(self):
+    def feature_shapes(self) -> dict[int, tuple[int, ...]]:
         return dict(enumerate(self.encoder.shapes[1:-1], start=1))
 
     def noise(self, count: int, seed: int | None = None, first: int = 0) -> list[np.ndarray]:

@@ -14,7 +14,7 @@ LABELS = np.arange(145) % 10  # more than two batches of either
 MOST = 64  # rows of a request
 
 
-@pytest.fixture(scope="module", params=[[], ["pool2", "fc3"]], ids=["one level", "three levels"])
+@pytest.fixture(scope="session", params=[[], ["pool2", "fc3"]], ids=["one level", "three levels"])
 def pair(request, small_stack, tmp_path_factory):
     """A stack whose images differ, and its export."""
     _, stack, _ = small_stack(request.param, ["levels.0.noise=normal"])
