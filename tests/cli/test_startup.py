@@ -7,7 +7,10 @@ from processes import finish, run, script, start
 
 @pytest.mark.parametrize("level", ["1", "0"])
 def test_importing_tensorflow_leaves_stderr_clean(level):
-    text = "from sgan_tf.cli import startup.import_tensorflow().config.list_physical_devices()"
+    text = """
+from sgan_tf.cli import startup
+startup.import_tensorflow().config.list_physical_devices()
+"""
     _, err = finish(start(script(text), [], {"TF_CPP_MIN_LOG_LEVEL": level}))
     assert ".cc:" in err if level == "0" else err == ""
 
