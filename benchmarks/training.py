@@ -73,7 +73,7 @@ def _contestants(preset, precision):
     from torch_weights import parameters
     from workload import CLASSES, configuration, one_batch, stage_named, step_of, untrained
 
-    updates = ["levels.0.adaptive_steps=false", "levels.0.generator_steps=1"]
+    updates = ["levels.0.optimizer.adaptive_steps=false", "levels.0.optimizer.generator_steps=1"]
     config = configuration(preset, precision, overrides=updates)
     with untrained(config) as pipeline:
         stage = stage_named(pipeline, "level0")

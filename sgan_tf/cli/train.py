@@ -17,9 +17,10 @@ import pathlib
 from absl import flags
 
 from sgan_tf.cli import app, classifiers, images, judges
+from sgan_tf.config.overrides import with_overrides
 from sgan_tf.config.presets import PRESETS, make_config
-from sgan_tf.config.schema import Config, EncoderConfig, with_overrides
-from sgan_tf.config.validation import PRECISIONS, ConfigError
+from sgan_tf.config.schema import PRECISIONS, Config, EncoderConfig
+from sgan_tf.config.validation import ConfigError
 from sgan_tf.data.batches import steps_per_epoch
 from sgan_tf.data.datasets import DATASETS
 from sgan_tf.training import transfer
@@ -124,7 +125,7 @@ def define_flags():
     flags.DEFINE_multi_string(
         "set",
         [],
-        "name=value, any setting that --dry_run lists, as levels.0.lambda_ent=0; repeatable",
+        "name=value, any setting that --dry_run lists, as levels.0.loss.lambda_ent=0; repeatable",
     )
 
 
@@ -148,7 +149,7 @@ def train():
     if FLAGS.encoder_from:
         transfer.check_images(FLAGS.encoder_from, dataset)
     tf = app.import_tensorflow(config.image_size)
-    from sgan_tf.models.build import check_names
+    from sgan_tf.models.build import check_config
 
     if FLAGS.jit and (FLAGS.devices == "cpu" or not tf.config.list_physical_devices("GPU")):
         raise app.UsageError("--jit: XLA is for GPUs, and none is used; CPUs are slower with it")
@@ -162,7 +163,7 @@ def train():
             return classifiers.print_cuts(classifier, dataset, _config)
         encoder, config = _adapted(classifier, dataset, config)
         _check_stages(config)
-    check_names(config)
+    check_config(config)
     steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
     config = dataclasses.replace(config, precision=_precision(config))
     if strategy:

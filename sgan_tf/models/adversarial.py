@@ -173,7 +173,7 @@ def optimizer_pair(settings, steps: int = 0):
     """Returns the Adams of D and G, `{name: optimizer}`.
 
     Args:
-        settings: A `LevelConfig` or `JointConfig`.
+        settings: An `OptimizerConfig`.
         steps: Steps of the stage, over which a learning rate decays; not needed for one that stays.
     """
 

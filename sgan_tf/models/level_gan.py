@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from sgan_tf.config.schema import LevelConfig
+from sgan_tf.config.migrations import migrated_level
+from sgan_tf.config.schema import LevelConfig, from_tree
 from sgan_tf.models.adversarial import AdversarialModel, draw_uniform
 from sgan_tf.models.augmentations import named
 from sgan_tf.models.encoder.encoder import inner_maps, one_hot
@@ -49,18 +50,18 @@ class LevelGAN(AdversarialModel):
         discriminator: D_i and Q_i, any Keras model `h_i -> (logits, estimate of z_i)`, the logits
             `[N, 1]`, or `[N, K]` where the adversarial form has one a class. If its `call` has
             arguments `labels`, `condition` or `features` (with None as their default), it is given
-            these too; features are the maps of E_i that `config.d_features` names.
+            these too; features are the maps of E_i that `config.features` names.
         stage: E_i, any Keras model `h_i -> h_{i+1}`, used frozen in L_cond, Eq. (6).
-        config: A `LevelConfig`: z_dim, the weights of Eq. (3), the names of losses, the schedule.
+        config: A `LevelConfig`: z_dim, noise, loss and optimizer; it is not asked about networks.
         index: i, 0 at the bottom: it is part of the names of what is measured.
         num_classes: K at the top level, whose condition is a label; None below.
-        adversarial: The adversarial form in place of `ADVERSARIAL[config.adversarial]`.
+        adversarial: The adversarial form in place of `ADVERSARIAL[config.loss.adversarial]`.
         condition_variance: Of h_{i+1}, the mean over its entries of their variance; where
-            `config.loss_units` is `variance`, L_cond is divided by it (`adapt` measures it).
+            `config.loss.units` is `variance`, L_cond is divided by it (`adapt` measures it).
         regularizers: `{name: function}` of D beside the table `REGULARIZERS`;
-            `config.regularizers` holds the weights of those that are used.
+            `config.loss.regularizers` holds the weights of those that are used.
         augment: Function `(h_i, seed [2]) -> h_i` on all that D sees, in place of the named ones in
-            `config.augment`.
+            `config.loss.augment`.
         noise_seed: See `AdversarialModel`.
 
     Attributes:
@@ -100,26 +101,27 @@ class LevelGAN(AdversarialModel):
         **kwargs,
     ):
         config = config or LevelConfig()
-        game = adversarial or ADVERSARIAL[config.adversarial]()
-        weights = dict(config.regularizers) if config.lambda_adv else {}
+        loss, steps = config.loss, config.optimizer
+        game = adversarial or ADVERSARIAL[loss.adversarial]()
+        weights = dict(loss.regularizers) if loss.lambda_adv else {}
         terms = {
-            "d_loss": config.lambda_adv,
-            "label": config.lambda_adv * config.lambda_label * game.class_logits,
+            "d_loss": loss.lambda_adv,
+            "label": loss.lambda_adv * loss.lambda_label * game.class_logits,
             **weights,
-            "adv": config.lambda_adv,
-            "cond": config.lambda_cond,
-            "ent": config.lambda_ent,
+            "adv": loss.lambda_adv,
+            "cond": loss.lambda_cond,
+            "ent": loss.lambda_ent,
         }
         reported = [f"{name}_{index}" for name, weight in terms.items() if weight]
-        adaptive = config.adaptive_steps and config.lambda_adv > 0
-        super().__init__(reported, config.generator_steps, adaptive, noise_seed, **kwargs)
+        adaptive = steps.adaptive_steps and loss.lambda_adv > 0
+        super().__init__(reported, steps.generator_steps, adaptive, noise_seed, **kwargs)
         self.generator, self.discriminator, self.stage = generator, discriminator, stage
         self.config, self.index, self.num_classes = config, index, num_classes
         self.is_top, self.noise = num_classes is not None, NOISE[config.noise]
         self.adversarial = game
         self.regularizers = {**REGULARIZERS, **(regularizers or {})}
-        self.augment = augment or named(config.augment)
-        self.augment_recovered = named(config.cond_augment)
+        self.augment = augment or named(loss.augment)
+        self.augment_recovered = named(loss.cond_augment)
         self.condition_variance = condition_variance
         self._own = {
             "adversarial": adversarial,
@@ -128,7 +130,7 @@ class LevelGAN(AdversarialModel):
         }
         accepted = inspect.signature(discriminator.call).parameters
         self._asks_for = [name for name in ("labels", "condition") if name in accepted]
-        self._inner = inner_maps(stage, config.d_features) if "features" in accepted else None
+        self._inner = inner_maps(stage, config.features) if "features" in accepted else None
         self._check_shapes()
         self.average = copied(generator) if config.ema else None
 
@@ -204,7 +206,7 @@ class LevelGAN(AdversarialModel):
         Returns:
             `(objective, {name: scalar})`.
         """
-        c, report, objective = self.config, {}, tf.zeros([])
+        c, report, objective = self.config.loss, {}, tf.zeros([])
         if not self.discriminator_variables():
             return objective, report
         fake = tf.stop_gradient(fake)
@@ -229,7 +231,7 @@ class LevelGAN(AdversarialModel):
         A weight of 0 leaves its term out, with the term's cost. Arguments and result as in
         `discriminator_losses`.
         """
-        c, report = self.config, {}
+        c, report = self.config.loss, {}
         if c.lambda_adv or c.lambda_ent:
             logits, z_estimate = self._discriminate(fake, batch, seed, 2, training)
             if c.lambda_adv:
@@ -260,7 +262,7 @@ class LevelGAN(AdversarialModel):
 
     def discriminator_variables(self):
         """D's and Q's weights; none where neither has a loss."""
-        used = self.config.lambda_adv or self.config.lambda_ent
+        used = self.config.loss.lambda_adv or self.config.loss.lambda_ent
         return self.discriminator.trainable_variables if used else []
 
     def discriminators(self):
@@ -290,7 +292,7 @@ class LevelGAN(AdversarialModel):
     @property
     def _units(self):
         """What L_cond and L_ent are measured in; the labels' cross-entropy is in nats always."""
-        if self.config.loss_units == "raw":
+        if self.config.loss.units == "raw":
             return 1.0, 1.0
         return 1.0 if self.is_top else self.condition_variance, self.noise.variance
 
@@ -316,7 +318,7 @@ class LevelGAN(AdversarialModel):
 
     def _both(self, fake, batch, seed, training):
         """D's logits on real and on generated h_i, and Q's estimates for the latter."""
-        if not self.config.lambda_adv:
+        if not self.config.loss.lambda_adv:
             return None, *self._discriminate(fake, batch, seed, 0, training)
         if not getattr(self.discriminator, "separate_rows", False):
             fake_logits, z_estimate = self._discriminate(fake, batch, seed, 0, training)
@@ -338,7 +340,7 @@ class LevelGAN(AdversarialModel):
 
     def _penalty(self, name, fake, batch, seed, training):
         """A regulariser; of one step in `regularize_every`, drawn by its seed, so many times it."""
-        every = self.config.regularize_every
+        every = self.config.loss.regularize_every
 
         def discriminate(h):
             return self._discriminate(h, batch, seed, 1, training)[0]
@@ -389,7 +391,7 @@ class LevelGAN(AdversarialModel):
 
     @classmethod
     def from_config(cls, config):
-        config["config"] = LevelConfig(**config["config"])
+        config["config"] = from_tree(LevelConfig, migrated_level(config["config"]))
         for name in (*_NETWORKS, "adversarial", "regularizers", "augment"):
             if isinstance(config.get(name), dict):
                 config[name] = keras.saving.deserialize_keras_object(config[name])

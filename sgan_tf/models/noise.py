@@ -41,6 +41,7 @@ def uniform_rows(seed, table, first, count, columns):
 class Uniform:
     """Uniform on [0, 1), as in the release."""
 
+    bounded = True  # to [0, 1], where an estimate of it may end in a sigmoid
     name, mean, variance, text = "uniform", 0.5, 1 / 12, "uniform on [0, 1)"
 
     def of_uniform(self, u):
@@ -55,6 +56,7 @@ class Uniform:
 class Normal:
     """Standard normal: by the inverse of its distribution function, at the middle of each step."""
 
+    bounded = False
     name, mean, variance, text = "normal", 0.0, 1.0, "standard normal"
 
     def of_uniform(self, u):

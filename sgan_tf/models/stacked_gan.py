@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from sgan_tf.config.schema import Config, JointConfig
+from sgan_tf.config.migrations import migrated_joint
+from sgan_tf.config.schema import Config, JointConfig, from_tree
 from sgan_tf.models import arguments
 from sgan_tf.models.adversarial import AdversarialModel
 from sgan_tf.models.batched import BATCH, compiled, in_batches
@@ -88,8 +89,10 @@ class StackedGAN(AdversarialModel):
             )
         reported = [name for level in levels for name in level.reported]
         reported += ["class"] if config.lambda_class else []
-        adaptive = config.adaptive_steps
-        super().__init__(reported, config.generator_steps, adaptive, noise_seed, **kwargs)
+        steps = config.optimizer
+        super().__init__(
+            reported, steps.generator_steps, steps.adaptive_steps, noise_seed, **kwargs
+        )
         self.encoder, self.levels, self.config = encoder, list(levels), config
         self.class_names = list(class_names or map(str, range(encoder.num_classes)))
         if len(self.class_names) != encoder.num_classes:
@@ -150,7 +153,7 @@ class StackedGAN(AdversarialModel):
 
     def watched(self, numbers):
         """D_0's loss, as in the release, or the least of all levels (`config.adaptive_watch`)."""
-        names = [f"d_loss_{level.index}" for level in self.levels if level.config.lambda_adv]
+        names = [f"d_loss_{level.index}" for level in self.levels if level.config.loss.lambda_adv]
         if self.config.adaptive_watch == "bottom":
             names = [name for name in names if name == "d_loss_0"]
         losses = [numbers[self.reported.index(name)] for name in names]
@@ -397,4 +400,5 @@ class StackedGAN(AdversarialModel):
         ]
         recipe = config.pop("recipe", None)
         config["recipe"] = recipe and Config.from_json(recipe)
-        return cls(encoder, levels, JointConfig(**config.pop("config")), **config)
+        joint = from_tree(JointConfig, migrated_joint(config.pop("config")))
+        return cls(encoder, levels, joint, **config)

@@ -56,7 +56,7 @@ class CollapseMonitor(keras.callbacks.Callback):
                 log.warning(
                     "level %d has collapsed: for one condition its samples spread %.3f times as "
                     "widely as real data, for %d epochs now, so it ignores its noise z_%d; if it "
-                    "does not recover, raise levels.%d.lambda_ent or lower levels.%d.z_dim",
+                    "does not recover, raise levels.%d.loss.lambda_ent or lower levels.%d.z_dim",
                     index,
                     logs[f"conditional_spread_{index}"],
                     LASTING,

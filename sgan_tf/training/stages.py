@@ -130,7 +130,7 @@ class LevelStage(Stage):
 
     def prepare(self):
         level = self.material.stack.levels[self.index]
-        settings = self.material.config.levels[self.index]
+        settings = self.material.config.levels[self.index].optimizer
         level.compile(**optimizer_pair(settings, self.material.steps(self.epochs)))
         return level
 
@@ -165,7 +165,9 @@ class JointStage(Stage):
         encoder.trainable = False
         for level, alone in zip(stack.levels, material.stack.levels):
             level.start_from(alone)
-        stack.compile(**optimizer_pair(material.config.joint, material.steps(self.epochs)))
+        stack.compile(
+            **optimizer_pair(material.config.joint.optimizer, material.steps(self.epochs))
+        )
         return stack
 
     def arrays(self):
@@ -189,7 +191,7 @@ class JointStage(Stage):
 def _adapt(levels, material):
     for level in levels:
         # It takes a pass over all features, and matters in these units alone.
-        if level.config.loss_units == "variance" and not level.is_top:
+        if level.config.loss.units == "variance" and not level.is_top:
             level.adapt(material.real_features()[level.index + 1])
 
 

@@ -66,7 +66,7 @@ def test_an_encoder_is_a_keras_model(small_stack, tmp_path):
 def test_a_level_is_a_keras_model(small_stack, tmp_path, index):
     _, stack, (reals, _) = small_stack()
     level = stack.levels[index]
-    level.compile(**optimizer_pair(level.config))
+    level.compile(**optimizer_pair(level.config.optimizer))
     inputs = LABELS if level.is_top else reals[1]
     condition = level.condition(inputs)
     z = keras.ops.convert_to_tensor(RNG.random((8, level.config.z_dim), dtype=np.float32))
@@ -81,7 +81,7 @@ def test_a_level_is_a_keras_model(small_stack, tmp_path, index):
 @pytest.mark.slow
 def test_a_stack_is_a_keras_model(small_stack, tmp_path):
     _, stack, _ = small_stack()
-    stack.compile(**optimizer_pair(stack.config))
+    stack.compile(**optimizer_pair(stack.config.optimizer))
     check_model(stack, IMAGES, LABELS, LABELS, lambda s: [s.sample(LABELS, seed=3)], tmp_path)
     saved = keras.saving.load_model(tmp_path / "model.keras")
     assert saved.class_names == stack.class_names and saved.config == stack.config

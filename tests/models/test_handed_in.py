@@ -35,7 +35,7 @@ def objective(level, batch):
 def test_a_regulariser_by_its_name_is_added_with_its_weight(small_stack):
     _, stack, batch = small_stack()
     plain, _ = objective(stack.levels[0], batch)
-    _, stack, batch = small_stack(overrides=["levels.0.regularizers.r1=3.0"])
+    _, stack, batch = small_stack(overrides=["levels.0.loss.regularizers.r1=3.0"])
     level = stack.levels[0]
     value, report = objective(level, batch)
     with tf.GradientTape() as tape:
@@ -50,11 +50,11 @@ def test_a_regulariser_by_its_name_is_added_with_its_weight(small_stack):
 
 
 def test_a_regulariser_of_ones_own(small_stack):
-    _, stack, batch = small_stack(overrides=["levels.0.regularizers.r1=1.0"])
-    stack.levels[0].config.regularizers = {"mine": 0.5}
+    _, stack, batch = small_stack(overrides=["levels.0.loss.regularizers.r1=1.0"])
+    stack.levels[0].config.loss.regularizers = {"mine": 0.5}
     level = rebuilt(stack.levels[0], regularizers={"mine": mean_of_logits})
     value, report = objective(level, batch)
-    stack.levels[0].config.regularizers = {}
+    stack.levels[0].config.loss.regularizers = {}
     plain, _ = objective(rebuilt(stack.levels[0]), batch)
     assert value == pytest.approx(plain + 0.5 * report["mine_0"], rel=1e-4)
 
@@ -81,7 +81,7 @@ def test_what_d_sees_is_augmented_real_and_generated_alike(small_stack):
 
 def test_what_is_handed_in_is_saved(small_stack, tmp_path):
     _, stack, batch = small_stack()
-    stack.levels[0].config.regularizers = {"mine": 0.5}
+    stack.levels[0].config.loss.regularizers = {"mine": 0.5}
     level = rebuilt(stack.levels[0], regularizers={"mine": mean_of_logits}, augment=inverted)
     level.save(tmp_path / "level.keras")
     again = keras.saving.load_model(tmp_path / "level.keras")

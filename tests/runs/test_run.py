@@ -235,7 +235,7 @@ def test_a_field_that_is_new_does_not_make_another_configuration(tmp_path):
     Run.open(tmp_path / "run", make_config()).close()
     path = tmp_path / "run" / "config.json"
     tree = json.loads(path.read_text())
-    del tree["levels"][0]["regularizers"], tree["joint"]["adaptive_watch"]
+    del tree["levels"][0]["loss"]["regularizers"], tree["joint"]["adaptive_watch"]
     path.write_text(json.dumps(tree))
     assert Run.open(tmp_path / "run", make_config()).config == make_config()
 

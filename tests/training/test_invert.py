@@ -13,8 +13,12 @@ from sgan_tf.runs.run import read_config
 from sgan_tf.utils.images import TILE
 
 SMALL = [
-    *("levels.0.g_channels=[4]", "levels.0.d_channels=[4]", "levels.0.noise_units=[4]"),
-    *("levels.1.g_units=[8]", "levels.1.d_units=[8]"),
+    *(
+        "levels.0.generator.channels=[4]",
+        "levels.0.discriminator.channels=[4]",
+        "levels.0.generator.noise_units=[4]",
+    ),
+    *("levels.1.generator.units=[8]", "levels.1.discriminator.units=[8]"),
 ]
 
 

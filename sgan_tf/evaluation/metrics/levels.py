@@ -42,7 +42,7 @@ def warnings(scores: dict[str, float]) -> list[str]:
     levels = {name.removeprefix(CONDITIONAL): value for name, value in scores.items()}
     return [
         f"level {i} has collapsed: {CONDITIONAL}{i} is {value:.2g}, under {COLLAPSED}: it ignores "
-        f"its noise z_{i}; raise levels.{i}.lambda_ent or lower levels.{i}.z_dim"
+        f"its noise z_{i}; raise levels.{i}.loss.lambda_ent or lower levels.{i}.z_dim"
         for i, value in levels.items()
         if f"{CONDITIONAL}{i}" in scores and not value >= COLLAPSED
     ]
