@@ -1,5 +1,7 @@
 """`AdversarialModel`: what one level trained alone and the whole stack trained jointly share."""
 
+import itertools
+
 import keras
 import tensorflow as tf
 
@@ -47,7 +49,8 @@ class AdversarialModel(TrainedModel):
 
         Args:
             discriminator_optimizer, generator_optimizer: Keras optimizers.
-            kwargs: As in Keras, `steps_per_execution` and `run_eagerly` for instance.
+            kwargs: As in Keras, `steps_per_execution` and `run_eagerly` for instance. The adaptive
+                schedule ignores `jit_compile`: XLA cannot compile its loop.
         """
         # An optimizer given to Keras itself would make slots for the weights of all networks, and
         # XLA is several times slower on CPUs.
@@ -147,14 +150,22 @@ class AdversarialModel(TrainedModel):
             return self.train_function
         strategy = self.distribute_strategy
 
-        @tf.function
         def adaptive_step(data):
             x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
             numbers = self.distributed_update(x, y)
             strategy.run(self._averaged, (numbers,))
             return self.get_metrics_result()
 
-        self.train_function = lambda iterator: adaptive_step(next(iterator))
+        if not self.run_eagerly:
+            adaptive_step = tf.function(adaptive_step)
+
+        def train_function(iterator):
+            logs = adaptive_step(next(iterator))  # which ends an epoch where nothing is left
+            for data in itertools.islice(iterator, self.steps_per_execution - 1):
+                logs = adaptive_step(data)
+            return logs
+
+        self.train_function = train_function
         return self.train_function
 
     def _seed(self, kind, optimizer):

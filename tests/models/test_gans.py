@@ -198,6 +198,35 @@ def test_the_adaptive_schedule_sets_the_number_of_generator_steps(small_stack, j
     assert int(model.generator_optimizer.iterations) == before + 7
 
 
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_fit_trains_on_every_batch_whatever_the_steps_of_one_call(small_stack, sgd, adaptive):
+    _, stack, batch = small_stack(overrides=[f"levels.0.adaptive_steps={adaptive}"])
+    level, data = stack.levels[0], level_data(batch, 0)
+    batches = tf.data.Dataset.from_tensors(data).repeat(10)
+    ends = keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: seen.append(step))
+    for steps, calls in ((1, 10), (5, 2), (4, 3)):
+        level.compile(*sgd(), steps_per_execution=steps)
+        seen = []
+        level.fit(batches, verbose=0, callbacks=[ends])
+        assert int(level.discriminator_optimizer.iterations) == 10 and len(seen) == calls
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_run_eagerly(small_stack, sgd, adaptive, monkeypatch):
+    _, stack, batch = small_stack(overrides=[f"levels.0.adaptive_steps={adaptive}"])
+    level, eager = stack.levels[0], []
+    plain = level.discriminator_step
+
+    def watched(rows):
+        eager.append(tf.executing_eagerly())
+        return plain(rows)
+
+    monkeypatch.setattr(level, "discriminator_step", watched)
+    level.compile(*sgd(), run_eagerly=True)
+    level.fit(tf.data.Dataset.from_tensors(level_data(batch, 0)).repeat(2), verbose=0)
+    assert eager == [True, True]
+
+
 @pytest.mark.parametrize(("watch", "expected"), [("bottom", 0.6), ("least", 0.2)])
 def test_the_joint_schedule_watches_d_0_or_the_least_of_all(small_stack, watch, expected):
     _, stack, _ = small_stack(overrides=[f"joint.adaptive_watch={watch}"])
