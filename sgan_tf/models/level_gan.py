@@ -32,7 +32,9 @@ class LevelBatch(NamedTuple):
     """What a level is trained on."""
 
     real: tf.Tensor  # h_i of the encoder
-    condition: tf.Tensor  # h_{i+1} of the encoder, or one-hot labels at the top
+    # what G_i is given: h_{i+1} of the encoder, in the joint stage of G_{i+1}; labels at the top
+    condition: tf.Tensor
+    real_condition: tf.Tensor  # h_{i+1} of the encoder, or one-hot labels at the top
     labels: tf.Tensor | None  # integers [N]
 
 
@@ -50,7 +52,8 @@ class LevelGAN(AdversarialModel):
         discriminator: D_i and Q_i, any Keras model `h_i -> (logits, estimate of z_i)`, the logits
             `[N, 1]`, or `[N, K]` where the adversarial form has one a class. If its `call` has
             arguments `labels`, `condition` or `features` (with None as their default), it is given
-            these too; features are the maps of E_i that `config.features` names.
+            these too. Condition is the encoder's h_{i+1} with real h_i, and what G_i was given with
+            generated ones. Features are the maps of E_i that `config.features` names.
         stage: E_i, any Keras model `h_i -> h_{i+1}`, used frozen in L_cond, Eq. (6).
         config: A `LevelConfig`: z_dim, noise, loss and optimizer; it is not asked about networks.
         index: i, 0 at the bottom: it is part of the names of what is measured.
@@ -58,8 +61,8 @@ class LevelGAN(AdversarialModel):
         adversarial: The adversarial form in place of `ADVERSARIAL[config.loss.adversarial]`.
         condition_variance: Of h_{i+1}, the mean over its entries of their variance; where
             `config.loss.units` is `variance`, L_cond is divided by it (`adapt` measures it).
-        regularizers: `{name: function}` of D beside the table `REGULARIZERS`;
-            `config.loss.regularizers` holds the weights of those that are used.
+        regularizers: `{name: function}` of D beside the table `REGULARIZERS`, where the functions'
+            arguments are described; `config.loss.regularizers` holds the weights of those that are used.
         augment: Function `(h_i, seed [2]) -> h_i` on all that D sees, in place of the named ones in
             `config.loss.augment`.
         noise_seed: See `AdversarialModel`.
@@ -173,9 +176,10 @@ class LevelGAN(AdversarialModel):
         real, *upper = x if isinstance(x, (list, tuple)) else [x]
         real = unit_images(real)
         if self.is_top:
-            return LevelBatch(real, self.condition(y), y)
-        condition = self.condition(upper[0]) if upper else self.stage(real, training=False)
-        return LevelBatch(real, condition, y)
+            condition = self.condition(y)
+        else:
+            condition = self.condition(upper[0]) if upper else self.stage(real, training=False)
+        return LevelBatch(real, condition, condition, y)
 
     def discriminator_objective(self, batch, seed, training=True):
         fake, z = self._generated(batch, seed, training)
@@ -199,7 +203,8 @@ class LevelGAN(AdversarialModel):
         Args:
             fake: `G_i(condition, z)`.
             z: The noise that G_i was given.
-            batch: A `LevelBatch`, whose condition is what G_i was given.
+            batch: A `LevelBatch`. D is given `condition` with generated h_i and `real_condition`
+                with real ones.
             seed: Of the augmentations.
             training: D's mode.
 
@@ -233,10 +238,10 @@ class LevelGAN(AdversarialModel):
         """
         c, report = self.config.loss, {}
         if c.lambda_adv or c.lambda_ent:
-            logits, z_estimate = self._discriminate(fake, batch, seed, 2, training)
+            logits, z_estimate = self._on_fake(fake, batch, seed, 2, training)
             if c.lambda_adv:
-                reals = [batch.real] if self.adversarial.relative else []
-                reals = [self._discriminate(h, batch, seed, 3, training)[0] for h in reals]
+                relative = self.adversarial.relative
+                reals = [self._on_real(batch.real, batch, seed, 3, training)[0]] if relative else []
                 report["adv"] = self.adversarial.generator(logits, *reals)
             if c.lambda_ent:
                 report["ent"] = entropy_loss(z_estimate, z)
@@ -319,22 +324,30 @@ class LevelGAN(AdversarialModel):
     def _both(self, fake, batch, seed, training):
         """D's logits on real and on generated h_i, and Q's estimates for the latter."""
         if not self.config.loss.lambda_adv:
-            return None, *self._discriminate(fake, batch, seed, 0, training)
+            return None, *self._on_fake(fake, batch, seed, 0, training)
         if not getattr(self.discriminator, "separate_rows", False):
-            fake_logits, z_estimate = self._discriminate(fake, batch, seed, 0, training)
-            real_logits, _ = self._discriminate(batch.real, batch, seed, 1, training)
+            fake_logits, z_estimate = self._on_fake(fake, batch, seed, 0, training)
+            real_logits, _ = self._on_real(batch.real, batch, seed, 1, training)
             return real_logits, fake_logits, z_estimate
         # One pass over both is faster than two.
-        given = [None if part is None else tf.concat([part, part], 0) for part in batch[1:]]
         h = tf.concat([fake, batch.real], 0)
-        logits, z_estimate = self._discriminate(h, LevelBatch(h, *given), seed, 0, training)
+        condition = tf.concat([batch.condition, batch.real_condition], 0)
+        labels = None if batch.labels is None else tf.concat([batch.labels, batch.labels], 0)
+        logits, z_estimate = self._discriminate(h, condition, labels, seed, 0, training)
         fake_logits, real_logits = tf.split(logits, 2)
         return real_logits, fake_logits, z_estimate[: tf.shape(fake)[0]]
 
-    def _discriminate(self, h, batch, seed, view, training):
+    def _on_fake(self, fake, batch, seed, view, training):
+        return self._discriminate(fake, batch.condition, batch.labels, seed, view, training)
+
+    def _on_real(self, real, batch, seed, view, training):
+        return self._discriminate(real, batch.real_condition, batch.labels, seed, view, training)
+
+    def _discriminate(self, h, condition, labels, seed, view, training):
         if self.augment is not None:
             h = self.augment(h, tf.random.experimental.stateless_fold_in(seed, 1000 + view))
-        given = {name: getattr(batch, name) for name in self._asks_for}
+        known = {"labels": labels, "condition": condition}
+        given = {name: known[name] for name in self._asks_for}
         given |= {"features": self._inner(h)} if self._inner else {}
         return self.discriminator(h, training=training, **given)
 
@@ -342,8 +355,9 @@ class LevelGAN(AdversarialModel):
         """A regulariser; of one step in `regularize_every`, drawn by its seed, so many times it."""
         every = self.config.loss.regularize_every
 
-        def discriminate(h):
-            return self._discriminate(h, batch, seed, 1, training)[0]
+        def discriminate(h, generated=False):
+            on = self._on_fake if generated else self._on_real
+            return on(h, batch, seed, 1, training)[0]
 
         def penalty():
             return every * self.regularizers[name](discriminate, batch.real, fake)

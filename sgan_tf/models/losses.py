@@ -154,7 +154,9 @@ def r1_penalty(discriminate, real, fake):
     return 0.5 * ops.sum(ops.square(gradient)) / ops.cast(ops.shape(real)[0], "float32")
 
 
-REGULARIZERS = {"r1": r1_penalty}  # of D: functions of (h_i -> logits, real h_i, generated h_i)
+# Of D: functions of (discriminate, real h_i, generated h_i). `discriminate(h)` gives D's logits on
+# h with the conditions of the real rows, `discriminate(h, generated=True)` with the generated rows'.
+REGULARIZERS = {"r1": r1_penalty}
 
 
 def label_loss(logits, labels):

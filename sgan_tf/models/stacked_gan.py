@@ -141,11 +141,11 @@ class StackedGAN(AdversarialModel):
         """The sum of all levels' objectives, what they report, and the images they generated."""
         count = tf.shape(batch.labels)[0]
         noise = [level.draw_noise(seed, count) for level in self.levels]
-        condition = one_hot(batch.labels, self.encoder.num_classes)
-        chain = self.chain(condition, noise, lower_weight=lower_weight, training=training)
-        objective, report = tf.zeros([]), {}
-        for level, real, (fake, condition), z in zip(self.levels, batch.reals, chain, noise):
-            rows = LevelBatch(real, condition, batch.labels)
+        labels = one_hot(batch.labels, self.encoder.num_classes)
+        chain = self.chain(labels, noise, lower_weight=lower_weight, training=training)
+        objective, report, reals = tf.zeros([]), {}, [*batch.reals, labels]
+        for i, (level, (fake, condition), z) in enumerate(zip(self.levels, chain, noise)):
+            rows = LevelBatch(reals[i], condition, reals[i + 1], batch.labels)
             part, numbers = getattr(level, losses)(fake, z, rows, seed, training)
             objective += part
             report |= numbers

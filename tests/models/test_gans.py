@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from sgan_tf.models import losses
 from sgan_tf.models.adversarial import optimizer_pair
+from sgan_tf.models.level_gan import LevelGAN
+from sgan_tf.models.stacked_gan import StackedGAN
 
 SEED = tf.constant([1, 2], tf.int32)
 
@@ -296,6 +298,70 @@ def test_the_class_of_the_whole_chains_image_is_a_loss_of_the_joint_stage(small_
     (image_without, upper_without), (image_with, upper_with) = gradients.values()
     assert np.abs(image_with - image_without).max() > 1e-3
     np.testing.assert_allclose(upper_with, upper_without, rtol=1e-3, atol=1e-6)
+
+
+class Witness(keras.Model):
+    """A D that writes down which condition it is given with each h."""
+
+    def __init__(self, z_dim, separate_rows):
+        super().__init__()
+        self.separate_rows, self.seen = separate_rows, []
+        self.flatten = keras.layers.Flatten()
+        self.logit, self.posterior = keras.layers.Dense(1), keras.layers.Dense(z_dim)
+
+    def call(self, h, condition=None, training=False):
+        if condition is not None:
+            self.seen += [(np.asarray(a), np.asarray(b)) for a, b in zip(h, condition)]
+        features = self.flatten(h)
+        return self.logit(features), self.posterior(features)
+
+
+def penalty_of_both(discriminate, real, fake):
+    return tf.reduce_mean(discriminate(real)) - tf.reduce_mean(discriminate(fake, generated=True))
+
+
+@pytest.mark.parametrize("separate_rows", [False, True])
+@pytest.mark.parametrize("game", ["binary", "relativistic"])
+def test_in_joint_training_real_features_come_with_the_encoders_condition(
+    small_stack, game, separate_rows
+):
+    settings = [f"levels.{i}.adversarial={game}" for i in range(2)]
+    _, stack, batch = small_stack(overrides=[*settings, "levels.0.regularizers.r1=1"])
+    levels = []
+    rng = np.random.default_rng(0)
+    for level in stack.levels:
+        for variable in level.generator.trainable_variables:  # rows far from one another
+            variable.assign(rng.normal(0, 0.5, variable.shape))
+        witness = Witness(level.config.z_dim, separate_rows)
+        level.config.regularizers = {"r1": 1.0, "both": 1.0}
+        networks, place = (level.generator, witness, level.stage), (level.index, level.num_classes)
+        levels.append(
+            LevelGAN(*networks, level.config, *place, regularizers={"both": penalty_of_both})
+        )
+    stack = StackedGAN(stack.encoder, levels)
+    rows = stack.batch(*stack_data(batch))
+    labels = levels[1].condition(batch[1])
+    noise = [level.draw_noise(SEED, len(labels)) for level in levels]
+    (images, fake_1), (features, _) = stack.chain(labels, noise)
+    for level, real, above, fake, given in (
+        (levels[0], rows.reals[0], rows.reals[1], images, fake_1),
+        (levels[1], rows.reals[1], labels, features, labels),
+    ):
+        expected = [(h, c) for h, c in zip(np.asarray(real), np.asarray(above))]
+        generated = [(h, c) for h, c in zip(np.asarray(fake), np.asarray(given))]
+        for objective, times, real_times in (
+            (stack.discriminator_objective, 2, 3),  # the loss and "both"; R1 at the real rows too
+            (stack.generator_objective, 1, int(game == "relativistic")),
+        ):
+            level.discriminator.seen.clear()
+            objective(rows, SEED, training=False)
+            found = level.discriminator.seen
+            assert len(found) == len(labels) * (times + real_times)
+            for pairs, count in ((expected, real_times), (generated, times)):
+                for h, condition in pairs:
+                    beside = [c for x, c in found if np.allclose(x, h, atol=1e-6)]
+                    assert len(beside) == count
+                    np.testing.assert_allclose(beside, [condition] * count, atol=1e-6)
 
 
 @pytest.mark.parametrize("cuts", [[], ["fc3"], ["pool2", "fc3"]])
