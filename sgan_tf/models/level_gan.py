@@ -357,7 +357,7 @@ class LevelGAN(AdversarialModel):
 
         def discriminate(h, generated=False):
             on = self._on_fake if generated else self._on_real
-            return on(h, batch, seed, 1, training)[0]
+            return self.adversarial.real_logit(on(h, batch, seed, 1, training)[0])
 
         def penalty():
             return every * self.regularizers[name](discriminate, batch.real, fake)

@@ -38,6 +38,17 @@ class Adversarial:
     class_logits = False
     relative = False
 
+    def real_logit(self, logits):
+        """Returns the logit of "real", which regularisers of D are given.
+
+        Args:
+            logits: As in `discriminator`.
+
+        Returns:
+            `[N, 1]`: one logit as it is, the log-sum-exp of class logits.
+        """
+        return ops.logsumexp(logits, axis=-1, keepdims=True) if self.class_logits else logits
+
     def discriminator(self, real, fake):
         """D's adversarial loss; the adaptive number of generator steps follows it.
 
@@ -92,11 +103,11 @@ class ClassLogits(Adversarial):
     class_logits = True
 
     def discriminator(self, real, fake):
-        real, fake = ops.logsumexp(real, axis=-1), ops.logsumexp(fake, axis=-1)
+        real, fake = self.real_logit(real), self.real_logit(fake)
         return 0.5 * (ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake)))
 
     def generator(self, fake, real=None):
-        return -ops.mean(ops.softplus(ops.logsumexp(fake, axis=-1)))
+        return -ops.mean(ops.softplus(self.real_logit(fake)))
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
@@ -136,10 +147,10 @@ ADVERSARIAL = {
 
 
 def r1_penalty(discriminate, real, fake):
-    """R1 (Mescheder et al., 2018): half the squared norm of the gradient of D's logits at real h_i.
+    """R1 (Mescheder et al., 2018): half the squared norm of the gradient of D's logit at real h_i.
 
     Args:
-        discriminate: Function h_i -> logits `[N, ...]`.
+        discriminate: Function h_i -> the logit of "real", `[N, 1]`.
         real, fake: h_i, real and generated; the penalty is at the real ones.
 
     Returns:
@@ -154,8 +165,9 @@ def r1_penalty(discriminate, real, fake):
     return 0.5 * ops.sum(ops.square(gradient)) / ops.cast(ops.shape(real)[0], "float32")
 
 
-# Of D: functions of (discriminate, real h_i, generated h_i). `discriminate(h)` gives D's logits on
-# h with the conditions of the real rows, `discriminate(h, generated=True)` with the generated rows'.
+# Of D: functions of (discriminate, real h_i, generated h_i). `discriminate(h)` gives
+# `Adversarial.real_logit`, `[N, 1]`, of h with the real rows' conditions;
+# `discriminate(h, generated=True)` gives it with the conditions of generated rows.
 REGULARIZERS = {"r1": r1_penalty}
 
 

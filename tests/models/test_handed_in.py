@@ -49,6 +49,30 @@ def test_a_regulariser_by_its_name_is_added_with_its_weight(small_stack):
     assert np.isfinite(level.fit(batch[0][0], batch[1], verbose=0).history["r1_0"]).all()
 
 
+class Opposed(keras.Model):
+    """A D of two class logits, (a, -a) of a = 2 mean(h)."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = self.add_weight(shape=(), initializer=keras.initializers.Constant(2.0))
+
+    def call(self, h, training=False):
+        a = self.scale * tf.reduce_mean(h, axis=[1, 2, 3])[:, None]
+        return tf.concat([a, -a], 1), tf.zeros([tf.shape(h)[0], 8])
+
+
+def test_r1_of_class_logits_is_that_of_the_logit_of_real(small_stack):
+    settings = ["adversarial=class_logits", "lambda_label=0", "lambda_ent=0", "regularizers.r1=1"]
+    _, stack, batch = small_stack(overrides=[f"levels.0.{setting}" for setting in settings])
+    old = stack.levels[0]
+    level = LevelGAN(old.generator, Opposed(), old.stage, old.config)
+    a = 2 * batch[0][0].mean((1, 2, 3))
+    # d logsumexp(a, -a) / da is tanh a, and a has a gradient of 2 / D in each of D pixels
+    expected = np.mean(0.5 * np.tanh(a) ** 2 * 4 / batch[0][0][0].size)
+    _, report = objective(level, batch)
+    assert report["r1_0"] == pytest.approx(expected, rel=1e-4) and expected > 0
+
+
 def test_a_regulariser_of_ones_own(small_stack):
     _, stack, batch = small_stack(overrides=["levels.0.loss.regularizers.r1=1.0"])
     stack.levels[0].config.loss.regularizers = {"mine": 0.5}

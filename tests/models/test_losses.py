@@ -65,6 +65,15 @@ def test_r1_is_the_squared_gradient_of_a_linear_discriminator():
     assert number(penalty) == pytest.approx(0.5 * np.sum(w**2), rel=1e-5)
 
 
+def test_the_logit_of_real_is_what_both_losses_read():
+    np.testing.assert_array_equal(BINARY.real_logit(REAL1), REAL1)
+    expected = np.log(np.exp(REALK).sum(-1, keepdims=True))
+    np.testing.assert_allclose(CLASS_LOGITS.real_logit(REALK), expected, rtol=1e-6)
+    real, fake = CLASS_LOGITS.real_logit(REALK), CLASS_LOGITS.real_logit(FAKEK)
+    whole, single = CLASS_LOGITS.discriminator(REALK, FAKEK), BINARY.discriminator(real, fake)
+    assert number(whole) == pytest.approx(number(single), rel=1e-6)
+
+
 def test_label_loss_is_cross_entropy():
     probabilities = np.exp(REALK) / np.exp(REALK).sum(-1, keepdims=True)
     expected = -np.mean(np.log(probabilities[np.arange(16), LABELS]))
