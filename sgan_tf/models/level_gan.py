@@ -26,6 +26,7 @@ from sgan_tf.models.losses import (
     label_loss,
 )
 from sgan_tf.models.noise import NOISE
+from sgan_tf.models.trainable import deserialized
 
 
 class LevelBatch(NamedTuple):
@@ -405,10 +406,11 @@ class LevelGAN(AdversarialModel):
 
     @classmethod
     def from_config(cls, config):
-        config["config"] = from_tree(LevelConfig, migrated_level(config["config"]))
+        settings = from_tree(LevelConfig, migrated_level(config["config"]))
+        config = {**config, "config": settings}
         for name in (*_NETWORKS, "adversarial", "regularizers", "augment"):
             if isinstance(config.get(name), dict):
-                config[name] = keras.saving.deserialize_keras_object(config[name])
+                config[name] = deserialized(config[name])
         return cls(**config)
 
 

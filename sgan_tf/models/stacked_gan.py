@@ -21,6 +21,7 @@ from sgan_tf.models.layers.images import unit_images
 from sgan_tf.models.level_gan import LevelBatch, LevelGAN
 from sgan_tf.models.losses import label_loss
 from sgan_tf.models.noise import uniform_rows
+from sgan_tf.models.trainable import deserialized
 
 
 class Decomposition(NamedTuple):
@@ -386,19 +387,19 @@ class StackedGAN(AdversarialModel):
             "encoder": serialize(self.encoder),
             "levels": levels,
             "config": dataclasses.asdict(self.config),
-            "class_names": self.class_names,
+            "class_names": list(self.class_names),
             "noise_seed": self.noise_seed,
             "recipe": self.recipe and self.recipe.to_json(),
         }
 
     @classmethod
     def from_config(cls, config):
-        encoder = keras.saving.deserialize_keras_object(config.pop("encoder"))
+        encoder = deserialized(config["encoder"])
         levels = [
             LevelGAN.from_config({**level, "stage": stage})
-            for level, stage in zip(config.pop("levels"), encoder.stages)
+            for level, stage in zip(config["levels"], encoder.stages)
         ]
-        recipe = config.pop("recipe", None)
-        config["recipe"] = recipe and Config.from_json(recipe)
-        joint = from_tree(JointConfig, migrated_joint(config.pop("config")))
-        return cls(encoder, levels, joint, **config)
+        joint = from_tree(JointConfig, migrated_joint(config["config"]))
+        recipe = config.get("recipe")
+        made = {"config": joint, "recipe": recipe and Config.from_json(recipe)}
+        return cls(**{**config, "encoder": encoder, "levels": levels, **made})

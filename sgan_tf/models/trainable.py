@@ -1,5 +1,7 @@
 """`TrainedModel`: what encoder, level and stack have in common for whoever trains them."""
 
+import copy
+
 import keras
 import tensorflow as tf
 
@@ -57,8 +59,7 @@ class TrainedModel(keras.Model):
         return {name: serialize(optimizer) for name, optimizer in self.optimizers().items()}
 
     def compile_from_config(self, config):
-        optimizers = {n: keras.saving.deserialize_keras_object(o) for n, o in config.items()}
-        self.compile(**optimizers)
+        self.compile(**{name: deserialized(optimizer) for name, optimizer in config.items()})
 
     def state(self):
         """Returns `{group: variables}`: all that training changes, of the compiled model."""
@@ -81,6 +82,11 @@ class TrainedModel(keras.Model):
     def _numbers(self, report):
         """`{name: scalar}` as a vector, 0 where a name is missing."""
         return tf.stack([tf.cast(report.get(name, 0.0), tf.float32) for name in self.reported])
+
+
+def deserialized(config):
+    """Returns the object of a serialised Keras object; Keras itself changes what it is given."""
+    return keras.saving.deserialize_keras_object(copy.deepcopy(config))
 
 
 def apply_gradients(optimizer, objective, tape, variables):

@@ -20,8 +20,7 @@ def check_layer(layer, inputs):
         layer: A built Keras layer or model.
         inputs: What it is called with.
     """
-    config = layer.get_config()
-    again = type(layer).from_config(copy.deepcopy(config))
+    again = check_config(layer)
     outputs(again, inputs)  # builds it
     again.set_weights(layer.get_weights())
     for a, b in zip(outputs(layer, inputs), outputs(again, inputs)):
@@ -32,6 +31,20 @@ def check_layer(layer, inputs):
     _check_seeds(layer, inputs)
     for value in outputs(layer, inputs):
         assert value.dtype == np.float32
+
+
+def check_config(layer):
+    """One dictionary makes any number of copies, and is left as it was; returns the second copy.
+
+    Args:
+        layer: A built Keras layer or model.
+    """
+    config = layer.get_config()
+    before = copy.deepcopy(config)
+    type(layer).from_config(config)
+    again = type(layer).from_config(config)
+    assert config == before
+    return again
 
 
 def _check_seeds(layer, inputs):

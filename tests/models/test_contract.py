@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from contract import check_layer, check_model
+from contract import check_config, check_layer, check_model
+from shared import RECIPE
 
 from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.layers.convolution import Rearrange
@@ -50,6 +51,13 @@ def test_networks(small_stack, name):
         again.set_weights(level.generator.get_weights())
         inputs = [batch.condition, keras.ops.convert_to_tensor(z)]
         np.testing.assert_array_equal(again(inputs), level.generator(inputs))
+
+
+@pytest.mark.parametrize("overrides", [(), RECIPE])
+def test_the_configuration_of_a_model_is_left_as_it_was(small_stack, overrides):
+    _, stack, _ = small_stack(overrides=overrides)
+    for model in (stack, *stack.levels):
+        check_config(model)
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from sgan_tf.models.encoder.classifier_graph import ClassifierError
 from sgan_tf.models.layers.images import SubtractMean, unit_images
 from sgan_tf.models.layers.regularization import Dropout
 from sgan_tf.models.losses import label_loss
-from sgan_tf.models.trainable import TrainedModel, apply_gradients
+from sgan_tf.models.trainable import TrainedModel, apply_gradients, deserialized
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
@@ -211,12 +211,11 @@ class Encoder(TrainedModel):
 
     def get_config(self):
         stages = [keras.saving.serialize_keras_object(stage) for stage in self.stages]
-        return {**super().get_config(), "stages": stages, "activations": self.activations}
+        return {**super().get_config(), "stages": stages, "activations": list(self.activations)}
 
     @classmethod
     def from_config(cls, config):
-        stages = [keras.saving.deserialize_keras_object(stage) for stage in config.pop("stages")]
-        return cls(stages, **config)
+        return cls(**{**config, "stages": [deserialized(stage) for stage in config["stages"]]})
 
 
 def build_encoder(

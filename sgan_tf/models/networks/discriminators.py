@@ -14,6 +14,7 @@ from sgan_tf.models.layers.spectral import FeatureHeads, Projection, Spectral, S
 from sgan_tf.models.losses import ADVERSARIAL
 from sgan_tf.models.networks.families import Family, is_even_map, is_map, is_vector
 from sgan_tf.models.noise import NOISE
+from sgan_tf.models.trainable import deserialized
 
 LEAKY_SLOPE = 0.2  # after convolutions
 HALVED_SLOPE = 0.1  # the same, in a halved D
@@ -86,9 +87,7 @@ class Discriminator(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        for name in _PARTS:
-            config[name] = keras.saving.deserialize_keras_object(config[name])
-        return cls(**config)
+        return cls(**{**config, **{name: deserialized(config[name]) for name in _PARTS}})
 
 
 _PARTS = ("trunk", "logits", "posterior", "projection", "heads")
