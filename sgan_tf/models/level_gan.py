@@ -380,12 +380,28 @@ class LevelGAN(AdversarialModel):
         found = self.generator([ops.zeros((1, *shape)), noise], training=False)
         if tuple(found.shape[1:]) != target:
             raise ValueError(f"generator gives {tuple(found.shape[1:])}; the stage takes {target}")
-        _, estimate = self.discriminator(ops.zeros((1, *target)), training=False)
+        logits, estimate = self.discriminator(ops.zeros((1, *target)), training=False)
         if tuple(estimate.shape[1:]) != tuple(noise.shape[1:]):
             raise ValueError(
                 f"discriminator estimates noise of shape {tuple(estimate.shape[1:])}, "
                 f"but z_dim is {self.config.z_dim}"
             )
+        if self.config.lambda_adv:  # else nothing reads them
+            self._check_logits(tuple(logits.shape[1:]))
+
+    def _check_logits(self, shape):
+        if not self.adversarial.class_logits:
+            fits, need = shape == (1,), "(1,)"
+        elif self.is_top:
+            fits, need = shape == (self.num_classes,), f"({self.num_classes},), one a class"
+        else:
+            least = 2 if self.config.lambda_label else 1  # the label loss tells classes apart
+            fits = len(shape) == 1 and shape[0] >= least
+            need = f"(K,), one a class, K at least {least}"
+        if not fits:
+            form = type(self.adversarial).__name__
+            raise ValueError(f"discriminator gives logits of shape {shape}; {form} takes {need}")
+        self.num_logits = shape[0]
 
     # Saving
 

@@ -62,7 +62,8 @@ class StackedGAN(AdversarialModel):
         recipe: The `Config` that encoder and levels were built by; None for networks of one's own.
 
     Raises:
-        ValueError: when the levels are not one for each stage, bottom up.
+        ValueError: when the levels are not one for each stage, bottom up, or have class logits of
+            another number of classes.
 
     Example:
 
@@ -101,6 +102,13 @@ class StackedGAN(AdversarialModel):
                 f"class_names are {len(self.class_names)}, but the encoder has "
                 f"{encoder.num_classes} classes"
             )
+        for level in levels:
+            taught = f"label_{level.index}" in level.reported
+            if taught and level.num_logits != encoder.num_classes:
+                raise ValueError(
+                    f"levels[{level.index}] has {level.num_logits} class logits; the encoder has "
+                    f"{encoder.num_classes} classes"
+                )
         self.recipe, self.facts = recipe, {}  # of its training: what `load` knows
         self._parts = {}
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from sgan_tf.models.augmentations import AUGMENTATIONS
 from sgan_tf.models.level_gan import LevelGAN
+from sgan_tf.models.stacked_gan import StackedGAN
 
 SEED = tf.constant([1, 2], tf.int32)
 
@@ -101,6 +102,60 @@ def test_what_d_sees_is_augmented_real_and_generated_alike(small_stack):
     z = level.draw_noise(SEED, len(real))
     expected += 10 * np.mean((np.asarray(d(1 - generated)[1]) - z) ** 2)
     assert float(value) == pytest.approx(float(expected), rel=1e-4)
+
+
+def with_logits(old, shape, **handed_in):
+    """A level like an old one, with a D whose logits have that shape."""
+    flat = keras.layers.Flatten()(h := keras.Input(old.stage.input_shape[1:]))
+    size = int(np.prod(shape))
+    logits = keras.layers.Reshape(shape)(keras.layers.Dense(size)(flat))
+    d = keras.Model(h, [logits, keras.layers.Dense(old.config.z_dim)(flat)])
+    place = (old.index, old.num_classes)
+    return LevelGAN(old.generator, d, old.stage, old.config, *place, **handed_in)
+
+
+@pytest.mark.parametrize(
+    ("index", "game", "shape", "message"),
+    [
+        (0, "binary", (1,), None),
+        (0, "binary", (7,), r"logits of shape \(7,\); Binary takes \(1,\)"),
+        (0, "binary", (4, 1), r"logits of shape \(4, 1\); Binary takes \(1,\)"),
+        (1, "hinge", (10,), r"logits of shape \(10,\); Hinge takes \(1,\)"),
+        (0, "class_logits", (2,), None),
+        (
+            0,
+            "class_logits",
+            (1,),
+            r"logits of shape \(1,\); ClassLogits takes \(K,\), one a class, K at least 2",
+        ),
+        (1, "class_logits", (10,), None),
+        (1, "class_logits", (7,), r"logits of shape \(7,\); ClassLogits takes \(10,\)"),
+    ],
+)
+def test_ds_logits_are_those_that_the_adversarial_form_takes(
+    small_stack, index, game, shape, message
+):
+    _, stack, _ = small_stack()
+    old = stack.levels[index]
+    old.config.adversarial = game
+    if message is None:
+        with_logits(old, shape)
+        return
+    with pytest.raises(ValueError, match=message):
+        with_logits(old, shape)
+
+
+def test_a_stacks_class_logits_are_as_many_as_its_classes(small_stack):
+    _, stack, _ = small_stack()
+    stack.levels[0].config.adversarial = "class_logits"
+    level = with_logits(stack.levels[0], (7,))
+    with pytest.raises(
+        ValueError, match=r"levels\[0\] has 7 class logits; the encoder has 10 classes"
+    ):
+        StackedGAN(stack.encoder, [level, stack.levels[1]])
+    stack.levels[0].config.lambda_adv = 0.0  # nothing reads them
+    level = with_logits(stack.levels[0], (7,))
+    StackedGAN(stack.encoder, [level, stack.levels[1]])
 
 
 def test_what_is_handed_in_is_saved(small_stack, tmp_path):
