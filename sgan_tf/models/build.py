@@ -105,6 +105,8 @@ def _level(config, encoder, i, mean, joint):
 def check_config(config: Config):
     """Raises `ConfigError` for a name that its registry lacks, or a network that cannot be built.
 
+    `adaptive_steps` is refused too where it would follow a loss that is not log 2 at chance.
+
     Args:
         config: A `Config` that has been validated.
     """
@@ -125,6 +127,7 @@ def check_config(config: Config):
         reached = activation == "linear" or NOISE[level.noise].bounded
         name, need = f"levels.{i}.discriminator.posterior_activation", f"linear, as {level.noise}"
         require(reached, name, activation, f"{need} noise needs")
+    _check_adaptive_steps(config)
 
 
 _TABLES = {"regularizers": REGULARIZERS, "augment": AUGMENTATIONS, "cond_augment": AUGMENTATIONS}
@@ -143,6 +146,22 @@ def _check_network(name, settings, table, target):
     need = f"{family.width_need}, as {settings.family} takes"
     widths = getattr(settings, family.widths)
     require(family.allows_widths(settings), f"{name}.{family.widths}", widths, need)
+
+
+def _check_adaptive_steps(config):
+    watched = {
+        f"levels.{i}": [level]
+        for i, level in enumerate(config.levels)
+        if level.optimizer.adaptive_steps and level.epochs
+    }
+    if config.joint.optimizer.adaptive_steps and "joint" in config.stages():
+        bottom = config.joint.adaptive_watch == "bottom"
+        watched["joint"] = config.levels[:1] if bottom else config.levels
+    for section, levels in watched.items():
+        for form in [level.loss.adversarial for level in levels if level.loss.lambda_adv]:
+            need = f"false, as {form} needs: its loss is not log 2 at chance"
+            name = f"{section}.optimizer.adaptive_steps"
+            require(ADVERSARIAL[form].log_2_at_chance, name, True, need)
 
 
 def _targets(config):

@@ -63,7 +63,7 @@ class LevelGAN(AdversarialModel):
         condition_variance: Of h_{i+1}, the mean over its entries of their variance; where
             `config.loss.units` is `variance`, L_cond is divided by it (`adapt` measures it).
         regularizers: `{name: function}` of D beside the table `REGULARIZERS`, where the functions'
-            arguments are described; `config.loss.regularizers` holds the weights of those that are used.
+            arguments are described; `config.loss.regularizers` holds the weights of those in use.
         augment: Function `(h_i, seed [2]) -> h_i` on all that D sees, in place of the named ones in
             `config.loss.augment`.
         noise_seed: See `AdversarialModel`.
@@ -386,7 +386,7 @@ class LevelGAN(AdversarialModel):
                 f"discriminator estimates noise of shape {tuple(estimate.shape[1:])}, "
                 f"but z_dim is {self.config.z_dim}"
             )
-        if self.config.lambda_adv:  # else nothing reads them
+        if self.config.loss.lambda_adv:  # else nothing reads them
             self._check_logits(tuple(logits.shape[1:]))
 
     def _check_logits(self, shape):
@@ -395,7 +395,7 @@ class LevelGAN(AdversarialModel):
         elif self.is_top:
             fits, need = shape == (self.num_classes,), f"({self.num_classes},), one a class"
         else:
-            least = 2 if self.config.lambda_label else 1  # the label loss tells classes apart
+            least = 2 if self.config.loss.lambda_label else 1  # the label loss tells classes apart
             fits = len(shape) == 1 and shape[0] >= least
             need = f"(K,), one a class, K at least {least}"
         if not fits:

@@ -22,6 +22,8 @@ class Adversarial:
         class_logits: D has K logits, one a class, in place of one; D is then taught the classes of
             real images as well, by `label_loss`.
         relative: `generator` needs the logits on real h_i too, at the cost of another pass.
+        log_2_at_chance: D's loss is log 2 where its logit of "real" is 0 for all h_i, as the
+            thresholds of `adaptive_generator_steps` expect.
 
     Example:
 
@@ -37,6 +39,7 @@ class Adversarial:
 
     class_logits = False
     relative = False
+    log_2_at_chance = False
 
     def real_logit(self, logits):
         """Returns the logit of "real", which regularisers of D are given.
@@ -85,6 +88,8 @@ class Adversarial:
 class Binary(Adversarial):
     """Eq. (4), each half weighted 0.5 as in the release (log 2 at chance), and Eq. (5)."""
 
+    log_2_at_chance = True
+
     def discriminator(self, real, fake):
         return 0.5 * (ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake)))
 
@@ -101,6 +106,7 @@ class ClassLogits(Adversarial):
     """
 
     class_logits = True
+    log_2_at_chance = True
 
     def discriminator(self, real, fake):
         real, fake = self.real_logit(real), self.real_logit(fake)
@@ -130,6 +136,7 @@ class Relativistic(Adversarial):
     """
 
     relative = True
+    log_2_at_chance = True
 
     def discriminator(self, real, fake):
         return ops.mean(ops.softplus(fake - real))

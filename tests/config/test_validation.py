@@ -5,7 +5,7 @@ from refusal import refuse
 from shared import DIGITS
 
 from sgan_tf.config.presets import make_config
-from sgan_tf.models.build import build
+from sgan_tf.models.build import build, check_config
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,31 @@ def test_a_sigmoid_reaches_no_normal_noise():
     config = make_config(overrides=overrides)
     message = "posterior_activation: sigmoid is not linear, as normal noise needs"
     refuse(message, lambda: build(config, (8, 8, 1), DIGITS))
+
+
+STEPS = "levels.0.optimizer.adaptive_steps=true"
+JOINT = ["joint.optimizer.adaptive_steps=true", "levels.1.loss.adversarial=hinge"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "section"),
+    [
+        (["levels.0.loss.adversarial=hinge", STEPS], "levels.0"),
+        (["levels.0.loss.adversarial=hinge", JOINT[0]], "joint"),
+        ([*JOINT, "joint.adaptive_watch=least"], "joint"),
+        (["levels.0.loss.adversarial=relativistic", STEPS], None),
+        (["levels.0.loss.adversarial=class_logits", STEPS], None),
+        (["levels.1.loss.adversarial=hinge", STEPS], None),  # another level's loss
+        (JOINT, None),
+    ],
+)
+def test_adaptive_steps_need_a_loss_of_log_2_at_chance(overrides, section):
+    config = make_config(overrides=overrides)
+    if section is None:
+        check_config(config)
+    else:
+        message = f"{section}.optimizer.adaptive_steps: True is not false, as hinge needs"
+        refuse(message, lambda: check_config(config))
 
 
 @pytest.mark.parametrize("network", ["generator", "discriminator"])

@@ -202,7 +202,7 @@ def test_the_adaptive_schedule_sets_the_number_of_generator_steps(small_stack, j
 
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_fit_trains_on_every_batch_whatever_the_steps_of_one_call(small_stack, sgd, adaptive):
-    _, stack, batch = small_stack(overrides=[f"levels.0.adaptive_steps={adaptive}"])
+    _, stack, batch = small_stack(overrides=[f"levels.0.optimizer.adaptive_steps={adaptive}"])
     level, data = stack.levels[0], level_data(batch, 0)
     batches = tf.data.Dataset.from_tensors(data).repeat(10)
     ends = keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: seen.append(step))
@@ -215,7 +215,7 @@ def test_fit_trains_on_every_batch_whatever_the_steps_of_one_call(small_stack, s
 
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_run_eagerly(small_stack, sgd, adaptive, monkeypatch):
-    _, stack, batch = small_stack(overrides=[f"levels.0.adaptive_steps={adaptive}"])
+    _, stack, batch = small_stack(overrides=[f"levels.0.optimizer.adaptive_steps={adaptive}"])
     level, eager = stack.levels[0], []
     plain = level.discriminator_step
 
@@ -325,15 +325,15 @@ def penalty_of_both(discriminate, real, fake):
 def test_in_joint_training_real_features_come_with_the_encoders_condition(
     small_stack, game, separate_rows
 ):
-    settings = [f"levels.{i}.adversarial={game}" for i in range(2)]
-    _, stack, batch = small_stack(overrides=[*settings, "levels.0.regularizers.r1=1"])
+    settings = [f"levels.{i}.loss.adversarial={game}" for i in range(2)]
+    _, stack, batch = small_stack(overrides=[*settings, "levels.0.loss.regularizers.r1=1"])
     levels = []
     rng = np.random.default_rng(0)
     for level in stack.levels:
         for variable in level.generator.trainable_variables:  # rows far from one another
             variable.assign(rng.normal(0, 0.5, variable.shape))
         witness = Witness(level.config.z_dim, separate_rows)
-        level.config.regularizers = {"r1": 1.0, "both": 1.0}
+        level.config.loss.regularizers = {"r1": 1.0, "both": 1.0}
         networks, place = (level.generator, witness, level.stage), (level.index, level.num_classes)
         levels.append(
             LevelGAN(*networks, level.config, *place, regularizers={"both": penalty_of_both})

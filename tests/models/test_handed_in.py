@@ -137,7 +137,7 @@ def test_ds_logits_are_those_that_the_adversarial_form_takes(
 ):
     _, stack, _ = small_stack()
     old = stack.levels[index]
-    old.config.adversarial = game
+    old.config.loss.adversarial = game
     if message is None:
         with_logits(old, shape)
         return
@@ -147,13 +147,13 @@ def test_ds_logits_are_those_that_the_adversarial_form_takes(
 
 def test_a_stacks_class_logits_are_as_many_as_its_classes(small_stack):
     _, stack, _ = small_stack()
-    stack.levels[0].config.adversarial = "class_logits"
+    stack.levels[0].config.loss.adversarial = "class_logits"
     level = with_logits(stack.levels[0], (7,))
     with pytest.raises(
         ValueError, match=r"levels\[0\] has 7 class logits; the encoder has 10 classes"
     ):
         StackedGAN(stack.encoder, [level, stack.levels[1]])
-    stack.levels[0].config.lambda_adv = 0.0  # nothing reads them
+    stack.levels[0].config.loss.lambda_adv = 0.0  # nothing reads them
     level = with_logits(stack.levels[0], (7,))
     StackedGAN(stack.encoder, [level, stack.levels[1]])
 

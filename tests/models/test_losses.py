@@ -34,6 +34,15 @@ def test_discriminator_loss_at_chance(form, chance):
     assert number(form.discriminator(zeros, zeros)) == pytest.approx(chance, rel=1e-6)
 
 
+@pytest.mark.parametrize("name", losses.ADVERSARIAL)
+def test_a_form_knows_whether_its_loss_is_log_2_at_chance(name):
+    form = losses.ADVERSARIAL[name]()
+    chance = np.full((4, 10), -np.log(10)) if form.class_logits else np.zeros((4, 1))
+    assert np.abs(form.real_logit(chance)).max() < 1e-6
+    loss = number(form.discriminator(chance, chance))
+    assert form.log_2_at_chance == (loss == pytest.approx(np.log(2), rel=1e-6))
+
+
 def test_binary_adversarial_loss_is_eq_5():
     expected = np.mean(-np.log(sigmoid(FAKE1)))
     assert number(BINARY.generator(FAKE1)) == pytest.approx(expected, rel=1e-6)
