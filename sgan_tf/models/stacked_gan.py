@@ -117,7 +117,7 @@ class StackedGAN(AdversarialModel):
         condition = one_hot(labels, self.encoder.num_classes)
         count = ops.shape(condition)[0]
         noise = [
-            level.noise.of_uniform(
+            level.noise_distribution.of_uniform(
                 keras.random.uniform((count, level.config.z_dim), seed=self.seed_generator)
             )
             for level in self.levels
@@ -133,20 +133,22 @@ class StackedGAN(AdversarialModel):
         return StackBatch([images, *self.encoder.features(images)[:-1]], y)
 
     def discriminator_objective(self, batch, seed, training=True):
-        objective, report, _ = self._levels("discriminator_losses", batch, seed, training)
+        objective, report, _ = self._levels(
+            lambda level: level.discriminator_losses, batch, seed, training
+        )
         return objective, report
 
     def generator_objective(self, batch, seed, training=True):
         c = self.config
         objective, report, images = self._levels(
-            "generator_losses", batch, seed, training, c.lower_weight
+            lambda level: level.generator_losses, batch, seed, training, c.lower_weight
         )
         if c.lambda_class:
             report["class"] = label_loss(self.encoder.features(images)[-1], batch.labels)
             objective += c.lambda_class * report["class"]
         return objective, report
 
-    def _levels(self, losses, batch, seed, training, lower_weight=1.0):
+    def _levels(self, losses_of, batch, seed, training, lower_weight=1.0):
         """The sum of all levels' objectives, what they report, and the images they generated."""
         count = tf.shape(batch.labels)[0]
         noise = [level.draw_noise(seed, count) for level in self.levels]
@@ -155,7 +157,7 @@ class StackedGAN(AdversarialModel):
         objective, report, reals = tf.zeros([]), {}, [*batch.reals, labels]
         for i, (level, (fake, condition), z) in enumerate(zip(self.levels, chain, noise)):
             rows = LevelBatch(reals[i], condition, reals[i + 1], batch.labels)
-            part, numbers = getattr(level, losses)(fake, z, rows, seed, training)
+            part, numbers = losses_of(level)(fake, z, rows, seed, training)
             objective += part
             report |= numbers
         return objective, report, chain[0][0]
@@ -360,7 +362,9 @@ class StackedGAN(AdversarialModel):
     def _draw(self, count, seed, first):
         """`noise` as tensors."""
         return [
-            x.noise.of_uniform(uniform_rows(seed, x.index, first, count, x.config.z_dim))
+            x.noise_distribution.of_uniform(
+                uniform_rows(seed, x.index, first, count, x.config.z_dim)
+            )
             for x in self.levels
         ]
 

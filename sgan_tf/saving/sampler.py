@@ -184,7 +184,9 @@ class Sampler(tf.Module):
         }
 
     def _variations(self, images, seeds):
-        z0 = self._stack().levels[0].noise.of_uniform(self._rows(seeds, self.z_dims[0]))
+        z0 = (
+            self._stack().levels[0].noise_distribution.of_uniform(self._rows(seeds, self.z_dims[0]))
+        )
         *features, logits = self._stack().encoder.features(images)
         if not features:
             return {
@@ -194,7 +196,7 @@ class Sampler(tf.Module):
 
     def _describe(self, labels):
         """Names of classes; and what each level's noise is drawn from, the same in every row."""
-        noise = tf.constant([[level.noise.name for level in self._stack().levels]])
+        noise = tf.constant([[level.noise_distribution.name for level in self._stack().levels]])
         return {
             "names": tf.gather(tf.constant(self.class_names), labels),
             "noise": tf.repeat(noise, tf.shape(labels)[0], axis=0),
@@ -217,7 +219,7 @@ class Sampler(tf.Module):
 
     def _split(self, noise):
         parts = zip(self._stack().levels, tf.split(noise, self.z_dims, axis=1))
-        return {f"z{level.index}": level.noise.of_uniform(u) for level, u in parts}
+        return {f"z{level.index}": level.noise_distribution.of_uniform(u) for level, u in parts}
 
     @staticmethod
     def _rows(seeds, columns):

@@ -78,7 +78,7 @@ def _drawing(level, upper, seed):
     """A function that draws h_i, several times for each condition: `[conditions, draws, ...]`."""
     condition = level.condition(tf.constant(upper))
     shape = [len(upper), level.config.z_dim]
-    z = level.noise.of_uniform(tf.random.stateless_uniform(shape, [seed, level.index]))
+    z = level.noise_distribution.of_uniform(tf.random.stateless_uniform(shape, [seed, level.index]))
     sample = tf.function(lambda: level.sampler([condition, z], training=False), autograph=False)
 
     def draw():

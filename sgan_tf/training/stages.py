@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.data.batches import steps_per_epoch
-from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.build import stage_seed
+from sgan_tf.models.optimizers import optimizer_pair
 from sgan_tf.models.trainable import TrainedModel
 from sgan_tf.training.callbacks import AverageStatistics, SampleGrid
 from sgan_tf.training.monitor import CollapseMonitor

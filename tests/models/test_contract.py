@@ -6,12 +6,12 @@ import pytest
 from contract import check_config, check_layer, check_model
 from shared import RECIPE
 
-from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.layers.convolution import Rearrange
 from sgan_tf.models.layers.images import SubtractMean
 from sgan_tf.models.layers.normalization import BatchNormalization
 from sgan_tf.models.layers.regularization import Dropout, GaussianNoise
 from sgan_tf.models.layers.spectral import Spectral, SumPlaces
+from sgan_tf.models.optimizers import optimizer_pair
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((8, 8, 8, 1), dtype=np.float32)

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from sgan_tf.models import losses
-from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.level_gan import LevelGAN
+from sgan_tf.models.optimizers import optimizer_pair
 from sgan_tf.models.stacked_gan import StackedGAN
 
 SEED = tf.constant([1, 2], tf.int32)

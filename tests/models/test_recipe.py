@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 from shared import RECIPE
 
-from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.augmentations import AUGMENTATIONS
 from sgan_tf.models.build import computing_in
 from sgan_tf.models.layers.convolution import Conv2D, Rearrange
 from sgan_tf.models.layers.normalization import BatchNormalization, Modulated
 from sgan_tf.models.layers.spectral import Projection, Spectral, spectral_layers
+from sgan_tf.models.optimizers import optimizer_pair
 
 RNG = np.random.default_rng(0)
 SEED = tf.constant([1, 2], tf.int32)
@@ -301,7 +301,7 @@ def test_normal_noise_is_normal(small_stack):
         inside = [np.mean(np.abs(drawn) < bound) for bound in (1, 2, 3)]
         np.testing.assert_allclose(inside, [0.6827, 0.9545, 0.9973], atol=0.004)
     assert z[1].min() >= 0 and z[1].max() < 1  # the other level's stays
-    ends = level.noise.of_uniform(np.array([0.0, 1 - 2.0**-23], np.float32))
+    ends = level.noise_distribution.of_uniform(np.array([0.0, 1 - 2.0**-23], np.float32))
     assert np.isfinite(np.asarray(ends)).all()
     level.discriminator.posterior.layers[-1].bias.assign(np.full(8, -3.0))
     assert np.asarray(level.infer_noise(reals[0])).min() < -1  # not clipped to [0, 1]

@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from sgan_tf.config.schema import DiscriminatorConfig, LevelConfig
+from sgan_tf.models.keras_internals import layers_at_any_depth
 from sgan_tf.models.layers.convolution import Conv2D, Rearrange
 from sgan_tf.models.layers.dtypes import UNCAST
 from sgan_tf.models.layers.normalization import BatchNormalization
@@ -59,7 +60,7 @@ class Discriminator(keras.Model):
         super().__init__(**{**kwargs, **UNCAST})  # its parts cast for themselves
         self.trunk, self.logits, self.posterior = trunk, logits, posterior
         self.projection, self.heads = projection, heads
-        parts = self._flatten_layers()
+        parts = layers_at_any_depth(self)
         self.separate_rows = not any(isinstance(x, layers.BatchNormalization) for x in parts)
         self.built = True
 
