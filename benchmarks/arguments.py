@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sgan_tf.cli.app import UsageError
 from sgan_tf.config.presets import PRESETS
-from sgan_tf.config.schema import PRECISIONS
+from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.utils.hardware import best_precision
 
 

@@ -14,7 +14,7 @@ from absl import flags
 
 from sgan_tf.cli import app
 from sgan_tf.config.presets import PRESETS
-from sgan_tf.config.schema import PRECISIONS
+from sgan_tf.config.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
 DEVICES = (1, 2)

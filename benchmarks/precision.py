@@ -13,7 +13,7 @@ import pathlib
 from absl import flags
 
 from sgan_tf.cli import app, images, judges
-from sgan_tf.config.schema import PRECISIONS
+from sgan_tf.config.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
 IMAGES = 1000  # images of which the values are compared

@@ -11,7 +11,7 @@ from absl import flags
 
 from sgan_tf.cli import app
 from sgan_tf.config.presets import PRESETS
-from sgan_tf.config.schema import PRECISIONS
+from sgan_tf.config.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
 CUTS = {1: [], 2: ["fc3"], 3: ["pool2", "fc3"]}  # of E, by the number of levels

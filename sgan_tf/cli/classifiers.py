@@ -7,7 +7,8 @@ from collections.abc import Callable
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.config.schema import INPUT_RANGES, ClassifierConfig
+from sgan_tf.config.schema import ClassifierConfig
+from sgan_tf.config.validation import INPUT_RANGES
 from sgan_tf.data.batches import steps_per_epoch
 from sgan_tf.data.datasets import ImageDataset
 

@@ -14,7 +14,7 @@ import tempfile
 from absl import flags
 
 from sgan_tf.cli import app, images, judges
-from sgan_tf.config.schema import PRECISIONS
+from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.errors import UserError
 from sgan_tf.utils.files import PARTIAL, write_whole
 

@@ -12,7 +12,7 @@ from dataclasses import fields
 from absl import flags
 
 from sgan_tf.cli import app
-from sgan_tf.config.schema import PRECISIONS
+from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.saving import export as serving
 
 FLAGS = flags.FLAGS

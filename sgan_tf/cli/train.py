@@ -19,8 +19,8 @@ from absl import flags
 from sgan_tf.cli import app, classifiers, images, judges
 from sgan_tf.config.overrides import with_overrides
 from sgan_tf.config.presets import PRESETS, make_config
-from sgan_tf.config.schema import PRECISIONS, Config, EncoderConfig
-from sgan_tf.config.validation import ConfigError
+from sgan_tf.config.schema import Config, EncoderConfig
+from sgan_tf.config.validation import PRECISIONS, ConfigError
 from sgan_tf.data.batches import steps_per_epoch
 from sgan_tf.data.datasets import DATASETS
 from sgan_tf.training import transfer

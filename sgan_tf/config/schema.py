@@ -22,12 +22,9 @@ from sgan_tf.config.constraints import (
     some_of,
 )
 from sgan_tf.config.migrations import SCHEMA, migrated
-from sgan_tf.config.validation import ConfigError, validate
+from sgan_tf.config.validation import INPUT_RANGES, PRECISIONS, ConfigError, validate
 from sgan_tf.errors import first_line
 from sgan_tf.utils.labels import clusters
-
-PRECISIONS = ("float32", "bfloat16")
-INPUT_RANGES = ("0..1", "0..255", "-1..1", "imagenet", "caffe")  # of a given classifier
 
 
 @dataclass

@@ -8,6 +8,8 @@ from sgan_tf.errors import UserError
 
 ENCODER_LAYERS = ("conv1", "pool1", "conv2", "pool2", "fc3")  # where E may be cut, bottom up
 MAP_LAYERS = ENCODER_LAYERS[:4]
+PRECISIONS = ("float32", "bfloat16")
+INPUT_RANGES = ("0..1", "0..255", "-1..1", "imagenet", "caffe")  # of a given classifier
 # Settings with flags of their own, by which errors name them.
 FLAGS = ("dataset", "preset", "cuts", "image_size", "labels", "seed", "precision", "input_range")
 

@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
-from sgan_tf.config.schema import INPUT_RANGES, ClassifierConfig
-from sgan_tf.config.validation import ConfigError
+from sgan_tf.config.schema import ClassifierConfig
+from sgan_tf.config.validation import INPUT_RANGES, ConfigError
 from sgan_tf.models.build import build
 from sgan_tf.models.encoder.adapters import ExpectedImages, candidates
 from sgan_tf.models.encoder.classifier_graph import REFUSALS, ClassifierError, Cut, brief

@@ -13,7 +13,8 @@ import tempfile
 
 import numpy as np
 
-from sgan_tf.config.schema import PRECISIONS, Config
+from sgan_tf.config.schema import Config
+from sgan_tf.config.validation import PRECISIONS
 from sgan_tf.errors import UserError
 from sgan_tf.runs.run import Run, read_config
 from sgan_tf.utils.files import PARTIAL, InUse, sole_writer

@@ -7,8 +7,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from sgan_tf.config.schema import INPUT_RANGES
-from sgan_tf.config.validation import ConfigError
+from sgan_tf.config.validation import INPUT_RANGES, ConfigError
 from sgan_tf.models.encoder.classifier_graph import ClassifierError, ClassifierGraph
 
 LEAST_SPREAD = 0.01  # of a channel, over its layer's: below it a channel is as good as dead
