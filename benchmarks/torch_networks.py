@@ -124,9 +124,9 @@ class VectorGenerator(nn.Module):
 
     def __init__(self, config: LevelConfig, condition: int, units: int):
         super().__init__()
-        self.noise, noise = dense_layers(config.z_dim, config.noise_units)
-        self.condition, condition = dense_layers(condition, config.condition_units)
-        self.hidden, hidden = dense_layers(noise + condition, config.g_units)
+        self.noise, noise = dense_layers(config.z_dim, config.generator.noise_units)
+        self.condition, condition = dense_layers(condition, config.generator.condition_units)
+        self.hidden, hidden = dense_layers(noise + condition, config.generator.units)
         self.output = nn.Linear(hidden, units)
 
     def forward(self, condition, z):
@@ -139,12 +139,12 @@ class ImageGenerator(nn.Module):
 
     def __init__(self, config: LevelConfig, encoder: EncoderConfig, condition: int, image_shape):
         super().__init__()
-        self.noise, noise = dense_layers(config.z_dim, config.noise_units)
+        self.noise, noise = dense_layers(config.z_dim, config.generator.noise_units)
         norm = nn.BatchNorm1d(condition, EPSILON, MOMENTUM, affine=False)
-        self.condition_norm = norm if config.condition_norm else nn.Identity()
-        joined, modulation = noise + condition, config.g_modulation
+        self.condition_norm = norm if config.generator.condition_norm else nn.Identity()
+        joined, modulation = noise + condition, config.generator.modulation
         self.embedding = nn.Linear(joined, modulation) if modulation else None
-        self.pyramid = config.g_family == "pyramid"
+        self.pyramid = config.generator.family == "pyramid"
         family = _pyramid if self.pyramid else _mirror
         self.side, widths, ups, self.output = family(config, encoder, image_shape)
         self.base = nn.Linear(joined, widths[0] * self.side**2, bias=False)
@@ -170,7 +170,7 @@ def _transposed(inputs, outputs, kernel, stride, same=True, bias=False):
 
 def _pyramid(config, encoder, image_shape):
     """The side and widths of the maps, what lies between them, and the last layer."""
-    half, widths = image_shape[0] // 2, config.g_channels
+    half, widths = image_shape[0] // 2, config.generator.channels
     doublings = len(widths) - 1
     while doublings and (half % 2**doublings or half < 3 * 2**doublings):
         doublings -= 1
@@ -186,8 +186,8 @@ def _mirror(config, encoder, image_shape):
     side = image_shape[0]
     for _ in range(2):
         side = (side if same else side - kernel + 1) // 2
-    widths = (config.g_channels + config.g_channels[-1:] * 4)[:4]
-    undo = [(config.g_kernel or kernel, 2, True), (kernel, 1, same)] * 2
+    widths = (config.generator.channels + config.generator.channels[-1:] * 4)[:4]
+    undo = [(config.generator.kernel_size or kernel, 2, True), (kernel, 1, same)] * 2
     sizes = [*widths, image_shape[2]]
     layers = [
         _transposed(a, b, *settings, bias=i == 3)
@@ -202,23 +202,25 @@ class Discriminator(nn.Module):
     def __init__(self, config: LevelConfig, encoder: EncoderConfig, image_shape, classes: int):
         super().__init__()
         side, _, depth = image_shape
-        self.halved = config.d_family == "halved"
+        self.halved = config.discriminator.family == "halved"
         before = []
         if encoder.subtract_mean and not self.halved:
             before.append(SubtractMean((depth, side, side)))
-        if config.input_noise:
-            before.append(GaussianNoise(config.input_noise))
+        if config.discriminator.input_noise:
+            before.append(GaussianNoise(config.discriminator.input_noise))
         self.before = nn.Sequential(*before)
         self.trunk, shape = _trunk(config, (side // 2, 4 * depth) if self.halved else (side, depth))
         side, channels = shape
-        reduced = side * side * channels if config.d_family == "strided" else channels
+        reduced = side * side * channels if config.discriminator.family == "strided" else channels
         self.reduce = {"strided": flat, "allconv": _mean_places, "halved": _sum_places}
-        self.reduce = self.reduce[config.d_family]
-        logits = classes if config.adversarial == "class_logits" else 1
-        self.logits = (Spectral if config.d_spectral else nn.Linear)(reduced, logits)
+        self.reduce = self.reduce[config.discriminator.family]
+        logits = classes if config.loss.adversarial == "class_logits" else 1
+        self.logits = (Spectral if config.discriminator.spectral_norm else nn.Linear)(
+            reduced, logits
+        )
         self.posterior = nn.Linear(side * side * channels, config.z_dim)
         self.classes = None
-        if config.d_projection:
+        if config.discriminator.projection:
             self.classes = nn.Parameter(nn.init.orthogonal_(torch.empty(classes, channels)))
 
     def forward(self, h, labels):
@@ -250,24 +252,26 @@ def _trunk(config, shape):
     """The convolutions of D, and the side and channels that they end with."""
     side, depth = shape
     parts = []
-    for (kernel, stride, same, norm, drop), channels in zip(_rows(config), config.d_channels):
+    for (kernel, stride, same, norm, drop), channels in zip(
+        _rows(config), config.discriminator.channels
+    ):
         padding = (kernel - 1) // 2 if same else 0
-        if config.d_spectral:
+        if config.discriminator.spectral_norm:
             parts.append(Spectral(depth, channels, kernel, stride))
         else:
             parts.append(nn.Conv2d(depth, channels, kernel, stride, padding))
-        if norm and config.d_batch_norm:
+        if norm and config.discriminator.batch_norm:
             parts.append(nn.BatchNorm2d(channels, EPSILON, MOMENTUM))
-        parts.append(nn.LeakyReLU(0.1 if config.d_family == "halved" else 0.2))
-        if drop and config.dropout:
-            parts.append(nn.Dropout(config.dropout))
+        parts.append(nn.LeakyReLU(0.1 if config.discriminator.family == "halved" else 0.2))
+        if drop and config.discriminator.dropout:
+            parts.append(nn.Dropout(config.discriminator.dropout))
         side, depth = (side + 2 * padding - kernel) // stride + 1, channels
     return nn.Sequential(*parts), (side, depth)
 
 
 def _rows(config):
     """Kernel, stride, 'same' padding, batch normalisation and dropout of D's convolutions."""
-    if config.d_family == "allconv":
+    if config.discriminator.family == "allconv":
         return [
             (3, 1, True, False, False),
             (3, 2, True, True, True),
@@ -276,11 +280,14 @@ def _rows(config):
             (3, 1, False, True, False),
             (1, 1, True, False, False),
         ]
-    strided = config.d_family == "strided"
+    strided = config.discriminator.family == "strided"
     return [
-        (config.d_kernel if strided else (4 if i % 2 else 3), 2 if strided or i % 2 else 1)
+        (
+            config.discriminator.kernel_size if strided else (4 if i % 2 else 3),
+            2 if strided or i % 2 else 1,
+        )
         + (True, i > 0, False)
-        for i in range(len(config.d_channels))
+        for i in range(len(config.discriminator.channels))
     ]
 
 

@@ -55,7 +55,8 @@ class Level0:
             torch.from_numpy(x).to(self.device) for x in (features, labels.astype(np.int64))
         )
         self.variance = float(features.var(0).mean())
-        settings = dict(lr=self.config.learning_rate, betas=(self.config.beta_1, 0.999), eps=1e-8)
+        adam = self.config.optimizer
+        settings = dict(lr=adam.learning_rate, betas=(adam.beta_1, 0.999), eps=1e-8)
         self.optimizers = {
             name: torch.optim.Adam(self.networks[name].parameters(), **settings, fused=True)
             for name in "GD"
@@ -94,7 +95,7 @@ class Level0:
 
     def discriminator_objective(self, fake, z):
         """The objective of D and Q, of `fake`, what G made of `z`."""
-        c = self.config
+        c = self.config.loss
         if any(isinstance(m, nn.BatchNorm2d) for m in self.discriminator.modules()):
             fake_logits, estimate = self.discriminator(fake, self.labels)
             real_logits, _ = self.discriminator(self.images, self.labels)
@@ -112,7 +113,7 @@ class Level0:
 
     def generator_objective(self, z):
         """The objective of G."""
-        c = self.config
+        c = self.config.loss
         fake = self.generator(self.features, z)
         logits, estimate = self.discriminator(fake, self.labels)
         recovered = self.stage(fake).float()
@@ -124,7 +125,7 @@ class Level0:
         )
 
     def _units(self):
-        return (self.variance, NOISE_VARIANCE) if self.config.loss_units == "variance" else (1, 1)
+        return (self.variance, NOISE_VARIANCE) if self.config.loss.units == "variance" else (1, 1)
 
     def _update(self, name, objective):
         objective.backward()

@@ -76,7 +76,7 @@ def _contestants(preset, precision, stack):
     from contestants import Contestant
     from workload import CLASSES, configuration
 
-    updates = ["levels.0.adaptive_steps=false", "levels.0.generator_steps=1"]
+    updates = ["levels.0.optimizer.adaptive_steps=false", "levels.0.optimizer.generator_steps=1"]
     config = configuration(preset, precision, overrides=updates)
     here = stack.enter_context(Contestant(f"here in {precision}", _here, config))
     sizes, batch = here.facts

@@ -15,7 +15,8 @@ import sgan_tf
 
 # What carries data or says what went wrong: nothing is done with it that an example could show.
 PLAIN = {
-    *("Decomposition", "EncoderConfig", "JointConfig", "LevelConfig", "ImageDataset"),
+    *("Decomposition", "ImageDataset", "EncoderConfig", "LevelConfig", "GeneratorConfig"),
+    *("DiscriminatorConfig", "LossConfig", "OptimizerConfig", "JointConfig"),
     *("Hyperparameters", "TrainingOptions"),
 }
 PUBLIC = [name for name in sgan_tf.__all__ if name != "__version__"]

@@ -3,6 +3,8 @@
 import ast
 import graphlib
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -142,6 +144,35 @@ def test_no_modules_import_each_other_in_a_circle(imported):
 def test_models_know_no_flags_paths_or_files(imported):
     lines = kept_out(imported)
     assert not lines, "\n".join(lines)
+
+
+# Keras loads Pillow for itself, so what counts is who asks for it.
+LOADS_MODELS = """
+import builtins, importlib, pkgutil
+import_, asked = builtins.__import__, set()
+
+def watching(name, globals=None, *args, **keywords):
+    importer = (globals or {}).get("__name__", "")
+    if importer.startswith("sgan_tf") and name.split(".")[0] in ("PIL", "filelock"):
+        asked.add(f"{importer} imports {name}")
+    return import_(name, globals, *args, **keywords)
+
+builtins.__import__ = watching
+import sys
+import sgan_tf.models
+for module in pkgutil.walk_packages(sgan_tf.models.__path__, "sgan_tf.models."):
+    importlib.import_module(module.name)
+assert "sgan_tf.models.build" in sys.modules
+print(*sorted(asked), *(name for name in sys.modules if name.startswith("sgan_tf.data")), sep=", ")
+"""
+
+
+def test_models_load_no_data_sets_pictures_or_locks():
+    done = subprocess.run(
+        [sys.executable, "-c", LOADS_MODELS], cwd=FOLDER.parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""
 
 
 def test_a_module_in_no_room_is_named():

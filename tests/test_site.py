@@ -24,7 +24,7 @@ hooks, griffe_examples = loaded("hooks"), loaded("griffe_examples")
         ("sgan_tf.models.losses.entropy_loss", "def entropy_loss("),
         ("sgan_tf.models.losses.ADVERSARIAL", "ADVERSARIAL = "),
         ("sgan_tf.models.level_gan.LevelGAN.generator_losses", "    def generator_losses("),
-        ("sgan_tf.config.schema.LevelConfig.lambda_ent", "    lambda_ent: float"),
+        ("sgan_tf.config.schema.LossConfig.lambda_ent", "    lambda_ent: float"),
         ("sgan_tf.runs.checkpoint", '"""'),
     ],
 )

@@ -32,7 +32,7 @@ small; D_0 is not for training on.
 def narrow_posterior(stack, widths, steps, batch=128):
     """Returns the configuration of a narrower D_0, and such a D_0 whose Q_0 was trained anew."""
     config = copy.deepcopy(stack.recipe)
-    config.levels[0].d_channels = widths
+    config.levels[0].discriminator.channels = widths
     _, narrow = sgan_tf.build(config, stack.encoder.image_shape, stack.class_names)
     posterior = narrow.levels[0].discriminator
     weights = posterior.trunk.trainable_variables + posterior.posterior.trainable_variables
@@ -70,7 +70,7 @@ def main():
         parser.error(f"--out: {arguments.out} exists; choose another folder")
     old, stack = sgan_tf.Run(arguments.run_dir), sgan_tf.load(arguments.run_dir)
     widths = [int(width) for width in arguments.widths.split(",")]
-    before = ", ".join(map(str, stack.recipe.levels[0].d_channels))
+    before = ", ".join(map(str, stack.recipe.levels[0].discriminator.channels))
     config, posterior = narrow_posterior(stack, widths, arguments.steps)
     narrow = named_arrays({GROUP: posterior.variables})
     new = sgan_tf.Run.open(arguments.out, config)

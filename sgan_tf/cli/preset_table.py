@@ -11,7 +11,7 @@ def list_presets():
     for name in PRESETS:
         config = make_config(name.split("-")[0], name)
         image = config.levels[0]
-        widths = {"G_0": image.g_channels, "D_0": image.d_channels}
+        widths = {"G_0": image.generator.channels, "D_0": image.discriminator.channels}
         print(
             layout.format(
                 name,

@@ -27,8 +27,9 @@ from sgan_tf.cli import (
     preset_table,
     startup,
 )
+from sgan_tf.config.overrides import with_overrides
 from sgan_tf.config.presets import PRESETS, make_config
-from sgan_tf.config.schema import Config, EncoderConfig, with_overrides
+from sgan_tf.config.schema import Config, EncoderConfig
 from sgan_tf.config.validation import PRECISIONS, ConfigError
 from sgan_tf.data.batches import steps_per_epoch
 from sgan_tf.data.datasets import DATASETS
@@ -136,7 +137,7 @@ def define_flags():
     flags.DEFINE_multi_string(
         "set",
         [],
-        "name=value, any setting that --dry_run lists, as levels.0.lambda_ent=0; repeatable",
+        "name=value, any setting that --dry_run lists, as levels.0.loss.lambda_ent=0; repeatable",
     )
 
 
@@ -160,7 +161,7 @@ def train():
     if FLAGS.encoder_from:
         transfer.check_images(FLAGS.encoder_from, dataset)
     tf = startup.import_tensorflow(config.image_size)
-    from sgan_tf.models.build import check_names
+    from sgan_tf.models.build import check_config
 
     if FLAGS.jit and (FLAGS.devices == "cpu" or not tf.config.list_physical_devices("GPU")):
         raise app.UsageError("--jit: XLA is for GPUs, and none is used; CPUs are slower with it")
@@ -174,7 +175,7 @@ def train():
             return classifier_flags.print_cuts(classifier, dataset, _config)
         encoder, config = _adapted(classifier, dataset, config)
         _check_stages(config)
-    check_names(config)
+    check_config(config)
     steps = steps_per_epoch(len(dataset.train_images), config.batch_size)
     config = dataclasses.replace(config, precision=_precision(config))
     if strategy:

@@ -1,4 +1,4 @@
-"""The presets: one row each, flat and of plain values; what a row leaves out has its default.
+"""The presets: one row each, of plain values; what a row leaves out has its default.
 
 A row holds a *template* for each kind of level. `make_config` takes one for every level by what the
 level generates, the image, a feature map or a feature vector, so that one row serves any cuts.
@@ -7,15 +7,16 @@ level generates, the image, a feature map or a feature vector, so that one row s
 import copy
 from dataclasses import dataclass, field
 
+from sgan_tf.config.overrides import with_overrides
 from sgan_tf.config.schema import (
     ClassifierConfig,
     Config,
     EncoderConfig,
     JointConfig,
     LevelConfig,
-    with_overrides,
+    from_tree,
 )
-from sgan_tf.config.validation import MAP_LAYERS, ConfigError, check_cuts, map_discriminators
+from sgan_tf.config.validation import MAP_LAYERS, ConfigError, check_cuts
 from sgan_tf.data.datasets import DATASETS
 
 
@@ -55,7 +56,7 @@ def make_config(
         image_size: Side of the square images in pixels; by default the data set's own.
         epochs: Epochs of every stage that has any, in place of the preset's.
         seed: Of the order of the images, the initial weights and all noise.
-        overrides: Strings `"dotted.name=value"`, as `"levels.0.lambda_ent=0"`.
+        overrides: Strings `"dotted.name=value"`, as `"levels.0.loss.lambda_ent=0"`.
         precision: Of convolutions and large matrices: `float32` or `bfloat16`
             (`sgan_tf.runs.environment.best_precision()` tells which is faster here).
         classifier: A given classifier in the encoder's place, whose layers `cuts` then are; the
@@ -92,14 +93,14 @@ def make_config(
         encoder = EncoderConfig(epochs=0, flip=row.flip)  # nothing of it is made
         maps = [len(shape) == 3 for shape in classifier.shapes[1:]]
     levels = [row.image, *(row.map if is_map else row.vector for is_map in maps)]
-    levels = [LevelConfig(**copy.deepcopy(template)) for template in levels]
-    joint = JointConfig(**row.joint)
+    levels = [from_tree(LevelConfig, template) for template in levels]
+    joint = from_tree(JointConfig, row.joint)
     for level, shape in zip(levels, classifier.shapes if classifier else []):
         _fit(level, shape)
     if labels == "none":  # a cross-entropy over one class is 0
-        levels[-1].lambda_cond = joint.lambda_class = 0.0
+        levels[-1].loss.lambda_cond = joint.lambda_class = 0.0
         for level in levels:
-            level.lambda_label = 0.0
+            level.loss.lambda_label = 0.0
     config = Config(
         dataset=dataset,
         preset=preset,
@@ -124,9 +125,10 @@ def make_config(
 def _fit(level, shape):
     """Makes a template's level one for h_i of any shape, below any h_{i+1}."""
     if len(shape) == 3:
-        level.g_family = "shapes"
-        if level.d_family not in map_discriminators(shape):
-            level.d_family, level.d_kernel = "strided", 3
+        level.generator.family = "shapes"
+        least, even = min(shape[:2]), all(side % 2 == 0 for side in shape[:2])
+        if not {"halved": even, "allconv": least > 8}.get(level.discriminator.family, True):
+            level.discriminator.family, level.discriminator.kernel_size = "strided", 3
 
 
 # Views of photographs, in which objects come in all sizes.
@@ -141,29 +143,68 @@ def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, 
 
     `learning_rate`, as `epochs` and `lambda_cond`, is level 0's.
     """
-    game = dict(d_spectral=True, d_projection=["labels"], adversarial="hinge",
-                loss_units="variance", lambda_ent=0.83, decay_from=0.5, beta_1=0.0, ema=0.999)
-    upper = dict(**game, learning_rate=0.0002, epochs=upper_epochs)
+    d = dict(spectral_norm=True, projection=["labels"])
+    loss = dict(adversarial="hinge", units="variance", lambda_ent=0.83)
+    adam = dict(decay_from=0.5, beta_1=0.0)
+    upper = dict(epochs=upper_epochs, ema=0.999, loss=loss,
+                 optimizer=dict(**adam, learning_rate=0.0002))
 
     def wide(*widths, by=width):
         return [round(by * units) for units in widths]
 
     return Preset(
         encoder=encoder,
-        image=dict(z_dim=16, noise_units=[noise_units], condition_norm=True, g_family="pyramid",
-                   g_channels=g_channels or wide(256, 128, 96), g_modulation=32,
-                   d_family="halved", d_channels=wide(64, 128, 128, 256, 256, by=d_width),
-                   q_prior_init=True, lambda_cond=lambda_cond, epochs=epochs,
-                   learning_rate=learning_rate, **game),
-        map=dict(z_dim=32, noise_units=[128], g_channels=wide(256, 128), d_family="strided",
-                 d_channels=wide(192, 192), d_kernel=3, **upper),
-        vector=dict(g_units=wide(512, 512), d_units=wide(512, 512), **upper),
-        joint=dict(epochs=joint_epochs, lambda_class=lambda_class, learning_rate=0.0001,
-                   decay_from=0.0, beta_1=0.0),
+        image=dict(z_dim=16, epochs=epochs, ema=0.999,
+                   generator=dict(family="pyramid", noise_units=[noise_units], condition_norm=True,
+                                  channels=g_channels or wide(256, 128, 96), modulation=32),
+                   discriminator=dict(**d, family="halved", posterior_prior_init=True,
+                                      channels=wide(64, 128, 128, 256, 256, by=d_width)),
+                   loss=dict(**loss, lambda_cond=lambda_cond),
+                   optimizer=dict(**adam, learning_rate=learning_rate)),
+        map=dict(**upper, z_dim=32,
+                 generator=dict(family="mirror", noise_units=[128], channels=wide(256, 128)),
+                 discriminator=dict(**d, family="strided", channels=wide(192, 192),
+                                    kernel_size=3)),
+        vector=dict(**upper,
+                    generator=dict(units=wide(512, 512)),
+                    discriminator=dict(**d, units=wide(512, 512))),
+        joint=dict(epochs=joint_epochs, lambda_class=lambda_class,
+                   optimizer=dict(learning_rate=0.0001, decay_from=0.0, beta_1=0.0)),
         unlabelled=unlabelled or dict(views=PHOTOGRAPHS, epochs=2 * encoder["epochs"]),
         batch_size=64,
         flip=flip)
 
+
+def _cifar10_release(encoder):
+    """The release's CIFAR-10 recipe."""
+    adaptive = dict(epochs=200, loss=dict(adversarial="class_logits"),
+                    optimizer=dict(adaptive_steps=True))
+    return Preset(
+        encoder=encoder,
+        image=dict(**adaptive, z_dim=16,
+                   generator=dict(family="mirror", noise_units=[128, 128],
+                                  channels=[256, 256, 128, 128]),
+                   discriminator=dict(family="allconv", channels=[96, 96, 192, 192, 192, 192],
+                                      batch_norm=True, input_noise=0.05, dropout=0.1,
+                                      joint_dropout=0.3)),
+        map=dict(**adaptive, z_dim=32,
+                 generator=dict(family="mirror", noise_units=[128], channels=[256, 128]),
+                 discriminator=dict(family="strided", channels=[192, 192], kernel_size=3,
+                                    batch_norm=True, input_noise=0.05)),
+        vector=dict(**adaptive,
+                    generator=dict(noise_units=[256], condition_units=[512]),
+                    discriminator=dict(units=[512, 512], batch_norm=True, input_noise=0.2,
+                                       joint_hidden_noise=0.2)),
+        joint=dict(epochs=200, optimizer=dict(adaptive_steps=True)),
+        unlabelled=dict(views=PHOTOGRAPHS, epochs=60),
+        batch_size=100)
+
+
+# What the authors have for no feature map, from their image level.
+MNIST_MAP = dict(z_dim=32,
+                 generator=dict(family="mirror", noise_units=[128], channels=[128, 64]),
+                 discriminator=dict(family="strided", channels=[128, 128], kernel_size=3,
+                                    batch_norm=True, input_noise=0.05))
 
 # `mnist`, `svhn`, `cifar10`: what is known today of training small conditional GANs (`_recipe`).
 # `svhn-small`, `cifar10-small`: the same, half as wide but for D_0, whose width matters most; what
@@ -175,14 +216,20 @@ PRESETS = {
     "digits": Preset(
         encoder=dict(channels=[32, 64], kernel_size=3, padding="same", units=64, dropout=0.3,
                      epochs=40),
-        image=dict(z_dim=8, noise_units=[32], g_channels=[64, 64, 32, 32], d_family="strided",
-                   d_channels=[32, 64], d_kernel=3, d_batch_norm=True, input_noise=0.05,
-                   epochs=120, learning_rate=0.0005),
-        map=dict(z_dim=16, noise_units=[128], g_channels=[64, 64], d_family="strided",
-                 d_channels=[64, 64], d_kernel=3, d_batch_norm=True, input_noise=0.05, epochs=120,
-                 learning_rate=0.0005),
-        vector=dict(z_dim=16, g_units=[128, 128], d_units=[128, 128], epochs=120,
-                    learning_rate=0.0005),
+        image=dict(z_dim=8, epochs=120,
+                   generator=dict(family="mirror", noise_units=[32], channels=[64, 64, 32, 32]),
+                   discriminator=dict(family="strided", channels=[32, 64], kernel_size=3,
+                                      batch_norm=True, input_noise=0.05),
+                   optimizer=dict(learning_rate=0.0005)),
+        map=dict(z_dim=16, epochs=120,
+                 generator=dict(family="mirror", noise_units=[128], channels=[64, 64]),
+                 discriminator=dict(family="strided", channels=[64, 64], kernel_size=3,
+                                    batch_norm=True, input_noise=0.05),
+                 optimizer=dict(learning_rate=0.0005)),
+        vector=dict(z_dim=16, epochs=120,
+                    generator=dict(units=[128, 128]),
+                    discriminator=dict(units=[128, 128]),
+                    optimizer=dict(learning_rate=0.0005)),
         joint=dict(epochs=30),
         unlabelled=dict(epochs=120),
         batch_size=50),
@@ -191,44 +238,37 @@ PRESETS = {
         g_channels=[48, 48], lambda_cond=0.5, lambda_class=0.0, unlabelled=dict(epochs=20)),
     "mnist-release": Preset(
         encoder=dict(),
-        image=dict(noise_units=[128], d_family="strided", d_channels=[32, 64, 128], d_units=[256],
-                   d_dense_slope=0.0, q_activation="sigmoid", epochs=0),
-        map=dict(z_dim=32, noise_units=[128], g_channels=[128, 64], d_family="strided",
-                 d_channels=[128, 128], d_kernel=3, d_batch_norm=True, input_noise=0.05, epochs=0),
-        vector=dict(d_units=[256, 256], d_dense_slope=0.0, q_activation="sigmoid",
-                    head_init="glorot_uniform", epochs=0),
+        image=dict(epochs=0,
+                   generator=dict(family="mirror", noise_units=[128]),
+                   discriminator=dict(family="strided", channels=[32, 64, 128], units=[256],
+                                      dense_slope=0.0, posterior_activation="sigmoid")),
+        map=dict(**MNIST_MAP, epochs=0),
+        vector=dict(epochs=0,
+                    generator=dict(),
+                    discriminator=dict(units=[256, 256], dense_slope=0.0,
+                                       posterior_activation="sigmoid",
+                                       head_init="glorot_uniform")),
         joint=dict(epochs=200, lower_weight=0.0),
         unlabelled=dict(epochs=20),
         batch_size=100),
     "mnist-release-independent": Preset(
         encoder=dict(),
-        image=dict(noise_units=[128], d_family="strided", d_channels=[32, 64, 128], d_units=[256],
-                   q_activation="sigmoid", epochs=200),
-        map=dict(z_dim=32, noise_units=[128], g_channels=[128, 64], d_family="strided",
-                 d_channels=[128, 128], d_kernel=3, d_batch_norm=True, input_noise=0.05,
-                 epochs=200),
-        vector=dict(d_units=[256, 256], q_activation="sigmoid", epochs=200),
+        image=dict(epochs=200,
+                   generator=dict(family="mirror", noise_units=[128]),
+                   discriminator=dict(family="strided", channels=[32, 64, 128], units=[256],
+                                      posterior_activation="sigmoid")),
+        map=dict(**MNIST_MAP, epochs=200),
+        vector=dict(epochs=200,
+                    generator=dict(),
+                    discriminator=dict(units=[256, 256], posterior_activation="sigmoid")),
         joint=dict(epochs=0),
         unlabelled=dict(epochs=20),
         batch_size=100),
     "svhn": _recipe(
         encoder=dict(channels=[64, 128], dropout=0.5, shift=2, subtract_mean=True, epochs=15),
         epochs=25, upper_epochs=48, joint_epochs=5, lambda_class=2.0),
-    "svhn-release": Preset(
-        encoder=dict(channels=[64, 128], dropout=0.5, subtract_mean=True),
-        image=dict(z_dim=16, noise_units=[128, 128], g_channels=[256, 256, 128, 128],
-                   d_family="allconv", d_channels=[96, 96, 192, 192, 192, 192], d_batch_norm=True,
-                   input_noise=0.05, dropout=0.1, joint_dropout=0.3, adversarial="class_logits",
-                   adaptive_steps=True, epochs=200),
-        map=dict(z_dim=32, noise_units=[128], g_channels=[256, 128], d_family="strided",
-                 d_channels=[192, 192], d_kernel=3, d_batch_norm=True, input_noise=0.05,
-                 adversarial="class_logits", adaptive_steps=True, epochs=200),
-        vector=dict(noise_units=[256], condition_units=[512], d_units=[512, 512],
-                    d_batch_norm=True, input_noise=0.2, joint_hidden_noise=0.2,
-                    adversarial="class_logits", adaptive_steps=True, epochs=200),
-        joint=dict(epochs=200, adaptive_steps=True),
-        unlabelled=dict(views=PHOTOGRAPHS, epochs=60),
-        batch_size=100),
+    "svhn-release": _cifar10_release(
+        encoder=dict(channels=[64, 128], dropout=0.5, subtract_mean=True)),
     "svhn-small": _recipe(
         encoder=dict(channels=[32, 64], dropout=0.5, shift=2, subtract_mean=True, epochs=15),
         epochs=10, upper_epochs=48, joint_epochs=1, width=0.5, d_width=0.75,
@@ -237,22 +277,9 @@ PRESETS = {
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
                      epochs=30),
         epochs=70, upper_epochs=64, joint_epochs=2, flip=True),
-    "cifar10-release": Preset(
+    "cifar10-release": _cifar10_release(
         encoder=dict(channels=[64, 128], dropout=0.2, flip=True, shift=2, subtract_mean=True,
-                     epochs=30),
-        image=dict(z_dim=16, noise_units=[128, 128], g_channels=[256, 256, 128, 128],
-                   d_family="allconv", d_channels=[96, 96, 192, 192, 192, 192], d_batch_norm=True,
-                   input_noise=0.05, dropout=0.1, joint_dropout=0.3, adversarial="class_logits",
-                   adaptive_steps=True, epochs=200),
-        map=dict(z_dim=32, noise_units=[128], g_channels=[256, 128], d_family="strided",
-                 d_channels=[192, 192], d_kernel=3, d_batch_norm=True, input_noise=0.05,
-                 adversarial="class_logits", adaptive_steps=True, epochs=200),
-        vector=dict(noise_units=[256], condition_units=[512], d_units=[512, 512],
-                    d_batch_norm=True, input_noise=0.2, joint_hidden_noise=0.2,
-                    adversarial="class_logits", adaptive_steps=True, epochs=200),
-        joint=dict(epochs=200, adaptive_steps=True),
-        unlabelled=dict(views=PHOTOGRAPHS, epochs=60),
-        batch_size=100),
+                     epochs=30)),
     "cifar10-small": _recipe(
         encoder=dict(channels=[48, 80], dropout=0.2, flip=True, shift=2, subtract_mean=True,
                      epochs=20),

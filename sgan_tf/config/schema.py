@@ -1,129 +1,182 @@
-"""What a run is: dataclasses, typed `name=value` overrides, JSON in and out.
+"""What a run is: dataclasses of settings, and their JSON.
 
-A new field's default is what the code did before it had that field; where that cannot be, raise
-`SCHEMA` and add a step to `_MIGRATIONS`. So run folders of every version go on.
+A setting's constraint is written at its field. The default of a new setting is what the code did
+before it had that setting. Where that is impossible, raise `SCHEMA` and add a function to
+`migrations.py`, so that run folders of every version can be resumed.
+
+Names that a registry of the models owns (families of networks, losses, kinds of noise) are plain
+strings here; `sgan_tf.models.build.check_config` asks the registries.
 """
 
-import copy
 import dataclasses
 import json
 from dataclasses import dataclass, field
 
-from sgan_tf.config.validation import ENCODER_LAYERS, ConfigError, validate
+from sgan_tf.config.constraints import (
+    at_least,
+    choice,
+    constrained,
+    fraction,
+    positive,
+    sizes,
+    some_of,
+)
+from sgan_tf.config.migrations import SCHEMA, migrated
+from sgan_tf.config.validation import INPUT_RANGES, PRECISIONS, ConfigError, validate
 from sgan_tf.errors import first_line
-
-SCHEMA = 2  # of config.json
-# Settings with flags of their own.
-_FLAGS = ("dataset", "preset", "cuts", "image_size", "labels", "seed", "precision")
+from sgan_tf.utils.labels import clusters
 
 
 @dataclass
 class EncoderConfig:
     """The classifier E: conv1 - pool1 - conv2 - pool2 - fc3 - fc4."""
 
-    channels: list[int] = field(default_factory=lambda: [32, 32])  # of conv1 and conv2
-    kernel_size: int = 5  # of both convolutions
-    padding: str = "valid"  # of both convolutions: valid or same
-    units: int = 256  # of fc3
-    dropout: float = 0.0  # on fc3, while training
+    channels: list[int] = constrained(  # of conv1 and conv2
+        [32, 32],
+        "two positive numbers, for conv1 and conv2",
+        lambda value: len(value) == 2 and min(value) > 0,
+    )
+    kernel_size: int = positive(5)  # of both convolutions
+    padding: str = choice("valid", "same")  # of both convolutions
+    units: int = positive(256)  # of fc3
+    dropout: float = fraction(0.0)  # on fc3, while training
     flip: bool = False  # random horizontal flips, while training
-    shift: int = 0  # random shifts of each batch by up to so many pixels, while training
+    shift: int = at_least(0, 0)  # random shifts of each batch by up to so many pixels, in training
     subtract_mean: bool = False  # subtract the training set's mean image (in D_0 too)
-    epochs: int = 5
-    learning_rate: float = 1e-3  # of Adam, decayed to 0 by a cosine
-    weight_decay: float = 0.0
+    epochs: int = at_least(0, 5)  # 0 for a given classifier alone
+    learning_rate: float = positive(1e-3)  # of Adam, decayed to 0 by a cosine
+    weight_decay: float = at_least(0, 0.0)
     # Without labels E learns to see two views of an image as one. A name in OBJECTIVES:
     objective: str = "vicreg"
-    views: list[str] = field(default_factory=lambda: ["affine", "color"])  # how they differ: names
-    expander: list[int] = field(default_factory=lambda: [256, 256])  # dense layers behind fc3
+    views: list[str] = constrained(  # how they differ: names in AUGMENTATIONS
+        ["affine", "color"], "at least one", lambda value: len(value) > 0
+    )
+    expander: list[int] = constrained(  # units of the dense layers behind fc3
+        [256, 256], "at least one positive number", lambda value: value and min(value) > 0
+    )
 
 
 @dataclass
 class ClassifierConfig:
-    """A classifier of one's own as E, in the place of what an `EncoderConfig` describes."""
+    """A given classifier as E, instead of the one that an `EncoderConfig` describes."""
 
     sha256: str  # of its file
-    input_range: str = "0..1"  # what it expects of images: a name in INPUT_RANGES
-    custom_objects: list[str] = field(default_factory=list)  # module:name of layers of its own
+    input_range: str = choice(*INPUT_RANGES)  # what it expects of images
+    custom_objects: list[str] = field(default_factory=list)  # module:name of its own layers
     shapes: list[list[int]] = field(default_factory=list)  # of h_0, …, h_{N-1}
     # what gives h_0, …, h_{N-1}, as measured: sigmoid, tanh, relu or linear
     activations: list[str] = field(default_factory=list)
 
 
 @dataclass
-class LevelConfig:
-    """One GAN of the stack: generator G_i, discriminator D_i, posterior Q_i."""
+class GeneratorConfig:
+    """The network G_i, as `build_generator` makes it."""
 
-    z_dim: int = 50  # length of z_i
-    noise: str = "uniform"  # what z_i is: uniform, on [0, 1), or normal
-    noise_units: list[int] = field(default_factory=list)  # dense layers on z_i alone
-    condition_units: list[int] = field(default_factory=list)  # dense layers on a vector condition
-    g_units: list[int] = field(default_factory=lambda: [512, 512])  # when h_i is a vector
-    # of the maps from the smallest up, when h_i is a map
-    g_channels: list[int] = field(default_factory=lambda: [128, 128, 64, 64])
-    # of maps: mirror (undoes E_i layer by layer), pyramid (doublings) or shapes (fits any stage)
-    g_family: str = "mirror"
-    g_kernel: int = 0  # of what undoes a pooling; 0: that of the convolutions beside it
-    # units of the embedding of [h_{i+1}, z_i] that modulates G's normalisations; 0: learned scales
-    g_modulation: int = 0
-    condition_norm: bool = False  # batch normalisation of a vector condition, without scale
-    # dense, strided (k x k, stride 2), allconv (the release's CIFAR-10) or halved (from half the
-    # side down, 3 x 3 and 4 x 4 of stride 2 in turn)
-    d_family: str = "dense"
-    d_channels: list[int] = field(default_factory=list)  # of the convolutions
-    d_kernel: int = 5  # of the strided convolutions
-    d_units: list[int] = field(default_factory=list)  # dense layers (strided: after the maps)
-    d_batch_norm: bool = False  # on every trunk layer but the first
-    d_spectral: bool = False  # D_i's weights over their largest singular values; Q_i's stay
-    # what D_i's features are projected on: labels, condition (h_{i+1}), both or none
-    d_projection: list[str] = field(default_factory=list)
-    # maps of the frozen E_i on which D_i has further heads, as pool1, pool2
-    d_features: list[str] = field(default_factory=list)
-    d_features_weight: float = 0.1  # of their mean logit
-    d_dense_slope: float = 0.2  # of LeakyReLU after dense layers; 0 is ReLU
-    q_activation: str = "linear"  # of Q_i's head: linear or sigmoid
-    head_init: str = "normal"  # of both heads: normal (0.02) or glorot_uniform
-    q_prior_init: bool = False  # Q_i's estimates start near z_i's mean, 0.5
-    input_noise: float = 0.0  # sigma of the Gaussian noise on D_i's input
-    hidden_noise: float = 0.0  # sigma before each further layer of a dense D_i
-    dropout: float = 0.0  # in an allconv D_i
-    joint_hidden_noise: float = 0.0  # hidden_noise in the joint stage
-    joint_dropout: float = 0.0  # dropout in the joint stage
-    adversarial: str = "binary"  # a name in losses.ADVERSARIAL
-    regularizers: dict[str, float] = field(default_factory=dict)  # of D: names and weights
-    regularize_every: int = 1  # D updates between two that are regularised, then so many times more
-    augment: list[str] = field(default_factory=list)  # of what D sees: names
-    cond_augment: list[str] = field(default_factory=list)  # of what E sees in L_cond: names
+    # A name in GENERATORS. For vectors: dense. For maps: mirror (undoes E_i layer by layer),
+    # pyramid (doublings) or shapes (fits any stage).
+    family: str = "dense"
+    noise_units: list[int] = sizes([])  # dense layers on z_i alone
+    condition_units: list[int] = sizes([])  # dense layers on a vector condition
+    condition_norm: bool = False  # batch normalization of a vector condition, without scale
+    units: list[int] = sizes([512, 512])  # of the dense layers that make a vector
+    channels: list[int] = sizes([128, 128, 64, 64])  # of the maps, from the smallest up
+    kernel_size: int = at_least(0, 0)  # that undoes a pooling; 0: that of the convolutions beside
+    # units of the embedding of [h_{i+1}, z_i] that modulates the normalizations; 0: learned scales
+    modulation: int = at_least(0, 0)
+
+
+@dataclass
+class DiscriminatorConfig:
+    """The networks D_i and Q_i, as `build_discriminator` makes them."""
+
+    # A name in DISCRIMINATORS. For vectors: dense. For maps: strided (k x k, stride 2), allconv
+    # (the authors' network on CIFAR-10) or halved (from half the side down, 3 x 3 and 4 x 4 of
+    # stride 2 in turn).
+    family: str = "dense"
+    channels: list[int] = sizes([])  # of the convolutions
+    kernel_size: int = positive(5)  # of the strided convolutions
+    units: list[int] = sizes([])  # dense layers (strided: after the maps)
+    batch_norm: bool = False  # on every trunk layer but the first
+    spectral_norm: bool = False  # D_i's weights over their largest singular values; Q_i's stay
+    # what D_i's features are projected on: the labels, the condition h_{i+1}, both or none
+    projection: list[str] = some_of("labels", "condition")
+    features_weight: float = at_least(0, 0.1)  # of the mean logit of the heads on E_i's maps
+    dense_slope: float = at_least(0, 0.2)  # of LeakyReLU after dense layers; 0 is ReLU
+    head_init: str = choice("normal", "glorot_uniform")  # of both heads: normal has stddev 0.02
+    posterior_activation: str = choice("linear", "sigmoid")  # of Q_i's head
+    posterior_prior_init: bool = False  # Q_i's estimates start near z_i's mean
+    input_noise: float = at_least(0, 0.0)  # sigma of the Gaussian noise on the input
+    hidden_noise: float = at_least(0, 0.0)  # sigma before each further layer of dense
+    dropout: float = fraction(0.0)  # in allconv
+    joint_hidden_noise: float = at_least(0, 0.0)  # hidden_noise in the joint stage
+    joint_dropout: float = fraction(0.0)  # dropout in the joint stage
+
+
+@dataclass
+class LossConfig:
+    """What G_i, D_i and Q_i minimize: the weights of Eq. (3), and the names of their terms."""
+
+    adversarial: str = "binary"  # a name in ADVERSARIAL
+    lambda_adv: float = at_least(0, 1.0)  # weight of L_adv; 0 removes a term, and its cost
+    lambda_cond: float = at_least(0, 1.0)  # weight of L_cond
+    lambda_ent: float = at_least(0, 10.0)  # weight of L_ent
+    lambda_label: float = at_least(0, 1.0)  # weight of D's label loss (class_logits only)
+    posterior_weight: float = positive(1.0)  # of L_ent in D's and Q's objective, times lambda_ent
     # of L_cond below the top, and of L_ent: raw, or variance (over the variance of h and of z)
-    loss_units: str = "raw"
-    lambda_adv: float = 1.0  # weight of L_adv; a weight of 0 removes its term and the term's cost
-    lambda_cond: float = 1.0  # weight of L_cond
-    lambda_ent: float = 10.0  # weight of L_ent
-    posterior_weight: float = 1.0  # of L_ent in D's and Q's objective, times lambda_ent
-    lambda_label: float = 1.0  # weight of D's label loss (class_logits only)
-    generator_steps: int = 1  # G updates for each D update
+    units: str = choice("raw", "variance")
+    regularizers: dict[str, float] = constrained(  # of D: names in REGULARIZERS, and weights
+        {}, "names with weights above 0", lambda value: all(w > 0 for w in value.values())
+    )
+    # D updates between two that are regularized; the penalty is then so many times larger
+    regularize_every: int = positive(1)
+    augment: list[str] = field(default_factory=list)  # of what D sees: names in AUGMENTATIONS
+    cond_augment: list[str] = field(default_factory=list)  # of what E sees in L_cond
+
+
+@dataclass
+class OptimizerConfig:
+    """How D and G are updated, by an Adam each."""
+
+    learning_rate: float = positive(1e-4)  # of both
+    decay_from: float = constrained(  # share of the steps after which it falls to 0; 1: never
+        1.0, "in [0, 1]", lambda value: 0 <= value <= 1
+    )
+    beta_1: float = fraction(0.5)  # of both
+    generator_steps: int = positive(1)  # G updates for each D update
     adaptive_steps: bool = False  # 1 to 7 G updates instead, by D's loss
-    epochs: int = 20  # alone; 0: this level is trained in the joint stage only
-    learning_rate: float = 1e-4  # of both Adams
-    decay_from: float = 1.0  # share of the steps after which it falls linearly to 0; 1: never
-    beta_1: float = 0.5  # of both Adams
+
+
+@dataclass
+class LevelConfig:
+    """One GAN of the stack: generator G_i, discriminator D_i, posterior Q_i.
+
+    `LevelGAN` takes all but the last two, from which `build` makes its networks. They are None for
+    networks that you write yourself.
+    """
+
+    z_dim: int = positive(50)  # length of z_i
+    noise: str = "uniform"  # the distribution of z_i, a name in NOISE: uniform on [0, 1), or normal
+    epochs: int = at_least(0, 20)  # alone; 0: this level is trained in the joint stage only
     # decay of the average of G's weights over its updates, which samples are drawn with; 0: none
-    ema: float = 0.0
+    ema: float = fraction(0.0)
+    # layers of the frozen E_i whose maps D_i is given too, as pool1, pool2
+    features: list[str] = field(default_factory=list)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    generator: GeneratorConfig | None = None
+    discriminator: DiscriminatorConfig | None = None
 
 
 @dataclass
 class JointConfig:
     """The joint stage: all levels end to end, from where the levels trained alone have come."""
 
-    epochs: int = 5
-    lower_weight: float = 0.01  # a generator adds this times the objective of the level below
-    lambda_class: float = 0.0  # weight of L_class, on the class that all of E reads in the image
-    generator_steps: int = 1
-    adaptive_steps: bool = False
-    adaptive_watch: str = "bottom"  # whose loss sets the steps: D_0's, or the least of all levels
-    learning_rate: float = 1e-4
-    decay_from: float = 1.0
-    beta_1: float = 0.5
+    epochs: int = at_least(0, 5)
+    lower_weight: float = at_least(0, 0.01)  # a generator adds this times the objective below it
+    lambda_class: float = at_least(0, 0.0)  # weight of L_class, on the class E reads in the image
+    # whose loss sets the adaptive steps: D_0's, or the least of all levels
+    adaptive_watch: str = choice("bottom", "least")
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
 
 @dataclass
@@ -145,11 +198,15 @@ class Config:
     image_size: int = 8  # side in pixels
     # what the top level is conditioned on: given (the data set's labels), none (nothing: one class)
     # or clusters:K (of E's features, E being trained without labels as for none)
-    labels: str = "given"
-    seed: int = 0
+    labels: str = constrained(
+        "given",
+        "given, none or clusters:K, K at least 2",
+        lambda value: value in ("given", "none") or clusters(value),
+    )
+    seed: int = constrained(0, "in [0, 2^31)", lambda value: 0 <= value < 2**31)
     cuts: list[str] = field(default_factory=lambda: ["fc3"])  # of E, bottom up; none: one level
-    batch_size: int = 100  # over all devices together
-    precision: str = "float32"  # of convolutions and large matrices: float32 or bfloat16
+    batch_size: int = at_least(2, 100)  # over all devices together
+    precision: str = choice(*PRECISIONS)  # of convolutions and large matrices
     flip: bool = False  # levels see each image, or its mirror image with features of its own
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     classifier: ClassifierConfig | None = None  # given in the encoder's place
@@ -184,21 +241,13 @@ class Config:
         Raises:
             ConfigError: when the text is no configuration.
         """
-        from omegaconf import OmegaConf
-        from omegaconf.errors import OmegaConfBaseException
-
         kept = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
         try:
             tree = json.loads("\n".join(kept))
             if not isinstance(tree, dict):
                 raise ConfigError("not a configuration: it holds no settings by their names")
-            schema = tree.pop("schema", 1)
-            if schema > SCHEMA:
-                raise ConfigError(f"of a newer version (schema {schema}, here {SCHEMA})")
-            for version in range(schema, SCHEMA):
-                _MIGRATIONS[version](tree)
-            config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), tree))
-        except (OmegaConfBaseException, ValueError, TypeError, LookupError, AttributeError) as e:
+            config = from_tree(cls, migrated(tree))
+        except (ValueError, TypeError, LookupError, AttributeError) as e:
             if isinstance(e, ConfigError):
                 raise
             raise ConfigError(f"not a configuration: {first_line(e)}") from e
@@ -214,80 +263,23 @@ class Config:
         ]
 
 
-def with_epochs(config: Config, epochs: dict[str, int]) -> Config:
-    """Returns a copy of a configuration with other epochs of some stages, `{name: epochs}`."""
-    changed = copy.deepcopy(config)
-    for name, settings in changed.sections().items():
-        settings.epochs = epochs.get(name, settings.epochs)
-    return changed
-
-
-def with_overrides(config: Config, overrides, epochs: int | None = None) -> Config:
-    """Returns a configuration with some settings changed, and checks it.
+def from_tree(cls, tree: dict):
+    """Returns a dataclass of settings with the values of a tree, of which some may be missing.
 
     Args:
-        config: A `Config`.
-        overrides: Strings `"dotted.name=value"`, as `"levels.0.lambda_ent=0"`.
-        epochs: Of every stage that has any.
+        cls: One of this module's dataclasses.
+        tree: Nested dicts and lists, as `dataclasses.asdict` gives them.
 
     Raises:
-        ConfigError: for anything that cannot be, naming it.
+        ConfigError: for an unknown name or a value of another type.
     """
-    from omegaconf import OmegaConf
-
-    tree = OmegaConf.structured(config)
-    for stage in [tree.encoder, *tree.levels, tree.joint] if epochs is not None else []:
-        stage.epochs = epochs if stage.epochs else 0
-    for override in overrides:
-        _apply(tree, override)
-    config = OmegaConf.to_object(tree)
-    validate(config)
-    return config
-
-
-def _apply(tree, override):
-    """Applies one `name=value` to an OmegaConf tree, which checks the name and the type."""
-    import yaml
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    name, equals, text = override.partition("=")
-    if not equals:
-        raise ConfigError(f"`set`: '{override}' is not name=value")
-    if name.split(".")[0] in _FLAGS:
-        raise ConfigError(f"`set`: {name} has a flag of its own, `{name}`")
-    if name.split(".")[0] == "classifier":
-        raise ConfigError(f"`set`: {name} follows from `encoder`, `encoder_input` and `cuts`")
     try:
-        before = OmegaConf.select(tree, name, throw_on_missing=True)
-        parent = OmegaConf.select(tree, name.rpartition(".")[0]) if "." in name else None
-        named = parent is not None and OmegaConf.get_type(parent) is dict  # takes any name
-        # YAML reads 1e-4 as a string; typed nodes convert strings, so only lists need YAML.
-        value = yaml.safe_load(text) if OmegaConf.is_list(before) else text
-        wrong_list = OmegaConf.is_list(before) and not isinstance(value, list)
-        if (before is None and not named) or OmegaConf.is_dict(before) or wrong_list:
-            raise ConfigError(
-                f"`set`: {name} is not a setting, or {text!r} is not a value for it; `dry_run` "
-                "lists them"
-            )
-        OmegaConf.update(tree, name, value)
-    except (OmegaConfBaseException, yaml.YAMLError) as error:
-        raise ConfigError(f"`set`: {name}={text}: {first_line(error)}") from error
-
-
-def _from_schema_1(tree):
-    """Version 0.1.0: poolings had the encoder's kernel, the joint schedule watched all levels."""
-    kernel, cuts = tree["encoder"]["kernel_size"], tree["cuts"]
-    ends = [0, *(ENCODER_LAYERS.index(cut) + 1 for cut in cuts), len(ENCODER_LAYERS)]
-    for level, start, end in zip(tree["levels"], ends, ends[1:]):
-        kinds = {name[:4] for name in ENCODER_LAYERS[start:end]}
-        if kinds == {"pool"} and kernel != 5:
-            level["g_kernel"] = kernel
-    if tree["joint"]["adaptive_steps"] and len(tree["levels"]) > 1:
-        tree["joint"]["adaptive_watch"] = "least"
-
-
-_MIGRATIONS = {1: _from_schema_1}
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), tree))
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"not a configuration: {first_line(error)}") from error
 
 
 def _flatten(tree, prefix=""):

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import pathlib
-import re
 import zlib
 from collections.abc import Callable
 
@@ -11,8 +10,7 @@ import numpy as np
 
 from sgan_tf.data.folder import ONE_CLASS, Reading, keep, read_folder
 from sgan_tf.errors import DataError
-
-LABELS = ("given", "none")  # whose labels are used; and clusters:K
+from sgan_tf.utils.labels import clusters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,12 +214,6 @@ def load_dataset(
             test_images=_resize(dataset.test_images, image_size),
         )
     return dataset.labelled(labels)
-
-
-def clusters(labels: str) -> int | None:
-    """Returns K of `clusters:K`, which is at least 2; None of any other `labels`."""
-    match = re.fullmatch(r"clusters:(\d{1,9})", labels)
-    return int(match[1]) if match and int(match[1]) >= 2 else None
 
 
 def info(name):

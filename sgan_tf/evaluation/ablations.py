@@ -34,8 +34,12 @@ class Ablation:
     paper: str
 
 
-NO_LABELS = ("levels.0.lambda_cond=0", "levels.0.lambda_label=0", "levels.0.d_projection=[]")
-NO_ENTROPY = ("levels.0.lambda_ent=0",)
+NO_LABELS = (
+    "levels.0.loss.lambda_cond=0",
+    "levels.0.loss.lambda_label=0",
+    "levels.0.discriminator.projection=[]",
+)
+NO_ENTROPY = ("levels.0.loss.lambda_ent=0",)
 ROWS = (  # each stack may take over what the one before it has trained
     Ablation("SGAN-no-joint", "sgan-no-joint", ("fc3",), ("joint.epochs=0",), "8.37 ± 0.08"),
     Ablation("SGAN", "sgan", ("fc3",), (), "8.59 ± 0.12"),

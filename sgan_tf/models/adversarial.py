@@ -8,6 +8,8 @@ import tensorflow as tf
 from sgan_tf.models.layers.replicas import SeedGenerator
 from sgan_tf.models.layers.spectral import spectral_layers
 from sgan_tf.models.losses import adaptive_generator_steps
+from sgan_tf.models.noise import step_seed
+from sgan_tf.models.optimizers import adam
 from sgan_tf.models.trainable import TrainedModel, apply_gradients
 
 
@@ -114,7 +116,9 @@ class AdversarialModel(TrainedModel):
     def _step(self, objective_of, batch, kind, variables, optimizer):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([v.value for v in variables])
-            objective, report = objective_of(batch, self._seed(kind, optimizer), training=True)
+            objective, report = objective_of(
+                batch, step_seed(self.noise_seed, kind, optimizer.iterations), training=True
+            )
             # Keras sums gradients over the replicas.
             objective /= tf.distribute.get_strategy().num_replicas_in_sync
         apply_gradients(optimizer, objective, tape, variables)
@@ -167,80 +171,3 @@ class AdversarialModel(TrainedModel):
 
         self.train_function = train_function
         return self.train_function
-
-    def _seed(self, kind, optimizer):
-        seed = tf.constant([self.noise_seed, kind], tf.int32)
-        return tf.random.experimental.stateless_fold_in(
-            seed, tf.cast(optimizer.iterations, tf.int32)
-        )
-
-
-def adam(name, learning_rate=1e-4, beta_1=0.5):
-    """Returns the release's Adam; learning rate and beta_1 as asked for."""
-    return keras.optimizers.Adam(learning_rate, beta_1, beta_2=0.999, epsilon=1e-8, name=name)
-
-
-def optimizer_pair(settings, steps: int = 0):
-    """Returns the Adams of D and G, `{name: optimizer}`.
-
-    Args:
-        settings: A `LevelConfig` or `JointConfig`.
-        steps: Steps of the stage, over which a learning rate decays; not needed for one that stays.
-    """
-
-    def rate(updates):
-        if settings.decay_from == 1:
-            return settings.learning_rate
-        return ConstantThenLinear(settings.learning_rate, settings.decay_from, updates)
-
-    updates = {"discriminator": steps, "generator": steps * settings.generator_steps}
-    return {
-        f"{side}_optimizer": adam(f"{side}_adam", rate(count), settings.beta_1)
-        for side, count in updates.items()
-    }
-
-
-@keras.saving.register_keras_serializable("sgan_tf")
-class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that is constant at first and then falls to 0 along a line.
-
-    Args:
-        rate: The constant.
-        start: Share of the updates after which it falls, in [0, 1).
-        updates: Their number; from then on the rate is 0.
-
-    Example:
-
-    >>> [round(float(ConstantThenLinear(1.0, 0.5, 100)(t)), 2) for t in (0, 50, 75, 100)]
-    [1.0, 1.0, 0.5, 0.0]
-    """
-
-    def __init__(self, rate, start, updates):
-        self.rate, self.start, self.updates = rate, start, updates
-
-    def __call__(self, step):
-        left = 1 - keras.ops.cast(step, "float32") / self.updates
-        return self.rate * keras.ops.clip(left / (1 - self.start), 0.0, 1.0)
-
-    def get_config(self):
-        return {"rate": self.rate, "start": self.start, "updates": self.updates}
-
-
-def draw_uniform(seed, count, z_dim):
-    """Draws what this replica's rows of the global batch's noise are made of, uniform on [0, 1).
-
-    Every replica draws the whole and keeps its share: a step on several replicas then sees the very
-    noise of the same step on one.
-
-    Args:
-        seed: Integer tensor `[2]`.
-        count: Rows on this replica.
-        z_dim: Columns.
-
-    Returns:
-        float32 `[count, z_dim]`.
-    """
-    context = tf.distribute.get_replica_context()
-    z = tf.random.stateless_uniform([count * context.num_replicas_in_sync, z_dim], seed)
-    start = context.replica_id_in_sync_group * count
-    return z[start : start + count]

@@ -9,14 +9,17 @@ from collections.abc import Sequence
 import keras
 
 from sgan_tf.config.schema import Config
-from sgan_tf.config.validation import ConfigError
+from sgan_tf.config.validation import map_sides, require
 from sgan_tf.models.augmentations import AUGMENTATIONS
 from sgan_tf.models.encoder.encoder import Encoder, build_encoder
+from sgan_tf.models.encoder.self_supervised import OBJECTIVES
 from sgan_tf.models.layers.images import SubtractMean
 from sgan_tf.models.level_gan import LevelGAN
 from sgan_tf.models.losses import ADVERSARIAL, REGULARIZERS
-from sgan_tf.models.networks.discriminators import build_discriminator
-from sgan_tf.models.networks.generators import build_generator
+from sgan_tf.models.networks.discriminators import DISCRIMINATORS, build_discriminator
+from sgan_tf.models.networks.families import Target
+from sgan_tf.models.networks.generators import GENERATORS, build_generator
+from sgan_tf.models.noise import NOISE
 from sgan_tf.models.stacked_gan import StackedGAN
 
 
@@ -46,7 +49,7 @@ def build(
     Returns:
         `(Encoder, StackedGAN)`.
     """
-    check_names(config)
+    check_config(config)
     recipe = config if encoder is None else None  # a given encoder is in no configuration
     if encoder is None:
         classes = len(class_names)
@@ -62,9 +65,10 @@ def build(
 
 def _level(config, encoder, i, mean, joint):
     settings, name = config.levels[i], f"level{i}"
+    critic = settings.discriminator
     if joint:
-        settings = dataclasses.replace(
-            settings, dropout=settings.joint_dropout, hidden_noise=settings.joint_hidden_noise
+        critic = dataclasses.replace(
+            critic, dropout=critic.joint_dropout, hidden_noise=critic.joint_hidden_noise
         )
     top, bottom = i == len(encoder.stages) - 1, i == 0
     center = config.encoder.subtract_mean and bottom
@@ -78,12 +82,12 @@ def _level(config, encoder, i, mean, joint):
             name=f"g{i}",
         )
         discriminator = build_discriminator(
-            settings,
+            dataclasses.replace(settings, discriminator=critic),
             encoder.shapes[i],
             encoder.shapes[i + 1],
             encoder.num_classes,
             (lambda: SubtractMean(mean, name="center")) if center else None,
-            [encoder.stages[i].get_layer(x).output.shape[1:] for x in settings.d_features],
+            [encoder.stages[i].get_layer(x).output.shape[1:] for x in settings.features],
             name=f"d{i}",
         )
     return LevelGAN(
@@ -98,46 +102,79 @@ def _level(config, encoder, i, mean, joint):
     )
 
 
-def check_names(config: Config):
-    """Raises `ConfigError` for a loss, regulariser or augmentation that no table has.
+def check_config(config: Config):
+    """Raises `ConfigError` for a name that its registry lacks, or a network that cannot be built.
 
     `adaptive_steps` is refused too where it would follow a loss that is not log 2 at chance.
+
+    Args:
+        config: A `Config` that has been validated.
     """
-    unknown = [name for name in config.encoder.views if name not in AUGMENTATIONS]
-    if unknown:
-        raise ConfigError(f"encoder.views: {unknown[0]} is not one of {', '.join(AUGMENTATIONS)}")
-    for i, level in enumerate(config.levels):
-        named = {
-            "adversarial": ([level.adversarial], ADVERSARIAL),
-            "regularizers": (level.regularizers, REGULARIZERS),
-            "augment": (level.augment, AUGMENTATIONS),
-            "cond_augment": (level.cond_augment, AUGMENTATIONS),
-        }
-        for key, (names, table) in named.items():
-            unknown = [name for name in names if name not in table]
-            if unknown:
-                raise ConfigError(
-                    f"levels.{i}.{key}: {unknown[0]} is not one of {', '.join(table)}"
-                )
+    encoder = config.encoder
+    _known("encoder.objective", encoder.objective, OBJECTIVES)
+    for name in encoder.views:
+        _known("encoder.views", name, AUGMENTATIONS)
+    for i, (level, target) in enumerate(zip(config.levels, _targets(config))):
+        loss = level.loss
+        _known(f"levels.{i}.noise", level.noise, NOISE)
+        _known(f"levels.{i}.loss.adversarial", loss.adversarial, ADVERSARIAL)
+        for key, table in _TABLES.items():
+            for name in getattr(loss, key):
+                _known(f"levels.{i}.loss.{key}", name, table)
+        _check_network(f"levels.{i}.generator", level.generator, GENERATORS, target)
+        _check_network(f"levels.{i}.discriminator", level.discriminator, DISCRIMINATORS, target)
+        activation = level.discriminator.posterior_activation
+        reached = activation == "linear" or NOISE[level.noise].bounded
+        name, need = f"levels.{i}.discriminator.posterior_activation", f"linear, as {level.noise}"
+        require(reached, name, activation, f"{need} noise needs")
     _check_adaptive_steps(config)
+
+
+_TABLES = {"regularizers": REGULARIZERS, "augment": AUGMENTATIONS, "cond_augment": AUGMENTATIONS}
+
+
+def _known(name, value, table):
+    require(value in table, name, value, f"one of {', '.join(table)}")
+
+
+def _check_network(name, settings, table, target):
+    require(settings is not None, name, "none", "a network that `build` can make")
+    fitting = [family for family in table if table[family].fits(target)]
+    need = f"one of {', '.join(fitting)}, for {target.name}"
+    require(settings.family in fitting, f"{name}.family", settings.family, need)
+    family = table[settings.family]
+    need = f"{family.width_need}, as {settings.family} takes"
+    widths = getattr(settings, family.widths)
+    require(family.allows_widths(settings), f"{name}.{family.widths}", widths, need)
 
 
 def _check_adaptive_steps(config):
     watched = {
         f"levels.{i}": [level]
         for i, level in enumerate(config.levels)
-        if level.adaptive_steps and level.epochs
+        if level.optimizer.adaptive_steps and level.epochs
     }
-    if config.joint.adaptive_steps and "joint" in config.stages():
+    if config.joint.optimizer.adaptive_steps and "joint" in config.stages():
         bottom = config.joint.adaptive_watch == "bottom"
         watched["joint"] = config.levels[:1] if bottom else config.levels
     for section, levels in watched.items():
-        for form in [level.adversarial for level in levels if level.lambda_adv]:
-            if not ADVERSARIAL[form].log_2_at_chance:
-                raise ConfigError(
-                    f"{section}.adaptive_steps: True is not false, as {form} needs: its loss is "
-                    "not log 2 at chance"
-                )
+        for form in [level.loss.adversarial for level in levels if level.loss.lambda_adv]:
+            need = f"false, as {form} needs: its loss is not log 2 at chance"
+            name = f"{section}.optimizer.adaptive_steps"
+            require(ADVERSARIAL[form].log_2_at_chance, name, True, need)
+
+
+def _targets(config):
+    """What is known of h_0, …, h_{N-1}."""
+    if config.classifier is None:
+        sides = map_sides(config.encoder, config.image_size)
+        names = ("image", *config.cuts)
+        return [Target(name, (sides[name],) * 2 if name in sides else (), True) for name in names]
+    names = ("the image", *config.cuts)
+    shapes = [tuple(shape) for shape in config.classifier.shapes]
+    return [
+        Target(f"{name} of shape {shape}", shape[:-1], False) for name, shape in zip(names, shapes)
+    ]
 
 
 def stage_seed(seed: int, name: str) -> int:

@@ -60,7 +60,7 @@ class StackCosts:
         flop = {f"level{i}": _step(*stage) for i, stage in enumerate(stages)}
         flop["joint"] = sum(flop.values())
         if config.joint.lambda_class:  # E reads the image, and its gradient
-            flop["joint"] += config.joint.generator_steps * 2 * (cut.below + cut.above)
+            flop["joint"] += config.joint.optimizer.generator_steps * 2 * (cut.below + cut.above)
         return StackCost(sum(level.parameters for level in networks), flop)
 
     def _networks(self, settings, shape, condition_shape):
@@ -79,7 +79,7 @@ def _step(settings, networks, stage):
     """FLOP of an image in a step of D on real and generated rows, and of so many steps of G."""
     d_step = networks.generator + 2 * 3 * networks.discriminator
     g_step = 3 * networks.generator + 2 * networks.discriminator + 2 * stage
-    return d_step + settings.generator_steps * g_step
+    return d_step + settings.optimizer.generator_steps * g_step
 
 
 def network_flop(network: keras.Model) -> int:

@@ -1,7 +1,6 @@
 """`LevelGAN`: one level of the stack, G_i, D_i and Q_i, trained alone on real features."""
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -10,10 +9,12 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from sgan_tf.config.schema import LevelConfig
-from sgan_tf.models.adversarial import AdversarialModel, draw_uniform
+from sgan_tf.config.migrations import migrated_level
+from sgan_tf.config.schema import LevelConfig, from_tree
+from sgan_tf.models.adversarial import AdversarialModel
 from sgan_tf.models.augmentations import named
-from sgan_tf.models.encoder.encoder import inner_maps, one_hot
+from sgan_tf.models.critic import FAKE, FAKE_FOR_G, REAL_FOR_G, Critic, Rows
+from sgan_tf.models.encoder.encoder import one_hot
 from sgan_tf.models.layers.images import unit_images
 from sgan_tf.models.layers.normalization import copied, statistics_replaced
 from sgan_tf.models.losses import (
@@ -24,7 +25,7 @@ from sgan_tf.models.losses import (
     feature_loss,
     label_loss,
 )
-from sgan_tf.models.noise import NOISE
+from sgan_tf.models.noise import NOISE, draw_uniform
 from sgan_tf.models.trainable import deserialized
 
 
@@ -36,6 +37,14 @@ class LevelBatch(NamedTuple):
     condition: tf.Tensor
     real_condition: tf.Tensor  # h_{i+1} of the encoder, or one-hot labels at the top
     labels: tf.Tensor | None  # integers [N]
+
+    def real_rows(self) -> Rows:
+        """Returns what D is shown of the encoder."""
+        return Rows(self.real, self.real_condition, self.labels)
+
+    def rows_of(self, fake) -> Rows:
+        """Returns what D is shown of `G_i(condition, z_i)`."""
+        return Rows(fake, self.condition, self.labels)
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
@@ -53,18 +62,18 @@ class LevelGAN(AdversarialModel):
             `[N, 1]`, or `[N, K]` where the adversarial form has one a class. If its `call` has
             arguments `labels`, `condition` or `features` (with None as their default), it is given
             these too. Condition is the encoder's h_{i+1} with real h_i, and what G_i was given with
-            generated ones. Features are the maps of E_i that `config.d_features` names.
+            generated ones. Features are the maps of E_i that `config.features` names.
         stage: E_i, any Keras model `h_i -> h_{i+1}`, used frozen in L_cond, Eq. (6).
-        config: A `LevelConfig`: z_dim, the weights of Eq. (3), the names of losses, the schedule.
+        config: A `LevelConfig`: z_dim, noise, loss and optimizer; it is not asked about networks.
         index: i, 0 at the bottom: it is part of the names of what is measured.
         num_classes: K at the top level, whose condition is a label; None below.
-        adversarial: The adversarial form in place of `ADVERSARIAL[config.adversarial]`.
+        adversarial: The adversarial form in place of `ADVERSARIAL[config.loss.adversarial]`.
         condition_variance: Of h_{i+1}, the mean over its entries of their variance; where
-            `config.loss_units` is `variance`, L_cond is divided by it (`adapt` measures it).
+            `config.loss.units` is `variance`, L_cond is divided by it (`adapt` measures it).
         regularizers: `{name: function}` of D beside the table `REGULARIZERS`, where the functions'
-            arguments are described; `config.regularizers` holds the weights of those that are used.
+            arguments are described; `config.loss.regularizers` holds the weights of those in use.
         augment: Function `(h_i, seed [2]) -> h_i` on all that D sees, in place of the named ones in
-            `config.augment`.
+            `config.loss.augment`.
         noise_seed: See `AdversarialModel`.
 
     Attributes:
@@ -104,35 +113,36 @@ class LevelGAN(AdversarialModel):
         **kwargs,
     ):
         config = config or LevelConfig()
-        game = adversarial or ADVERSARIAL[config.adversarial]()
-        weights = dict(config.regularizers) if config.lambda_adv else {}
+        loss, steps = config.loss, config.optimizer
+        game = adversarial or ADVERSARIAL[loss.adversarial]()
+        weights = dict(loss.regularizers) if loss.lambda_adv else {}
         terms = {
-            "d_loss": config.lambda_adv,
-            "label": config.lambda_adv * config.lambda_label * game.class_logits,
+            "d_loss": loss.lambda_adv,
+            "label": loss.lambda_adv * loss.lambda_label * game.class_logits,
             **weights,
-            "adv": config.lambda_adv,
-            "cond": config.lambda_cond,
-            "ent": config.lambda_ent,
+            "adv": loss.lambda_adv,
+            "cond": loss.lambda_cond,
+            "ent": loss.lambda_ent,
         }
         reported = [f"{name}_{index}" for name, weight in terms.items() if weight]
-        adaptive = config.adaptive_steps and config.lambda_adv > 0
-        super().__init__(reported, config.generator_steps, adaptive, noise_seed, **kwargs)
+        adaptive = steps.adaptive_steps and loss.lambda_adv > 0
+        super().__init__(reported, steps.generator_steps, adaptive, noise_seed, **kwargs)
         self.generator, self.discriminator, self.stage = generator, discriminator, stage
         self.config, self.index, self.num_classes = config, index, num_classes
-        self.is_top, self.noise = num_classes is not None, NOISE[config.noise]
+        self.is_top, self.noise_distribution = num_classes is not None, NOISE[config.noise]
         self.adversarial = game
         self.regularizers = {**REGULARIZERS, **(regularizers or {})}
-        self.augment = augment or named(config.augment)
-        self.augment_recovered = named(config.cond_augment)
+        self.augment = augment or named(loss.augment)
+        self.critic = Critic(
+            discriminator, stage, config.features, game, loss, self.regularizers, self.augment
+        )
+        self.augment_recovered = named(loss.cond_augment)
         self.condition_variance = condition_variance
         self._own = {
             "adversarial": adversarial,
             "regularizers": dict(regularizers) if regularizers else None,
             "augment": augment,
         }
-        accepted = inspect.signature(discriminator.call).parameters
-        self._asks_for = [name for name in ("labels", "condition") if name in accepted]
-        self._inner = inner_maps(stage, config.d_features) if "features" in accepted else None
         self._check_shapes()
         self.average = copied(generator) if config.ema else None
 
@@ -150,7 +160,7 @@ class LevelGAN(AdversarialModel):
         if self.average is not None:
             condition = self.condition(upper)
             u = tf.random.stateless_uniform([tf.shape(upper)[0], self.config.z_dim], seed)
-            z = self.noise.of_uniform(u)
+            z = self.noise_distribution.of_uniform(u)
             with statistics_replaced(self.average):
                 self.average([condition, z], training=True)
 
@@ -166,7 +176,9 @@ class LevelGAN(AdversarialModel):
         """Samples h_i: a row for each row of `condition`, h_{i+1} or integer labels at the top."""
         condition = self.condition(condition)
         shape = (ops.shape(condition)[0], self.config.z_dim)
-        z = self.noise.of_uniform(keras.random.uniform(shape, seed=self.seed_generator))
+        z = self.noise_distribution.of_uniform(
+            keras.random.uniform(shape, seed=self.seed_generator)
+        )
         return self.sampler([condition, z], training=training)
 
     # The training step: which rows, and the two objectives
@@ -210,18 +222,21 @@ class LevelGAN(AdversarialModel):
         Returns:
             `(objective, {name: scalar})`.
         """
-        c, report, objective = self.config, {}, tf.zeros([])
+        c, report, objective = self.config.loss, {}, tf.zeros([])
         if not self.discriminator_variables():
             return objective, report
-        fake = tf.stop_gradient(fake)
-        real_logits, fake_logits, z_estimate = self._both(fake, batch, seed, training)
-        if c.lambda_adv:
+        real, fake = batch.real_rows(), batch.rows_of(tf.stop_gradient(fake))
+        if not c.lambda_adv:
+            _, z_estimate = self.critic(fake, seed, FAKE, training)
+        else:
+            answers = self.critic.compare(real, fake, seed, training)
+            real_logits, fake_logits, z_estimate = answers
             loss = report["d_loss"] = self.adversarial.discriminator(real_logits, fake_logits)
             if c.lambda_label and self.adversarial.class_logits:
                 report["label"] = label_loss(real_logits, batch.labels)
                 loss += c.lambda_label * report["label"]
             for name, weight in c.regularizers.items():
-                report[name] = self._penalty(name, fake, batch, seed, training)
+                report[name] = self.critic.penalty(name, real, fake, seed, training)
                 loss += weight * report[name]
             objective += c.lambda_adv * loss
         if c.lambda_ent:
@@ -235,13 +250,14 @@ class LevelGAN(AdversarialModel):
         A weight of 0 leaves its term out, with the term's cost. Arguments and result as in
         `discriminator_losses`.
         """
-        c, report = self.config, {}
+        c, report = self.config.loss, {}
         if c.lambda_adv or c.lambda_ent:
-            logits, z_estimate = self._on_fake(fake, batch, seed, 2, training)
-            if c.lambda_adv:
-                relative = self.adversarial.relative
-                reals = [self._on_real(batch.real, batch, seed, 3, training)[0]] if relative else []
-                report["adv"] = self.adversarial.generator(logits, *reals)
+            logits, z_estimate = self.critic(batch.rows_of(fake), seed, FAKE_FOR_G, training)
+            if self.adversarial.relative and c.lambda_adv:
+                real_logits, _ = self.critic(batch.real_rows(), seed, REAL_FOR_G, training)
+                report["adv"] = self.adversarial.generator(logits, real_logits)
+            elif c.lambda_adv:
+                report["adv"] = self.adversarial.generator(logits)
             if c.lambda_ent:
                 report["ent"] = entropy_loss(z_estimate, z)
         if c.lambda_cond:
@@ -266,7 +282,7 @@ class LevelGAN(AdversarialModel):
 
     def discriminator_variables(self):
         """D's and Q's weights; none where neither has a loss."""
-        used = self.config.lambda_adv or self.config.lambda_ent
+        used = self.config.loss.lambda_adv or self.config.loss.lambda_ent
         return self.discriminator.trainable_variables if used else []
 
     def discriminators(self):
@@ -296,9 +312,9 @@ class LevelGAN(AdversarialModel):
     @property
     def _units(self):
         """What L_cond and L_ent are measured in; the labels' cross-entropy is in nats always."""
-        if self.config.loss_units == "raw":
+        if self.config.loss.units == "raw":
             return 1.0, 1.0
-        return 1.0 if self.is_top else self.condition_variance, self.noise.variance
+        return 1.0 if self.is_top else self.condition_variance, self.noise_distribution.variance
 
     # Conditions and noise
 
@@ -307,9 +323,9 @@ class LevelGAN(AdversarialModel):
         return one_hot(upper, self.num_classes) if self.is_top else ops.convert_to_tensor(upper)
 
     def draw_noise(self, seed, count):
-        """Returns z_i `[count, z_dim]` of a step's `seed`; see `adversarial.draw_uniform`."""
+        """Returns z_i `[count, z_dim]` of a step's `seed`; see `noise.draw_uniform`."""
         seed = tf.random.experimental.stateless_fold_in(seed, self.index)
-        return self.noise.of_uniform(draw_uniform(seed, count, self.config.z_dim))
+        return self.noise_distribution.of_uniform(draw_uniform(seed, count, self.config.z_dim))
 
     def estimate_noise(self, h):
         """Returns Q_i's estimate of the noise behind h_i, `[N, z_dim]`."""
@@ -318,54 +334,7 @@ class LevelGAN(AdversarialModel):
 
     def infer_noise(self, h):
         """Returns `estimate_noise`, clipped to where noise lies."""
-        return self.noise.clip(self.estimate_noise(h))
-
-    def _both(self, fake, batch, seed, training):
-        """D's logits on real and on generated h_i, and Q's estimates for the latter."""
-        if not self.config.lambda_adv:
-            return None, *self._on_fake(fake, batch, seed, 0, training)
-        if not getattr(self.discriminator, "separate_rows", False):
-            fake_logits, z_estimate = self._on_fake(fake, batch, seed, 0, training)
-            real_logits, _ = self._on_real(batch.real, batch, seed, 1, training)
-            return real_logits, fake_logits, z_estimate
-        # One pass over both is faster than two.
-        h = tf.concat([fake, batch.real], 0)
-        condition = tf.concat([batch.condition, batch.real_condition], 0)
-        labels = None if batch.labels is None else tf.concat([batch.labels, batch.labels], 0)
-        logits, z_estimate = self._discriminate(h, condition, labels, seed, 0, training)
-        fake_logits, real_logits = tf.split(logits, 2)
-        return real_logits, fake_logits, z_estimate[: tf.shape(fake)[0]]
-
-    def _on_fake(self, fake, batch, seed, view, training):
-        return self._discriminate(fake, batch.condition, batch.labels, seed, view, training)
-
-    def _on_real(self, real, batch, seed, view, training):
-        return self._discriminate(real, batch.real_condition, batch.labels, seed, view, training)
-
-    def _discriminate(self, h, condition, labels, seed, view, training):
-        if self.augment is not None:
-            h = self.augment(h, tf.random.experimental.stateless_fold_in(seed, 1000 + view))
-        known = {"labels": labels, "condition": condition}
-        given = {name: known[name] for name in self._asks_for}
-        given |= {"features": self._inner(h)} if self._inner else {}
-        return self.discriminator(h, training=training, **given)
-
-    def _penalty(self, name, fake, batch, seed, training):
-        """A regulariser; of one step in `regularize_every`, drawn by its seed, so many times it."""
-        every = self.config.regularize_every
-
-        def discriminate(h, generated=False):
-            on = self._on_fake if generated else self._on_real
-            return self.adversarial.real_logit(on(h, batch, seed, 1, training)[0])
-
-        def penalty():
-            return every * self.regularizers[name](discriminate, batch.real, fake)
-
-        if every == 1:
-            return penalty()
-        seed = tf.random.experimental.stateless_fold_in(seed, 3000)
-        due = tf.random.stateless_uniform([], seed) < 1 / every
-        return tf.cond(due, penalty, lambda: 0.0)
+        return self.noise_distribution.clip(self.estimate_noise(h))
 
     def _named(self, report):
         return {f"{name}_{self.index}": value for name, value in report.items()}
@@ -384,7 +353,7 @@ class LevelGAN(AdversarialModel):
                 f"discriminator estimates noise of shape {tuple(estimate.shape[1:])}, "
                 f"but z_dim is {self.config.z_dim}"
             )
-        if self.config.lambda_adv:  # else nothing reads them
+        if self.config.loss.lambda_adv:  # else nothing reads them
             self._check_logits(tuple(logits.shape[1:]))
 
     def _check_logits(self, shape):
@@ -393,7 +362,7 @@ class LevelGAN(AdversarialModel):
         elif self.is_top:
             fits, need = shape == (self.num_classes,), f"({self.num_classes},), one a class"
         else:
-            least = 2 if self.config.lambda_label else 1  # the label loss tells classes apart
+            least = 2 if self.config.loss.lambda_label else 1  # the label loss tells classes apart
             fits = len(shape) == 1 and shape[0] >= least
             need = f"(K,), one a class, K at least {least}"
         if not fits:
@@ -420,7 +389,8 @@ class LevelGAN(AdversarialModel):
 
     @classmethod
     def from_config(cls, config):
-        config = {**config, "config": LevelConfig(**config["config"])}
+        settings = from_tree(LevelConfig, migrated_level(config["config"]))
+        config = {**config, "config": settings}
         for name in (*_NETWORKS, "adversarial", "regularizers", "augment"):
             if isinstance(config.get(name), dict):
                 config[name] = deserialized(config[name])

@@ -1,4 +1,4 @@
-"""What z is drawn from: rows of uniform draws, and distributions as functions of them."""
+"""What z is drawn from: uniform draws by seed, and distributions as functions of them."""
 
 import tensorflow as tf
 from keras import ops
@@ -38,9 +38,42 @@ def uniform_rows(seed, table, first, count, columns):
     return tf.reshape(values[before:], [count, columns])
 
 
+def step_seed(noise_seed, kind, step):
+    """Returns the seed `[2]` of a step's noise: a restored model goes on with that of its next one.
+
+    Args:
+        noise_seed: Integer, the model's.
+        kind: Integer: updates of several kinds have noise of their own.
+        step: How many updates there have been, such as an optimizer's `iterations`.
+    """
+    seed = tf.constant([noise_seed, kind], tf.int32)
+    return tf.random.experimental.stateless_fold_in(seed, tf.cast(step, tf.int32))
+
+
+def draw_uniform(seed, count, z_dim):
+    """Draws what this replica's rows of the global batch's noise are made of, uniform on [0, 1).
+
+    Every replica draws the whole and keeps its share: a step on several replicas then sees the very
+    noise of the same step on one.
+
+    Args:
+        seed: Integer tensor `[2]`.
+        count: Rows on this replica.
+        z_dim: Columns.
+
+    Returns:
+        float32 `[count, z_dim]`.
+    """
+    context = tf.distribute.get_replica_context()
+    z = tf.random.stateless_uniform([count * context.num_replicas_in_sync, z_dim], seed)
+    start = context.replica_id_in_sync_group * count
+    return z[start : start + count]
+
+
 class Uniform:
     """Uniform on [0, 1), as in the release."""
 
+    bounded = True  # to [0, 1], where an estimate of it may end in a sigmoid
     name, mean, variance, text = "uniform", 0.5, 1 / 12, "uniform on [0, 1)"
 
     def of_uniform(self, u):
@@ -55,6 +88,7 @@ class Uniform:
 class Normal:
     """Standard normal: by the inverse of its distribution function, at the middle of each step."""
 
+    bounded = False
     name, mean, variance, text = "normal", 0.0, 1.0, "standard normal"
 
     def of_uniform(self, u):

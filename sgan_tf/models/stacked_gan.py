@@ -11,7 +11,8 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import ArrayLike
 
-from sgan_tf.config.schema import Config, JointConfig
+from sgan_tf.config.migrations import migrated_joint
+from sgan_tf.config.schema import Config, JointConfig, from_tree
 from sgan_tf.models import checks
 from sgan_tf.models.adversarial import AdversarialModel
 from sgan_tf.models.batched import compiled
@@ -84,8 +85,10 @@ class StackedGAN(StackSampler, AdversarialModel):
             )
         reported = [name for level in levels for name in level.reported]
         reported += ["class"] if config.lambda_class else []
-        adaptive = config.adaptive_steps
-        super().__init__(reported, config.generator_steps, adaptive, noise_seed, **kwargs)
+        steps = config.optimizer
+        super().__init__(
+            reported, steps.generator_steps, steps.adaptive_steps, noise_seed, **kwargs
+        )
         self.encoder, self.levels, self.config = encoder, list(levels), config
         self.class_names = list(class_names or map(str, range(encoder.num_classes)))
         if len(self.class_names) != encoder.num_classes:
@@ -108,7 +111,7 @@ class StackedGAN(StackSampler, AdversarialModel):
         condition = one_hot(labels, self.encoder.num_classes)
         count = ops.shape(condition)[0]
         noise = [
-            level.noise.of_uniform(
+            level.noise_distribution.of_uniform(
                 keras.random.uniform((count, level.config.z_dim), seed=self.seed_generator)
             )
             for level in self.levels
@@ -124,20 +127,22 @@ class StackedGAN(StackSampler, AdversarialModel):
         return StackBatch([images, *self.encoder.features(images)[:-1]], y)
 
     def discriminator_objective(self, batch, seed, training=True):
-        objective, report, _ = self._levels("discriminator_losses", batch, seed, training)
+        objective, report, _ = self._levels(
+            lambda level: level.discriminator_losses, batch, seed, training
+        )
         return objective, report
 
     def generator_objective(self, batch, seed, training=True):
         c = self.config
         objective, report, images = self._levels(
-            "generator_losses", batch, seed, training, c.lower_weight
+            lambda level: level.generator_losses, batch, seed, training, c.lower_weight
         )
         if c.lambda_class:
             report["class"] = label_loss(self.encoder.features(images)[-1], batch.labels)
             objective += c.lambda_class * report["class"]
         return objective, report
 
-    def _levels(self, losses, batch, seed, training, lower_weight=1.0):
+    def _levels(self, losses_of, batch, seed, training, lower_weight=1.0):
         """The sum of all levels' objectives, what they report, and the images they generated."""
         count = tf.shape(batch.labels)[0]
         noise = [level.draw_noise(seed, count) for level in self.levels]
@@ -146,14 +151,14 @@ class StackedGAN(StackSampler, AdversarialModel):
         objective, report, reals = tf.zeros([]), {}, [*batch.reals, labels]
         for i, (level, (fake, condition), z) in enumerate(zip(self.levels, chain, noise)):
             rows = LevelBatch(reals[i], condition, reals[i + 1], batch.labels)
-            part, numbers = getattr(level, losses)(fake, z, rows, seed, training)
+            part, numbers = losses_of(level)(fake, z, rows, seed, training)
             objective += part
             report |= numbers
         return objective, report, chain[0][0]
 
     def watched(self, numbers):
         """D_0's loss, as in the release, or the least of all levels (`config.adaptive_watch`)."""
-        names = [f"d_loss_{level.index}" for level in self.levels if level.config.lambda_adv]
+        names = [f"d_loss_{level.index}" for level in self.levels if level.config.loss.lambda_adv]
         if self.config.adaptive_watch == "bottom":
             names = [name for name in names if name == "d_loss_0"]
         losses = [numbers[self.reported.index(name)] for name in names]
@@ -292,7 +297,9 @@ class StackedGAN(StackSampler, AdversarialModel):
     def _draw(self, count, seed, first):
         """`noise` as tensors."""
         return [
-            x.noise.of_uniform(uniform_rows(seed, x.index, first, count, x.config.z_dim))
+            x.noise_distribution.of_uniform(
+                uniform_rows(seed, x.index, first, count, x.config.z_dim)
+            )
             for x in self.levels
         ]
 
@@ -336,6 +343,7 @@ class StackedGAN(StackSampler, AdversarialModel):
             LevelGAN.from_config({**level, "stage": stage})
             for level, stage in zip(config["levels"], encoder.stages)
         ]
-        joint, recipe = JointConfig(**config["config"]), config.get("recipe")
+        joint = from_tree(JointConfig, migrated_joint(config["config"]))
+        recipe = config.get("recipe")
         made = {"config": joint, "recipe": recipe and Config.from_json(recipe)}
         return cls(**{**config, "encoder": encoder, "levels": levels, **made})

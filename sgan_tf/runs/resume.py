@@ -4,7 +4,8 @@ import logging
 import pathlib
 from collections.abc import Callable
 
-from sgan_tf.config.schema import Config, with_epochs
+from sgan_tf.config.overrides import with_epochs
+from sgan_tf.config.schema import Config
 from sgan_tf.config.validation import ConfigError
 from sgan_tf.errors import RunError
 from sgan_tf.runs.checkpoint import Checkpoint, StageProgress
@@ -81,7 +82,7 @@ def agreed_config(
 def _why_settled(stage, config, begun):
     """Says why a stage's epochs cannot grow any more; None where they can."""
     settings = config.sections()[stage]
-    if stage in begun and (stage == "encoder" or settings.decay_from < 1):
+    if stage in begun and (stage == "encoder" or settings.optimizer.decay_from < 1):
         return "its learning rates follow from its epochs, and it has begun"
     upon = {"encoder": [n for n in begun if n != "encoder"], "joint": []}
     standing = upon.get(stage, [name for name in begun if name == "joint"])

@@ -184,7 +184,9 @@ class ServingModule(tf.Module):
         }
 
     def _variations(self, images, seeds):
-        z0 = self._stack().levels[0].noise.of_uniform(self._rows(seeds, self.z_dims[0]))
+        z0 = (
+            self._stack().levels[0].noise_distribution.of_uniform(self._rows(seeds, self.z_dims[0]))
+        )
         *features, logits = self._stack().encoder.features(images)
         labels = tf.argmax(logits, -1)
         upper = features[0] if features else one_hot(labels, len(self.class_names))
@@ -192,7 +194,7 @@ class ServingModule(tf.Module):
 
     def _describe(self, labels):
         """Names of classes; and what each level's noise is drawn from, the same in every row."""
-        noise = tf.constant([[level.noise.name for level in self._stack().levels]])
+        noise = tf.constant([[level.noise_distribution.name for level in self._stack().levels]])
         return {
             signatures.CLASS_NAMES: tf.gather(tf.constant(self.class_names), labels),
             signatures.NOISE_KINDS: tf.repeat(noise, tf.shape(labels)[0], axis=0),
@@ -215,7 +217,7 @@ class ServingModule(tf.Module):
 
     def _split(self, noise):
         parts = zip(self._stack().levels, tf.split(noise, self.z_dims, axis=1))
-        return {signatures.noise(x.index): x.noise.of_uniform(u) for x, u in parts}
+        return {signatures.noise(x.index): x.noise_distribution.of_uniform(u) for x, u in parts}
 
     @staticmethod
     def _rows(seeds, columns):

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sgan_tf.data.datasets import clusters
 from sgan_tf.errors import RunError
 from sgan_tf.models.batched import in_batches
 from sgan_tf.models.build import seeded
@@ -16,6 +15,7 @@ from sgan_tf.models.encoder.clusters import agreement, k_means, nearest_centroid
 from sgan_tf.models.encoder.self_supervised import UnlabelledEncoder
 from sgan_tf.models.layers.images import unit_images
 from sgan_tf.training.stages import FEATURE_BATCH, Stage
+from sgan_tf.utils.labels import clusters
 
 log = logging.getLogger("sgan_tf")
 NEAR_CHANCE = 1.5  # times chance: an encoder below it is warned of

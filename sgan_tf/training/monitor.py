@@ -56,7 +56,7 @@ class CollapseMonitor(keras.callbacks.Callback):
                 log.warning(
                     "level %d has collapsed: for one condition its samples spread %.3f times as "
                     "widely as real data, for %d epochs now, so it ignores its noise z_%d; if it "
-                    "does not recover, raise levels.%d.lambda_ent or lower levels.%d.z_dim",
+                    "does not recover, raise levels.%d.loss.lambda_ent or lower levels.%d.z_dim",
                     index,
                     logs[f"conditional_spread_{index}"],
                     LASTING,
@@ -78,7 +78,7 @@ def _drawing(level, upper, seed):
     """A function that draws h_i, several times for each condition: `[conditions, draws, ...]`."""
     condition = level.condition(tf.constant(upper))
     shape = [len(upper), level.config.z_dim]
-    z = level.noise.of_uniform(tf.random.stateless_uniform(shape, [seed, level.index]))
+    z = level.noise_distribution.of_uniform(tf.random.stateless_uniform(shape, [seed, level.index]))
     sample = tf.function(lambda: level.sampler([condition, z], training=False), autograph=False)
 
     def draw():

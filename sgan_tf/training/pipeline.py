@@ -37,7 +37,7 @@ class Pipeline:
 
     >>> import tempfile
     >>> from sgan_tf import Run, load_dataset, make_config
-    >>> config = make_config("digits", epochs=1, overrides=["levels.0.g_channels=[8]"])
+    >>> config = make_config("digits", epochs=1, overrides=["levels.0.generator.channels=[8]"])
     >>> run = Run.open(tempfile.mkdtemp(), config)
     >>> stack = Pipeline(config, run, load_dataset("digits")).train(["encoder"])
     >>> run.progress("encoder").done

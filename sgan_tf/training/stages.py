@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.data.batches import steps_per_epoch
-from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.build import stage_seed
+from sgan_tf.models.optimizers import optimizer_pair
 from sgan_tf.models.trainable import TrainedModel
 from sgan_tf.training.callbacks import AverageStatistics, SampleGrid
 from sgan_tf.training.monitor import CollapseMonitor
@@ -129,7 +129,7 @@ class LevelStage(Stage):
 
     def prepare(self):
         level = self.material.stack.levels[self.index]
-        settings = self.material.config.levels[self.index]
+        settings = self.material.config.levels[self.index].optimizer
         level.compile(**optimizer_pair(settings, self.material.steps(self.epochs)))
         return level
 
@@ -164,7 +164,9 @@ class JointStage(Stage):
         encoder.trainable = False
         for level, alone in zip(stack.levels, material.stack.levels):
             level.start_from(alone)
-        stack.compile(**optimizer_pair(material.config.joint, material.steps(self.epochs)))
+        stack.compile(
+            **optimizer_pair(material.config.joint.optimizer, material.steps(self.epochs))
+        )
         return stack
 
     def arrays(self):
@@ -188,7 +190,7 @@ class JointStage(Stage):
 def _adapt(levels, material):
     for level in levels:
         # It takes a pass over all features, and matters in these units alone.
-        if level.config.loss_units == "variance" and not level.is_top:
+        if level.config.loss.units == "variance" and not level.is_top:
             level.adapt(material.real_features()[level.index + 1])
 
 

@@ -3,7 +3,6 @@
 import io
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from sgan_tf.errors import UserError
 
@@ -38,6 +37,8 @@ def image_grid(images, columns, row_names=None, column_names=None):
     Returns:
         A PIL image.
     """
+    from PIL import Image, ImageDraw  # here: the models, which need `as_float`, load no Pillow
+
     images = np.asarray(images)
     if images.dtype != np.uint8:
         images = np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)

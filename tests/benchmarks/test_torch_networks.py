@@ -18,13 +18,13 @@ from sgan_tf.models.layers.spectral import spectral_layers  # noqa: E402
 NARROW = [
     "encoder.channels=[4,6]",
     "encoder.units=12",
-    "levels.0.g_channels=[8,6,6,4]",
-    "levels.1.g_units=[16]",
+    "levels.0.generator.channels=[8,6,6,4]",
+    "levels.1.generator.units=[16]",
 ]
 KINDS = {
-    "svhn": ["levels.0.d_channels=[8,12,12,8,8]"],
-    "svhn-release": ["levels.0.d_channels=[8,8,12,12,8,8]"],
-    "digits": ["levels.0.d_channels=[8,12]"],
+    "svhn": ["levels.0.discriminator.channels=[8,12,12,8,8]"],
+    "svhn-release": ["levels.0.discriminator.channels=[8,8,12,12,8,8]"],
+    "digits": ["levels.0.discriminator.channels=[8,12]"],
 }
 
 

@@ -15,7 +15,11 @@ from sgan_tf.runs.run import Run
 from sgan_tf.training.options import TrainingOptions
 from sgan_tf.training.trainer import Trainer
 
-PLAIN = ["encoder.dropout=0", "levels.0.input_noise=0", "levels.1.input_noise=0"]
+PLAIN = [
+    "encoder.dropout=0",
+    "levels.0.discriminator.input_noise=0",
+    "levels.1.discriminator.input_noise=0",
+]
 STRATEGY = (
     tf.distribute.MultiWorkerMirroredStrategy()
     if several_machines()

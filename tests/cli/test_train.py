@@ -58,7 +58,13 @@ def test_a_run_explains_itself(finished):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-    arguments = [*SHORT, "--run_dir", tmp_path / "run", "--set", "levels.0.learning_rate=1e30"]
+    arguments = [
+        *SHORT,
+        "--run_dir",
+        tmp_path / "run",
+        "--set",
+        "levels.0.optimizer.learning_rate=1e30",
+    ]
     _, err = train(arguments, code=3)
     assert len(err.strip().splitlines()) == 1 and "level0: " in err and "at step" in err
     assert Run(tmp_path / "run").progress("encoder")[1]

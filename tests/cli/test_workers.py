@@ -16,7 +16,12 @@ pytestmark = pytest.mark.slow
 # Batch statistics are synchronised; the noise of layers is each replica's own, so there is none.
 PLAIN = [
     *("--epochs", "1", "--sample_every", "0", "--set", "encoder.dropout=0"),
-    *("--set", "levels.0.input_noise=0", "--set", "levels.1.input_noise=0"),
+    *(
+        "--set",
+        "levels.0.discriminator.input_noise=0",
+        "--set",
+        "levels.1.discriminator.input_noise=0",
+    ),
 ]
 STEP = [sys.executable, str(ROOT / "tests" / "cli" / "one_sgd_step.py")]
 

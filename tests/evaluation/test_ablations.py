@@ -16,7 +16,10 @@ def configs(dataset="digits", preset="digits", **settings):
 def test_the_rows_are_the_papers():
     rows = configs()
     weights = {
-        name: [(level.lambda_adv, level.lambda_cond, level.lambda_ent) for level in config.levels]
+        name: [
+            (level.loss.lambda_adv, level.loss.lambda_cond, level.loss.lambda_ent)
+            for level in config.levels
+        ]
         for name, config in rows.items()
     }
     assert weights == {
@@ -36,8 +39,8 @@ def test_the_rows_are_the_papers():
 
 def test_rows_without_the_conditional_loss_do_not_tell_their_discriminator_of_labels():
     rows = configs("svhn", "svhn-release")
-    assert {level.adversarial for c in rows.values() for level in c.levels} == {"class_logits"}
-    assert {name: [level.lambda_label for level in c.levels] for name, c in rows.items()} == {
+    assert {level.loss.adversarial for c in rows.values() for level in c.levels} == {"class_logits"}
+    assert {name: [level.loss.lambda_label for level in c.levels] for name, c in rows.items()} == {
         "SGAN": [1, 1],
         "SGAN-no-joint": [1, 1],
         "DCGAN (L_adv + L_cond + L_ent)": [1],
@@ -46,7 +49,7 @@ def test_rows_without_the_conditional_loss_do_not_tell_their_discriminator_of_la
         "DCGAN (L_adv)": [0],
     }
     rows = configs("svhn", "svhn")
-    told = [name for name, c in rows.items() if c.levels[0].d_projection]
+    told = [name for name, c in rows.items() if c.levels[0].discriminator.projection]
     assert sorted(set(rows) - set(told)) == ["DCGAN (L_adv + L_ent)", "DCGAN (L_adv)"]
 
 
@@ -94,7 +97,7 @@ def test_the_program_trains_scores_and_resumes(cache, tmp_path):
     rows = [row for row in ROWS if row.folder in ("sgan-no-joint", "sgan", "dcgan-adv-cond")]
     arguments = ["--rows", ",".join(row.folder for row in rows), "--epochs", "1"]
     arguments += ["--samples", "100", "--out", out, "--cache_dir", cache]
-    arguments += ["--set", "levels.0.g_channels=[16,16,8,8]"]
+    arguments += ["--set", "levels.0.generator.channels=[16,16,8,8]"]
     printed, _ = finish(start(program, arguments))
     table = json.loads((out / "table.json").read_text())
     assert list(table["table"]) == [*(row.name for row in rows), "real test set"]

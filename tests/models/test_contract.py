@@ -6,12 +6,12 @@ import pytest
 from contract import check_config, check_layer, check_model
 from shared import RECIPE
 
-from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.layers.convolution import Rearrange
 from sgan_tf.models.layers.images import SubtractMean
 from sgan_tf.models.layers.normalization import BatchNormalization
 from sgan_tf.models.layers.regularization import Dropout, GaussianNoise
 from sgan_tf.models.layers.spectral import Spectral, SumPlaces
+from sgan_tf.models.optimizers import optimizer_pair
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((8, 8, 8, 1), dtype=np.float32)
@@ -74,7 +74,7 @@ def test_an_encoder_is_a_keras_model(small_stack, tmp_path):
 def test_a_level_is_a_keras_model(small_stack, tmp_path, index):
     _, stack, (reals, _) = small_stack()
     level = stack.levels[index]
-    level.compile(**optimizer_pair(level.config))
+    level.compile(**optimizer_pair(level.config.optimizer))
     inputs = LABELS if level.is_top else reals[1]
     condition = level.condition(inputs)
     z = keras.ops.convert_to_tensor(RNG.random((8, level.config.z_dim), dtype=np.float32))
@@ -89,7 +89,7 @@ def test_a_level_is_a_keras_model(small_stack, tmp_path, index):
 @pytest.mark.slow
 def test_a_stack_is_a_keras_model(small_stack, tmp_path):
     _, stack, _ = small_stack()
-    stack.compile(**optimizer_pair(stack.config))
+    stack.compile(**optimizer_pair(stack.config.optimizer))
     check_model(stack, IMAGES, LABELS, LABELS, lambda s: [s.sample(LABELS, seed=3)], tmp_path)
     saved = keras.saving.load_model(tmp_path / "model.keras")
     assert saved.class_names == stack.class_names and saved.config == stack.config

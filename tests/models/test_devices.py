@@ -12,8 +12,8 @@ from sgan_tf.config.presets import make_config
 from sgan_tf.models.build import build
 
 PLAIN = [
-    "levels.0.input_noise=0",
-    "levels.1.input_noise=0",
+    "levels.0.discriminator.input_noise=0",
+    "levels.1.discriminator.input_noise=0",
     "joint.lower_weight=0.5",
 ]  # layers' noise is each replica's own
 
@@ -27,9 +27,9 @@ def one_step(scope, which, adaptive=False, recipe=()):
         "digits",
         overrides=PLAIN
         + [
-            f"levels.0.adaptive_steps={adaptive}",
-            f"joint.adaptive_steps={adaptive}",
-            "levels.1.adversarial=class_logits",
+            f"levels.0.optimizer.adaptive_steps={adaptive}",
+            f"joint.optimizer.adaptive_steps={adaptive}",
+            "levels.1.loss.adversarial=class_logits",
             *recipe,
         ],
     )

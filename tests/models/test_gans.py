@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from sgan_tf.models import losses
-from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.level_gan import LevelGAN
+from sgan_tf.models.optimizers import optimizer_pair
 from sgan_tf.models.stacked_gan import StackedGAN
 
 SEED = tf.constant([1, 2], tf.int32)
@@ -44,7 +44,7 @@ def test_training_moves_g_d_and_q_but_never_the_encoder(small_stack, cuts):
     config, stack, batch = small_stack(cuts)
     encoder = values(stack.encoder.variables)
     for model, data in gan_stages(stack, batch):
-        model.compile(**optimizer_pair(config.joint))
+        model.compile(**optimizer_pair(config.joint.optimizer))
         before_d = values(model.discriminator_variables())
         before_g = values(model.generator_variables())
         model.fit(tf.data.Dataset.from_tensors(data), verbose=0)
@@ -105,15 +105,17 @@ def test_lambda_0_removes_the_terms_cost(small_stack):
         return operations(stack.levels[0], level_data(batch, 0))
 
     whole = count()
-    without = [count(f"levels.0.{name}=0") for name in ("lambda_adv", "lambda_cond", "lambda_ent")]
+    without = [
+        count(f"levels.0.loss.{name}=0") for name in ("lambda_adv", "lambda_cond", "lambda_ent")
+    ]
     assert all(n < whole for n in without)
-    assert count("levels.0.lambda_adv=0", "levels.0.lambda_ent=0") < min(without)
+    assert count("levels.0.loss.lambda_adv=0", "levels.0.loss.lambda_ent=0") < min(without)
 
 
 def test_the_posterior_weight_scales_the_entropy_loss_of_d_and_not_of_g(small_stack):
     def objectives(weight):
         _, stack, batch = small_stack(
-            overrides=["levels.0.lambda_adv=0", f"levels.0.posterior_weight={weight}"]
+            overrides=["levels.0.loss.lambda_adv=0", f"levels.0.loss.posterior_weight={weight}"]
         )
         level = stack.levels[0]
         rows = level.batch(*level_data(batch, 0))
@@ -129,7 +131,10 @@ def test_a_posterior_that_starts_at_the_prior_begins_as_one_that_knows_nothing(
     small_stack, activation
 ):
     _, stack, _ = small_stack(
-        overrides=["levels.0.q_prior_init=true", f"levels.0.q_activation={activation}"]
+        overrides=[
+            "levels.0.discriminator.posterior_prior_init=true",
+            f"levels.0.discriminator.posterior_activation={activation}",
+        ]
     )
     images = np.random.default_rng(0).random((500, 8, 8, 1), np.float32)
     z = stack.levels[0].draw_noise(SEED, len(images))
@@ -139,7 +144,7 @@ def test_a_posterior_that_starts_at_the_prior_begins_as_one_that_knows_nothing(
 
 
 def test_without_the_entropy_loss_q_is_not_trained(small_stack, sgd):
-    _, stack, batch = small_stack(overrides=["levels.0.lambda_ent=0"])
+    _, stack, batch = small_stack(overrides=["levels.0.loss.lambda_ent=0"])
     level = stack.levels[0]
     level.compile(*sgd())
     before = values(level.discriminator.posterior.variables)
@@ -148,7 +153,9 @@ def test_without_the_entropy_loss_q_is_not_trained(small_stack, sgd):
 
 
 def test_a_level_without_discriminator_losses_trains_g_alone(small_stack, sgd):
-    _, stack, batch = small_stack(overrides=["levels.0.lambda_ent=0", "levels.0.lambda_adv=0"])
+    _, stack, batch = small_stack(
+        overrides=["levels.0.loss.lambda_ent=0", "levels.0.loss.lambda_adv=0"]
+    )
     for model, data in ((stack.levels[0], level_data(batch, 0)), (stack, stack_data(batch))):
         model.compile(*sgd())
         before_d, before_g = (
@@ -161,7 +168,7 @@ def test_a_level_without_discriminator_losses_trains_g_alone(small_stack, sgd):
 
 
 def test_class_aware_discriminator_learns_the_labels(small_stack):
-    _, stack, batch = small_stack(overrides=["levels.1.adversarial=class_logits"], batch=64)
+    _, stack, batch = small_stack(overrides=["levels.1.loss.adversarial=class_logits"], batch=64)
     level = stack.levels[1]
     data = level_data(batch, 1)
     level.compile(keras.optimizers.Adam(1e-2), keras.optimizers.SGD(0.0))
@@ -175,7 +182,7 @@ def test_class_aware_discriminator_learns_the_labels(small_stack):
 @pytest.mark.parametrize("joint", [False, True])
 def test_the_adaptive_schedule_sets_the_number_of_generator_steps(small_stack, joint, monkeypatch):
     _, stack, batch = small_stack(
-        overrides=["levels.0.adaptive_steps=true", "joint.adaptive_steps=true"]
+        overrides=["levels.0.optimizer.adaptive_steps=true", "joint.optimizer.adaptive_steps=true"]
     )
     level = (stack.levels[0], level_data(batch, 0))
     model, data = (stack, stack_data(batch)) if joint else level
@@ -195,7 +202,7 @@ def test_the_adaptive_schedule_sets_the_number_of_generator_steps(small_stack, j
 
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_fit_trains_on_every_batch_whatever_the_steps_of_one_call(small_stack, sgd, adaptive):
-    _, stack, batch = small_stack(overrides=[f"levels.0.adaptive_steps={adaptive}"])
+    _, stack, batch = small_stack(overrides=[f"levels.0.optimizer.adaptive_steps={adaptive}"])
     level, data = stack.levels[0], level_data(batch, 0)
     batches = tf.data.Dataset.from_tensors(data).repeat(10)
     ends = keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: seen.append(step))
@@ -208,7 +215,7 @@ def test_fit_trains_on_every_batch_whatever_the_steps_of_one_call(small_stack, s
 
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_run_eagerly(small_stack, sgd, adaptive, monkeypatch):
-    _, stack, batch = small_stack(overrides=[f"levels.0.adaptive_steps={adaptive}"])
+    _, stack, batch = small_stack(overrides=[f"levels.0.optimizer.adaptive_steps={adaptive}"])
     level, eager = stack.levels[0], []
     plain = level.discriminator_step
 
@@ -231,7 +238,7 @@ def test_the_joint_schedule_watches_d_0_or_the_least_of_all(small_stack, watch, 
 
 
 def test_a_fixed_number_of_generator_steps(small_stack, sgd):
-    _, stack, batch = small_stack(overrides=["levels.0.generator_steps=3"])
+    _, stack, batch = small_stack(overrides=["levels.0.optimizer.generator_steps=3"])
     level = stack.levels[0]
     level.compile(*sgd())
     level.train_on_batch(*level_data(batch, 0))
@@ -251,8 +258,8 @@ def test_an_upper_generator_adds_lower_weight_times_the_objective_below(small_st
         _, stack, batch = small_stack(
             overrides=[
                 f"joint.lower_weight={weight}",
-                "levels.0.input_noise=0",
-                "levels.1.input_noise=0",
+                "levels.0.discriminator.input_noise=0",
+                "levels.1.discriminator.input_noise=0",
             ]
         )
         by_weight[weight] = [
@@ -318,15 +325,15 @@ def penalty_of_both(discriminate, real, fake):
 def test_in_joint_training_real_features_come_with_the_encoders_condition(
     small_stack, game, separate_rows
 ):
-    settings = [f"levels.{i}.adversarial={game}" for i in range(2)]
-    _, stack, batch = small_stack(overrides=[*settings, "levels.0.regularizers.r1=1"])
+    settings = [f"levels.{i}.loss.adversarial={game}" for i in range(2)]
+    _, stack, batch = small_stack(overrides=[*settings, "levels.0.loss.regularizers.r1=1"])
     levels = []
     rng = np.random.default_rng(0)
     for level in stack.levels:
         for variable in level.generator.trainable_variables:  # rows far from one another
             variable.assign(rng.normal(0, 0.5, variable.shape))
         witness = Witness(level.config.z_dim, separate_rows)
-        level.config.regularizers = {"r1": 1.0, "both": 1.0}
+        level.config.loss.regularizers = {"r1": 1.0, "both": 1.0}
         networks, place = (level.generator, witness, level.stage), (level.index, level.num_classes)
         levels.append(
             LevelGAN(*networks, level.config, *place, regularizers={"both": penalty_of_both})
@@ -352,9 +359,10 @@ def test_in_joint_training_real_features_come_with_the_encoders_condition(
             assert len(found) == len(labels) * (times + real_times)
             for pairs, count in ((expected, real_times), (generated, times)):
                 for h, condition in pairs:
-                    beside = [c for x, c in found if np.allclose(x, h, atol=1e-6)]
+                    near = dict(rtol=1e-4, atol=1e-3)  # rows are far from one another
+                    beside = [c for x, c in found if np.allclose(x, h, **near)]
                     assert len(beside) == count
-                    np.testing.assert_allclose(beside, [condition] * count, atol=1e-6)
+                    np.testing.assert_allclose(beside, [condition] * count, **near)
 
 
 def test_variations_share_h_1(small_stack):

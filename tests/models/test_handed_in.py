@@ -36,7 +36,7 @@ def objective(level, batch):
 def test_a_regulariser_by_its_name_is_added_with_its_weight(small_stack):
     _, stack, batch = small_stack()
     plain, _ = objective(stack.levels[0], batch)
-    _, stack, batch = small_stack(overrides=["levels.0.regularizers.r1=3.0"])
+    _, stack, batch = small_stack(overrides=["levels.0.loss.regularizers.r1=3.0"])
     level = stack.levels[0]
     value, report = objective(level, batch)
     with tf.GradientTape() as tape:
@@ -75,11 +75,11 @@ def test_r1_of_class_logits_is_that_of_the_logit_of_real(small_stack):
 
 
 def test_a_regulariser_of_ones_own(small_stack):
-    _, stack, batch = small_stack(overrides=["levels.0.regularizers.r1=1.0"])
-    stack.levels[0].config.regularizers = {"mine": 0.5}
+    _, stack, batch = small_stack(overrides=["levels.0.loss.regularizers.r1=1.0"])
+    stack.levels[0].config.loss.regularizers = {"mine": 0.5}
     level = rebuilt(stack.levels[0], regularizers={"mine": mean_of_logits})
     value, report = objective(level, batch)
-    stack.levels[0].config.regularizers = {}
+    stack.levels[0].config.loss.regularizers = {}
     plain, _ = objective(rebuilt(stack.levels[0]), batch)
     assert value == pytest.approx(plain + 0.5 * report["mine_0"], rel=1e-4)
 
@@ -137,7 +137,7 @@ def test_ds_logits_are_those_that_the_adversarial_form_takes(
 ):
     _, stack, _ = small_stack()
     old = stack.levels[index]
-    old.config.adversarial = game
+    old.config.loss.adversarial = game
     if message is None:
         with_logits(old, shape)
         return
@@ -147,20 +147,20 @@ def test_ds_logits_are_those_that_the_adversarial_form_takes(
 
 def test_a_stacks_class_logits_are_as_many_as_its_classes(small_stack):
     _, stack, _ = small_stack()
-    stack.levels[0].config.adversarial = "class_logits"
+    stack.levels[0].config.loss.adversarial = "class_logits"
     level = with_logits(stack.levels[0], (7,))
     with pytest.raises(
         ValueError, match=r"levels\[0\] has 7 class logits; the encoder has 10 classes"
     ):
         StackedGAN(stack.encoder, [level, stack.levels[1]])
-    stack.levels[0].config.lambda_adv = 0.0  # nothing reads them
+    stack.levels[0].config.loss.lambda_adv = 0.0  # nothing reads them
     level = with_logits(stack.levels[0], (7,))
     StackedGAN(stack.encoder, [level, stack.levels[1]])
 
 
 def test_what_is_handed_in_is_saved(small_stack, tmp_path):
     _, stack, batch = small_stack()
-    stack.levels[0].config.regularizers = {"mine": 0.5}
+    stack.levels[0].config.loss.regularizers = {"mine": 0.5}
     level = rebuilt(stack.levels[0], regularizers={"mine": mean_of_logits}, augment=inverted)
     level.save(tmp_path / "level.keras")
     again = keras.saving.load_model(tmp_path / "level.keras")

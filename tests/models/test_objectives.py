@@ -25,11 +25,11 @@ def level_and_outputs(request, small_stack):
     """A level of any kind and what its networks give on a batch, in the mode of use."""
     adversarial, index = request.param
     settings = {
-        "adversarial": adversarial,
-        "posterior_weight": 0.4,
-        "lambda_label": 0.6,
-        "q_prior_init": "true",
-        **{f"lambda_{name}": weight for name, weight in WEIGHTS.items()},
+        "loss.adversarial": adversarial,
+        "loss.posterior_weight": 0.4,
+        "loss.lambda_label": 0.6,
+        "discriminator.posterior_prior_init": "true",
+        **{f"loss.lambda_{name}": weight for name, weight in WEIGHTS.items()},
     }
     overrides = [f"levels.{index}.{name}={value}" for name, value in settings.items()]
     _, stack, (reals, labels) = small_stack(overrides=overrides)
@@ -52,7 +52,7 @@ def level_and_outputs(request, small_stack):
 
 
 def realness(level, logits):
-    if level.config.adversarial == "binary":
+    if level.config.loss.adversarial == "binary":
         return logits[:, 0]
     return np.log(np.exp(logits).sum(-1))
 
@@ -61,7 +61,7 @@ def test_the_discriminators_objective_is_eq_4_and_7(level_and_outputs):
     level, batch, o = level_and_outputs
     real, fake = realness(level, o["real"]), realness(level, o["fake"])
     adversarial = 0.5 * np.mean(softplus(-real)) + 0.5 * np.mean(softplus(fake))
-    if level.config.adversarial == "class_logits":
+    if level.config.loss.adversarial == "class_logits":
         adversarial += 0.6 * cross_entropy(o["real"], o["labels"])
     entropy = np.mean((o["estimate"] - o["z"]) ** 2)
     expected = WEIGHTS["adv"] * adversarial + 0.4 * WEIGHTS["ent"] * entropy
@@ -73,7 +73,7 @@ def test_the_discriminators_objective_is_eq_4_and_7(level_and_outputs):
 def test_the_generators_objective_is_eq_3(level_and_outputs):
     level, batch, o = level_and_outputs
     fake = realness(level, o["fake"])
-    if level.config.adversarial == "binary":
+    if level.config.loss.adversarial == "binary":
         adversarial = np.mean(softplus(-fake))
     else:
         adversarial = -np.mean(softplus(fake))

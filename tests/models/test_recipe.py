@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 from shared import RECIPE
 
-from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.augmentations import AUGMENTATIONS
 from sgan_tf.models.build import computing_in
 from sgan_tf.models.layers.convolution import Conv2D, Rearrange
 from sgan_tf.models.layers.normalization import BatchNormalization, Modulated
 from sgan_tf.models.layers.spectral import Projection, Spectral, spectral_layers
+from sgan_tf.models.optimizers import optimizer_pair
 
 RNG = np.random.default_rng(0)
 SEED = tf.constant([1, 2], tf.int32)
@@ -76,7 +76,7 @@ def test_projection_is_an_inner_product_with_class_and_condition():
 
 
 def test_heads_on_features_add_their_mean_and_teach_the_generator_through_the_encoder(small_stack):
-    settings = ["levels.0.d_features=[pool1,pool2]", "levels.0.d_features_weight=0.5"]
+    settings = ["levels.0.features=[pool1,pool2]", "levels.0.discriminator.features_weight=0.5"]
     _, stack, (reals, labels) = small_stack(overrides=settings)
     level, stage = stack.levels[0], stack.encoder.stages[0]
     heads, x = level.discriminator.heads, reals[0]
@@ -235,10 +235,14 @@ def test_real_and_generated_rows_share_a_batch_only_where_rows_are_separate(smal
 
 
 def test_losses_in_units_of_variance(small_stack):
-    weights = ["levels.0.lambda_cond=1", "levels.0.lambda_ent=1", "levels.0.lambda_adv=0"]
+    weights = [
+        "levels.0.loss.lambda_cond=1",
+        "levels.0.loss.lambda_ent=1",
+        "levels.0.loss.lambda_adv=0",
+    ]
     results = {}
     for units in ("raw", "variance"):
-        overrides = [*weights, f"levels.0.loss_units={units}"]
+        overrides = [*weights, f"levels.0.loss.units={units}"]
         _, stack, (reals, labels) = small_stack(overrides=overrides)
         level = stack.levels[0]
         level.adapt(reals[1])
@@ -253,7 +257,7 @@ def test_losses_in_units_of_variance(small_stack):
 
 
 def test_a_regulariser_of_every_so_many_steps_costs_as_much_on_average(small_stack):
-    overrides = ["levels.0.regularizers.r1=1", "levels.0.regularize_every=4"]
+    overrides = ["levels.0.loss.regularizers.r1=1", "levels.0.loss.regularize_every=4"]
     _, stack, (reals, labels) = small_stack(overrides=overrides)
     level = stack.levels[0]
     batch = level.batch((reals[0], reals[1]), tf.constant(labels))
@@ -263,7 +267,7 @@ def test_a_regulariser_of_every_so_many_steps_costs_as_much_on_average(small_sta
     values = np.array([float(penalty(tf.constant([7, i]))) for i in range(200)])
     due = values > 0
     assert 30 < due.sum() < 70
-    level.config.regularize_every = 1
+    level.config.loss.regularize_every = 1
     _, report = level.discriminator_objective(batch, SEED, training=False)
     np.testing.assert_allclose(values[due], 4 * float(report["r1_0"]), rtol=1e-3)
 
@@ -271,14 +275,16 @@ def test_a_regulariser_of_every_so_many_steps_costs_as_much_on_average(small_sta
 def test_a_learning_rate_that_decays_reaches_0_at_the_stages_end(small_stack):
     _, stack, batch = small_stack(overrides=RECIPE)
     level = stack.levels[0]
-    optimizers = optimizer_pair(level.config, steps=4)
+    optimizers = optimizer_pair(level.config.optimizer, steps=4)
     level.compile(**optimizers)
     reals, labels = batch
     rates = []
     for _ in range(4):
         rates.append(float(optimizers["generator_optimizer"].learning_rate))
         level.distributed_update((reals[0], reals[1]), labels)
-    np.testing.assert_allclose(np.array(rates) / level.config.learning_rate, [1, 1, 1, 0.5])
+    np.testing.assert_allclose(
+        np.array(rates) / level.config.optimizer.learning_rate, [1, 1, 1, 0.5]
+    )
     assert float(optimizers["generator_optimizer"].learning_rate) == 0
 
 
@@ -287,7 +293,7 @@ def test_a_learning_rate_that_decays_reaches_0_at_the_stages_end(small_stack):
 
 def test_normal_noise_is_normal(small_stack):
     _, stack, (reals, labels) = small_stack(
-        overrides=["levels.0.noise=normal", "levels.0.loss_units=variance"], batch=40
+        overrides=["levels.0.noise=normal", "levels.0.loss.units=variance"], batch=40
     )
     level, z = stack.levels[0], stack.noise(20_000, seed=0)
     for drawn in (z[0], level.draw_noise(SEED, 20_000).numpy()):
@@ -295,7 +301,7 @@ def test_normal_noise_is_normal(small_stack):
         inside = [np.mean(np.abs(drawn) < bound) for bound in (1, 2, 3)]
         np.testing.assert_allclose(inside, [0.6827, 0.9545, 0.9973], atol=0.004)
     assert z[1].min() >= 0 and z[1].max() < 1  # the other level's stays
-    ends = level.noise.of_uniform(np.array([0.0, 1 - 2.0**-23], np.float32))
+    ends = level.noise_distribution.of_uniform(np.array([0.0, 1 - 2.0**-23], np.float32))
     assert np.isfinite(np.asarray(ends)).all()
     level.discriminator.posterior.layers[-1].bias.assign(np.full(8, -3.0))
     assert np.asarray(level.infer_noise(reals[0])).min() < -1  # not clipped to [0, 1]

@@ -34,7 +34,7 @@ def test_noise_can_be_entered_anywhere(stack, seed, first):
 def test_noise_is_what_tensorflow_draws_for_the_seed(stack):
     for z, level in zip(stack.noise(50, 3), stack.levels):
         u = tf.random.stateless_uniform([50, level.config.z_dim], [3, level.index])
-        np.testing.assert_array_equal(z, np.asarray(level.noise.of_uniform(u)))
+        np.testing.assert_array_equal(z, np.asarray(level.noise_distribution.of_uniform(u)))
 
 
 def test_far_rows_are_drawn_as_well(stack):

@@ -34,7 +34,9 @@ def kernels(variables, rank):
 
 
 def test_gradients_of_weights_are_those_that_the_step_updates(level):
-    model, x, y = level(["levels.0.d_batch_norm=false"])  # else D passes real rows by themselves
+    model, x, y = level(
+        ["levels.0.discriminator.batch_norm=false"]
+    )  # else D passes real rows by themselves
     batch = model.batch(x, y)
     for step, variables in (
         (model.discriminator_step, model.discriminator_variables()),
@@ -61,7 +63,7 @@ def test_features_that_are_given_are_not_computed_again(level):
 def test_real_and_generated_rows_pass_d_together_where_no_row_depends_on_others(
     level, batch_norm, passes
 ):
-    model, x, y = level([f"levels.0.d_batch_norm={batch_norm}"])
+    model, x, y = level([f"levels.0.discriminator.batch_norm={batch_norm}"])
     batch = model.batch(x, y)
     graph = operations(lambda: model.discriminator_step(batch))
     inside = kernels(model.discriminator.trainable_variables, 4)

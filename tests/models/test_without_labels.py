@@ -35,7 +35,7 @@ def test_a_stack_with_classes_asks_for_labels(small_stack):
 
 @pytest.mark.parametrize("game", ["binary", "class_logits"])
 def test_the_top_level_has_no_conditional_loss(game):
-    overrides = [f"levels.{i}.adversarial={game}" for i in range(2)]
+    overrides = [f"levels.{i}.loss.adversarial={game}" for i in range(2)]
     config = make_config("digits", labels="none", overrides=overrides)
     assert make_config("svhn", "svhn-small", labels="none").joint.lambda_class == 0
     _, stack = build(config, (8, 8, 1), ["image"])

@@ -13,6 +13,7 @@ from keras import layers
 
 import sgan_tf
 from sgan_tf import ConfigError
+from sgan_tf.models.build import check_config
 from sgan_tf.runs.classifier import Classifier
 
 OWN_LAYER = """
@@ -149,9 +150,15 @@ def test_class_names_in_the_classifiers_order(digits):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["levels.0.g_family=mirror"], "levels.0.g_family: mirror is not one of shapes"),
-        (["levels.0.d_family=halved"], "levels.0.d_family: halved is not strided"),
-        (["levels.0.d_features=[pool1]"], "levels.0.d_features: .* is not empty"),
+        (
+            ["levels.0.generator.family=mirror"],
+            "levels.0.generator.family: mirror is not one of shapes",
+        ),
+        (
+            ["levels.0.discriminator.family=halved"],
+            "discriminator.family: halved is not one of strided, for the image of shape",
+        ),
+        (["levels.0.features=[pool1]"], "levels.0.features: .* is not empty"),
         (["classifier.input_range=0..255"], "classifier.input_range follows from `encoder`"),
         (["encoder.epochs=2"], "encoder.epochs: 2 is not 0, as a given classifier is trained"),
     ],
@@ -162,4 +169,6 @@ def test_settings_that_a_classifier_rules_out(overrides, message):
         "", shapes=shapes, activations=["sigmoid", "relu"]
     )
     with pytest.raises(ConfigError, match=message):
-        sgan_tf.make_config("digits", cuts=["a"], overrides=overrides, classifier=described)
+        check_config(
+            sgan_tf.make_config("digits", cuts=["a"], overrides=overrides, classifier=described)
+        )

@@ -13,9 +13,21 @@ from sgan_tf.runs.resume import read_config
 
 OLD = pathlib.Path(__file__).parents[1] / "fixtures" / "v0.1.0"
 PRESET = [  # what the run there was trained with
-    *("levels.0.g_channels=[8,8,8,8]", "levels.0.d_channels=[8,8]", "levels.0.noise_units=[8]"),
-    *("levels.1.g_units=[16]", "levels.1.d_units=[16]", "encoder.channels=[8,8]"),
-    *("encoder.units=16", "levels.0.dropout=0.1", "levels.0.input_noise=0.05"),
+    *(
+        "levels.0.generator.channels=[8,8,8,8]",
+        "levels.0.discriminator.channels=[8,8]",
+        "levels.0.generator.noise_units=[8]",
+    ),
+    *(
+        "levels.1.generator.units=[16]",
+        "levels.1.discriminator.units=[16]",
+        "encoder.channels=[8,8]",
+    ),
+    *(
+        "encoder.units=16",
+        "levels.0.discriminator.dropout=0.1",
+        "levels.0.discriminator.input_noise=0.05",
+    ),
 ]
 
 

@@ -227,7 +227,7 @@ def test_samples_of_averaged_levels_with_normal_noise(small_stack):
     dims = [level.config.z_dim for level in stack.levels]
     draws = [tf.random.stateless_uniform([sum(dims)], [seed, 0], alg="philox") for seed in seeds]
     parts = zip(stack.levels, tf.split(tf.stack(draws), dims, axis=1))
-    noise = [np.asarray(level.noise.of_uniform(u)) for level, u in parts]
+    noise = [np.asarray(level.noise_distribution.of_uniform(u)) for level, u in parts]
     assert noise[0].min() < 0
     inputs = {"labels": tf.cast(labels, tf.int64), "seeds": tf.constant(seeds)}
     images = sampler.functions["sample_seeded"](**inputs)["images"]

@@ -14,8 +14,12 @@ from sgan_tf.saving.export import export
 from sgan_tf.utils.images import TILE
 
 SMALL = [
-    *("levels.0.g_channels=[4]", "levels.0.d_channels=[4]", "levels.0.noise_units=[4]"),
-    *("levels.1.g_units=[8]", "levels.1.d_units=[8]"),
+    *(
+        "levels.0.generator.channels=[4]",
+        "levels.0.discriminator.channels=[4]",
+        "levels.0.generator.noise_units=[4]",
+    ),
+    *("levels.1.generator.units=[8]", "levels.1.discriminator.units=[8]"),
 ]
 
 

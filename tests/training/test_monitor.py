@@ -64,7 +64,9 @@ def test_a_level_that_ignores_its_noise_is_called_collapsed(told, scale, low):
     assert logs["spread_0"] == pytest.approx(np.sqrt(1 + scale**2 / 12), rel=0.15)
     lines = told()
     assert bool(lines) == low and collapsed(logs) == ([0] if low else [])
-    assert not low or ("level 0 has collapsed" in lines[0] and "levels.0.lambda_ent" in lines[0])
+    assert not low or (
+        "level 0 has collapsed" in lines[0] and "levels.0.loss.lambda_ent" in lines[0]
+    )
 
 
 @pytest.mark.parametrize(("epochs", "first"), [(5, 6), (20, 6), (40, 7), (120, 15)])

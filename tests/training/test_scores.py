@@ -12,7 +12,7 @@ from sgan_tf.evaluation.scores import to_json
 from sgan_tf.training.scores import Scoring
 
 SCORES = {"fcd200_train", "precision200", "recall200"}
-SMALL = ["levels.0.g_channels=[4]", "levels.0.d_channels=[4]", "batch_size=50"]
+SMALL = ["levels.0.generator.channels=[4]", "levels.0.discriminator.channels=[4]", "batch_size=50"]
 
 
 @pytest.fixture(scope="module")

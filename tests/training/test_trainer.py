@@ -12,8 +12,17 @@ from sgan_tf.cli.devices import strategy
 from sgan_tf.training.trainer import Interrupted, TrainingDiverged
 
 SMALL = [
-    *("levels.0.g_channels=[4]", "levels.0.d_channels=[4]", "levels.0.noise_units=[4]"),
-    *("levels.1.g_units=[8]", "levels.1.d_units=[8]", "encoder.channels=[4,4]", "encoder.units=8"),
+    *(
+        "levels.0.generator.channels=[4]",
+        "levels.0.discriminator.channels=[4]",
+        "levels.0.generator.noise_units=[4]",
+    ),
+    *(
+        "levels.1.generator.units=[8]",
+        "levels.1.discriminator.units=[8]",
+        "encoder.channels=[4,4]",
+        "encoder.units=8",
+    ),
     "batch_size=10",
 ]
 
@@ -84,7 +93,7 @@ def test_the_recipe_resumes_bit_for_bit_in_bfloat16(few, tmp_path):
 @pytest.mark.parametrize("devices", ["cpu", "2"])
 def test_the_adaptive_schedule_lives_in_the_same_loop(few, tmp_path, monkeypatch, devices):
     monkeypatch.setattr("sgan_tf.models.losses.GENERATOR_STEPS", ((100.0, 1),))  # so always 7
-    overrides = ["levels.0.adaptive_steps=true"]
+    overrides = ["levels.0.optimizer.adaptive_steps=true"]
     pipeline, _ = train(tmp_path, few, overrides, epochs=1, strategy=strategy(devices, 10))
     steps = [int(o.iterations.numpy()) for o in pipeline.stack.levels[0].optimizers().values()]
     assert steps == [6, 42]
@@ -106,7 +115,7 @@ def test_rows_are_read_where_they_are(few, tmp_path):
 
 
 def test_a_divergence_names_the_step_and_keeps_the_last_checkpoint(few, tmp_path):
-    overrides = ["levels.0.learning_rate=1e30"]
+    overrides = ["levels.0.optimizer.learning_rate=1e30"]
     message = r"level0: .* is not finite at step \d; there is no checkpoint yet"
     with pytest.raises(TrainingDiverged, match=message):
         train(tmp_path / "run", few, overrides, steps_per_call=3)

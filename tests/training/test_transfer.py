@@ -16,7 +16,11 @@ from sgan_tf.training.transfer import check_images, take_encoder, with_encoder
 
 OLD = pathlib.Path(__file__).parents[1] / "fixtures" / "v0.1.0" / "run"
 SMALL = [
-    *("levels.0.g_channels=[4]", "levels.0.d_channels=[4]", "levels.0.noise_units=[4]"),
+    *(
+        "levels.0.generator.channels=[4]",
+        "levels.0.discriminator.channels=[4]",
+        "levels.0.generator.noise_units=[4]",
+    ),
     "batch_size=25",  # of the other run: 50
 ]
 

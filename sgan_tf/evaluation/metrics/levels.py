@@ -55,7 +55,8 @@ def warnings(scores: list[Score]) -> list[str]:
     low = [s for s in scores if s.key == CONDITIONAL and not s.value >= COLLAPSED]
     return [
         f"level {s.level} has collapsed: {s.name} is {s.value:.2g}, under {COLLAPSED}: it ignores "
-        f"its noise z_{s.level}; raise levels.{s.level}.lambda_ent or lower levels.{s.level}.z_dim"
+        f"its noise z_{s.level}; raise levels.{s.level}.loss.lambda_ent or lower "
+        f"levels.{s.level}.z_dim"
         for s in low
     ]
 

@@ -13,6 +13,7 @@ from keras import layers, ops
 from sgan_tf.config.validation import ConfigError
 from sgan_tf.errors import first_line
 from sgan_tf.models.cost import operation_flop
+from sgan_tf.models.keras_internals import run_operations
 
 PROBABILITIES = ("softmax", "sigmoid")
 LEAST_PROBABILITY = 1e-7  # of whose logarithm a logit is made
@@ -171,9 +172,7 @@ class ClassifierGraph:
             self._names[name] = self._places[id(output)]
             return output
 
-        # Keras's public ways to do this make a model of the result, whose layers it names anew.
-        outputs = model._run_through_graph(inputs, operation_fn=lambda x: x, call_fn=call)
-        outputs = keras.tree.flatten(outputs)
+        outputs = keras.tree.flatten(run_operations(model, inputs, call))
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _call(self, operation, prefix, args, kwargs):

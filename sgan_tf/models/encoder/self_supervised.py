@@ -15,6 +15,7 @@ from sgan_tf.models.augmentations import named
 from sgan_tf.models.encoder.encoder import Encoder, trunk_of
 from sgan_tf.models.layers.images import unit_images
 from sgan_tf.models.layers.normalization import BatchNormalization
+from sgan_tf.models.noise import step_seed
 from sgan_tf.models.trainable import TrainedModel, apply_gradients
 
 EXPANDER = (256, 256)
@@ -120,8 +121,7 @@ class SelfSupervised(TrainedModel):
         return self._numbers({"loss": self._loss(x, 0, training=False)})
 
     def _loss(self, x, step, training):
-        images, seed = unit_images(x), tf.constant([self.noise_seed, 0], tf.int32)
-        seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(step, tf.int32))
+        images, seed = unit_images(x), step_seed(self.noise_seed, 0, step)
         seeds = [tf.random.experimental.stateless_fold_in(seed, view) for view in range(2)]
         # Of images that were moved TensorFlow does not know the sides.
         images = tf.ensure_shape(images, self.network.input_shape)

@@ -5,6 +5,7 @@ import contextlib
 import keras
 from keras import ops
 
+from sgan_tf.models.keras_internals import layers_at_any_depth
 from sgan_tf.models.layers.dtypes import UNCAST
 from sgan_tf.models.layers.replicas import replica_context
 
@@ -96,7 +97,7 @@ def copied(network):
 @contextlib.contextmanager
 def statistics_replaced(network):
     """While it lasts, a training pass of a network puts its batch's statistics in the averages'."""
-    layers = [x for x in network._flatten_layers() if isinstance(x, BatchNormalization)]
+    layers = [x for x in layers_at_any_depth(network) if isinstance(x, BatchNormalization)]
     before = [layer.momentum for layer in layers]
     try:
         for layer in layers:

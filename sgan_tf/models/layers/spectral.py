@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from sgan_tf.models.keras_internals import layers_at_any_depth
 from sgan_tf.models.layers.convolution import convolve
 from sgan_tf.models.layers.dtypes import UNCAST
 
@@ -211,7 +212,7 @@ def sum_places(x):
 
 def spectral_layers(network):
     """Returns the `Spectral` layers of a model, at any depth."""
-    return [layer for layer in network._flatten_layers() if isinstance(layer, Spectral)]
+    return [layer for layer in layers_at_any_depth(network) if isinstance(layer, Spectral)]
 
 
 def _unit(x):

@@ -1,15 +1,19 @@
 """The discriminators D_i and posterior networks Q_i: one trunk, two heads."""
 
+from dataclasses import dataclass
+
 import keras
 from keras import layers
 
-from sgan_tf.config.schema import LevelConfig
+from sgan_tf.config.schema import DiscriminatorConfig, LevelConfig
+from sgan_tf.models.keras_internals import layers_at_any_depth
 from sgan_tf.models.layers.convolution import Conv2D, Rearrange
 from sgan_tf.models.layers.dtypes import UNCAST
 from sgan_tf.models.layers.normalization import BatchNormalization
 from sgan_tf.models.layers.regularization import Dropout, GaussianNoise
 from sgan_tf.models.layers.spectral import FeatureHeads, Projection, Spectral, SumPlaces
 from sgan_tf.models.losses import ADVERSARIAL
+from sgan_tf.models.networks.families import Family, is_even_map, is_map, is_vector
 from sgan_tf.models.noise import NOISE
 from sgan_tf.models.trainable import deserialized
 
@@ -56,7 +60,7 @@ class Discriminator(keras.Model):
         super().__init__(**{**kwargs, **UNCAST})  # its parts cast for themselves
         self.trunk, self.logits, self.posterior = trunk, logits, posterior
         self.projection, self.heads = projection, heads
-        parts = self._flatten_layers()
+        parts = layers_at_any_depth(self)
         self.separate_rows = not any(isinstance(x, layers.BatchNormalization) for x in parts)
         self.built = True
 
@@ -102,23 +106,20 @@ def build_discriminator(
     """Makes D_i and Q_i of a configuration.
 
     Args:
-        config: A `LevelConfig`.
+        config: A `LevelConfig` with settings of a discriminator; their `family` is a name in
+            `DISCRIMINATORS`.
         target_shape: Shape of h_i: `(D,)` or `(H, W, C)`.
         condition_shape: Shape of h_{i+1}, `(K,)` at the top.
         num_classes: K, the number of D's logits where the adversarial form has one a class.
         mean: A function that makes the layer which subtracts the mean image, or None.
-        feature_shapes: Of the maps `config.d_features` of E_i.
+        feature_shapes: Of the maps `config.features` of E_i.
         name: Of the model.
     """
-    families = {
-        "dense": _dense_trunk,
-        "strided": _strided_trunk,
-        "allconv": _allconv_trunk,
-        "halved": _halved_trunk,
-    }
-    centered = mean is not None and config.d_family != "halved"  # which moves [0, 1] itself
-    before = [*([mean()] if centered else []), *_noise(config.input_noise, "input_noise")]
-    parts = families[config.d_family](config)
+    settings = config.discriminator
+    family = DISCRIMINATORS[settings.family]
+    centered = mean is not None and not family.rescales
+    before = [*([mean()] if centered else []), *_noise(settings.input_noise, "input_noise")]
+    parts = family.make(settings)
     trunk = keras.Sequential([keras.Input(target_shape), *before, *parts], name="trunk")
     shape = trunk.output_shape[1:]
 
@@ -127,68 +128,67 @@ def build_discriminator(
         shared = keras.Input(shape, dtype=trunk.outputs[0].dtype)
         return keras.Sequential([shared, *reduce, dense], name=name)
 
-    # As in the release, the all-convolutional D averages over places, while Q sees each of them.
-    reduce = {"allconv": layers.GlobalAveragePooling2D, "halved": SumPlaces}
-    reduce = reduce.get(config.d_family, layers.Flatten)()
     initializer = {"normal": _normal, "glorot_uniform": keras.initializers.GlorotUniform}
-    initializer = initializer[config.head_init]
-    num_logits = num_classes if ADVERSARIAL[config.adversarial].class_logits else 1
-    settings = {"name": "dense", "dtype": "float32"}
-    last = layers.Dense(num_logits, kernel_initializer=initializer(), **settings)
-    last = Spectral(num_logits, compute="float32", name="dense") if config.d_spectral else last
-    logits = head(last, reduce, "logits")
+    initializer = initializer[settings.head_init]
+    num_logits = num_classes if ADVERSARIAL[config.loss.adversarial].class_logits else 1
+    start = initializer()  # also where it is not used: later layers' seeds follow from it
+    if settings.spectral_norm:
+        last = Spectral(num_logits, compute="float32", name="dense")
+    else:
+        last = layers.Dense(num_logits, kernel_initializer=start, name="dense", dtype="float32")
+    logits = head(last, family.reduce(), "logits")
     posterior = head(_posterior_layer(config, initializer), layers.Flatten(), "posterior")
     projection = None
-    if config.d_projection:
-        classes = num_classes if "labels" in config.d_projection else None
-        projection = Projection(classes, "condition" in config.d_projection, name="projection")
+    if settings.projection:
+        classes = num_classes if "labels" in settings.projection else None
+        projection = Projection(classes, "condition" in settings.projection, name="projection")
         projection.build((None, *shape), (None,), (None, *condition_shape))
     heads = None
     if feature_shapes:
-        heads = FeatureHeads(feature_shapes, config.d_features_weight, name="heads")
+        heads = FeatureHeads(feature_shapes, settings.features_weight, name="heads")
         heads.build()
     return Discriminator(trunk, logits, posterior, projection, heads, name=name)
 
 
 def _posterior_layer(config, initializer):
-    """The last layer of Q_i; with `q_prior_init` its estimates start near z_i's mean.
+    """The last layer of Q_i; with `posterior_prior_init` its estimates start near z_i's mean.
 
     G_i follows the error of wild estimates.
     """
-    start = {"kernel_initializer": initializer()}
-    if config.q_prior_init:
-        linear = config.q_activation == "linear"
+    settings, start = config.discriminator, {"kernel_initializer": initializer()}
+    activation = settings.posterior_activation
+    if settings.posterior_prior_init:
+        linear = activation == "linear"
         mean = NOISE[config.noise].mean if linear else 0.0  # before the activation
         start = {
             "kernel_initializer": _normal(PRIOR_STDDEV),
             "bias_initializer": keras.initializers.Constant(mean),
         }
-    settings = {"activation": config.q_activation, "name": "dense", "dtype": "float32"}
-    return layers.Dense(config.z_dim, **settings, **start)
+    return layers.Dense(config.z_dim, activation, name="dense", dtype="float32", **start)
 
 
-def _dense_trunk(config):
+def _dense_trunk(config: DiscriminatorConfig):
     parts = []
-    for i, units in enumerate(config.d_units):
+    for i, units in enumerate(config.units):
         parts += _noise(config.hidden_noise, f"noise{i}") if i else []
         parts.append(_dense(config, units, f"dense{i}"))
-        parts += _activated(config.d_batch_norm and i > 0, config.d_dense_slope, f"dense{i}")
+        parts += _activated(config.batch_norm and i > 0, config.dense_slope, f"dense{i}")
     return parts + _noise(config.hidden_noise, "head_noise")
 
 
-def _strided_trunk(config):
+def _strided_trunk(config: DiscriminatorConfig):
     parts = []
-    for i, channels in enumerate(config.d_channels):
-        parts.append(_convolution(config, channels, config.d_kernel, 2, "same", f"conv{i}"))
-        parts += _activated(config.d_batch_norm and i > 0, LEAKY_SLOPE, f"conv{i}")
-    parts += [layers.Flatten(name="flatten")] if config.d_units else []
-    for i, units in enumerate(config.d_units):
+    for i, channels in enumerate(config.channels):
+        parts.append(_convolution(config, channels, config.kernel_size, 2, "same", f"conv{i}"))
+        parts += _activated(config.batch_norm and i > 0, LEAKY_SLOPE, f"conv{i}")
+    parts += [layers.Flatten(name="flatten")] if config.units else []
+    for i, units in enumerate(config.units):
         parts.append(_dense(config, units, f"dense{i}"))
-        parts += _activated(config.d_batch_norm, config.d_dense_slope, f"dense{i}")
+        parts += _activated(config.batch_norm, config.dense_slope, f"dense{i}")
     return parts
 
 
-def _allconv_trunk(config):
+def _allconv_trunk(config: DiscriminatorConfig):
     """The release's CIFAR-10 network."""
     rows = (  # kernel, stride, padding, batch normalisation, dropout
         (3, 1, "same", False, False),
@@ -199,15 +199,15 @@ def _allconv_trunk(config):
         (1, 1, "same", False, False),
     )
     parts = []
-    for i, (channels, row) in enumerate(zip(config.d_channels, rows)):
+    for i, (channels, row) in enumerate(zip(config.channels, rows)):
         kernel, stride, padding, norm, drop = row
         parts.append(_convolution(config, channels, kernel, stride, padding, f"conv{i}"))
-        parts += _activated(config.d_batch_norm and norm, LEAKY_SLOPE, f"conv{i}")
+        parts += _activated(config.batch_norm and norm, LEAKY_SLOPE, f"conv{i}")
         parts += [Dropout(config.dropout, name=f"dropout{i}")] if drop and config.dropout else []
     return parts
 
 
-def _halved_trunk(config):
+def _halved_trunk(config: DiscriminatorConfig):
     """Convolutions of 3 x 3, and of 4 x 4 and stride 2, in turn, from half the side down.
 
     Two by two pixels become channels first, as few channels at full side cost most for what they
@@ -217,21 +217,21 @@ def _halved_trunk(config):
         layers.Rescaling(2.0, -1.0, name="signed", dtype="float32"),
         Rearrange(2, "channels", name="half", dtype="float32"),
     ]
-    for i, channels in enumerate(config.d_channels):
+    for i, channels in enumerate(config.channels):
         kernel, stride = (4, 2) if i % 2 else (3, 1)
         parts.append(_convolution(config, channels, kernel, stride, "same", f"conv{i}"))
-        parts += _activated(config.d_batch_norm and i > 0, HALVED_SLOPE, f"conv{i}")
+        parts += _activated(config.batch_norm and i > 0, HALVED_SLOPE, f"conv{i}")
     return parts
 
 
 def _dense(config, units, name):
-    if config.d_spectral:
+    if config.spectral_norm:
         return Spectral(units, name=name)
     return layers.Dense(units, kernel_initializer=_normal(), name=name)
 
 
 def _convolution(config, channels, kernel, stride, padding, name):
-    if config.d_spectral:
+    if config.spectral_norm:
         return Spectral(channels, kernel, stride, padding, name=name)
     return Conv2D(
         channels,
@@ -255,3 +255,31 @@ def _noise(stddev, name):
 
 def _normal(stddev=0.02):
     return keras.initializers.RandomNormal(stddev=stddev)
+
+
+@dataclass(frozen=True)
+class TrunkFamily(Family):
+    """A family of trunks of D_i and Q_i.
+
+    Attributes:
+        reduce: Class of the layer between the last maps and D_i's logits; Q_i sees each place.
+        rescales: It moves images out of [0, 1] itself, so that no mean image is subtracted.
+    """
+
+    reduce: type = layers.Flatten
+    rescales: bool = False
+
+
+# Families by name: functions `DiscriminatorConfig -> [layers of the trunk]`.
+DISCRIMINATORS = {
+    "dense": TrunkFamily(_dense_trunk, is_vector, "units"),
+    "strided": TrunkFamily(_strided_trunk, is_map),
+    "allconv": TrunkFamily(
+        _allconv_trunk,
+        lambda target: is_map(target) and min(target.sides) > 8,
+        least=6,
+        most=6,
+        reduce=layers.GlobalAveragePooling2D,
+    ),
+    "halved": TrunkFamily(_halved_trunk, is_even_map, reduce=SumPlaces, rescales=True),
+}

@@ -3,9 +3,10 @@
 import keras
 from keras import layers
 
-from sgan_tf.config.schema import LevelConfig
+from sgan_tf.config.schema import GeneratorConfig, LevelConfig
 from sgan_tf.models.layers.convolution import Rearrange
 from sgan_tf.models.layers.normalization import BatchNormalization, Modulated
+from sgan_tf.models.networks.families import Family, is_even_map, is_map, is_vector
 
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
 SMALLEST_MAP = 4  # side from which `shapes` begins, where the condition is a vector
@@ -20,7 +21,8 @@ def build_generator(
 ) -> keras.Model:
     """Makes G_i: `[condition [N, ...], z [N, z_dim]] -> h_i`.
 
-    A vector comes from dense layers. A map comes from one of three families:
+    `config.generator.family` is a name in `GENERATORS`. A vector comes from `dense` layers. A map
+    comes from one of three families:
 
     * `mirror`: the mirror image of the stage's layers, a transposed convolution for each
       convolution, with its kernel, stride and padding, and one of the pooling's stride for each
@@ -32,7 +34,7 @@ def build_generator(
       convolutions as in `pyramid`, cropped where a side is odd
 
     Args:
-        config: A `LevelConfig`.
+        config: A `LevelConfig` with settings of a generator.
         stage: E_i, a Keras model whose input is h_i; for `mirror` a sequential one.
         condition_shape: Of h_{i+1}: `(K,)` for one-hot labels, `(D,)` or `(H, W, C)`.
         activation: Of the output: sigmoid for images, relu for features after a ReLU.
@@ -44,26 +46,24 @@ def build_generator(
     condition = keras.Input(condition_shape, name="condition")
     z = keras.Input((config.z_dim,), name="z")
     noise = z
-    for i, units in enumerate(config.noise_units):
+    for i, units in enumerate(config.generator.noise_units):
         noise = _dense(noise, units, f"noise{i}")
-    families = {"mirror": _mirror, "pyramid": _pyramid, "shapes": _of_any_shape}
-    make = _vector if len(stage.input_shape) == 2 else families[config.g_family]
-    x = make(config, stage, condition, noise)
+    x = GENERATORS[config.generator.family].make(config.generator, stage, condition, noise)
     output = layers.Activation(activation, name="activation", dtype="float32")
     return keras.Model([condition, z], output(x), name=name)
 
 
-def _vector(config, stage, condition, noise):
+def _dense_vector(config: GeneratorConfig, stage, condition, noise):
     x = _joined(config, condition, noise)
     embedding = _embedding(config, x)
-    for i, units in enumerate(config.g_units):
+    for i, units in enumerate(config.units):
         x = _dense(x, units, f"hidden{i}", embedding)
     return layers.Dense(stage.input_shape[-1], kernel_initializer=_normal(), name="output")(x)
 
 
-def _pyramid(config, stage, condition, noise):
+def _pyramid(config: GeneratorConfig, stage, condition, noise):
     side, _, depth = stage.input_shape[1:]
-    half, channels = side // 2, config.g_channels
+    half, channels = side // 2, config.channels
     # As many doublings as there are widths, and as the side allows from 3 x 3 on.
     doublings = max(
         n for n in range(len(channels)) if n == 0 or (half % 2**n == 0 and half >= 3 * 2**n)
@@ -77,7 +77,7 @@ def _pyramid(config, stage, condition, noise):
     return Rearrange(2, "space", name="full", dtype="float32")(x)
 
 
-def _of_any_shape(config, stage, condition, noise):
+def _of_any_shape(config: GeneratorConfig, stage, condition, noise):
     *size, depth = stage.input_shape[1:]
     maps = len(condition.shape) == 4
     smallest = condition.shape[1:3] if maps else (SMALLEST_MAP, SMALLEST_MAP)
@@ -91,7 +91,7 @@ def _of_any_shape(config, stage, condition, noise):
     if maps and start != smallest:
         condition = layers.Resizing(*start, name="resized", dtype="float32")(condition)
     # The last width serves any further layer.
-    widths = [*config.g_channels, *[config.g_channels[-1]] * len(upward)]
+    widths = [*config.channels, *[config.channels[-1]] * len(upward)]
     x, embedding = _base(config, condition, noise, start, widths[0])
     x = _activated(x, "base", embedding)
     for i, larger in enumerate(upward[:-1]):
@@ -121,11 +121,11 @@ def _cropped(x, size):
     return layers.Cropping2D(margins)(x) if any(margin for _, margin in margins) else x
 
 
-def _mirror(config, stage, condition, noise):
-    undo = _mirrored(stage, config.g_kernel)
+def _mirror(config: GeneratorConfig, stage, condition, noise):
+    undo = _mirrored(stage, config.kernel_size)
     side = undo[0]["side"]
     # The last width serves any further layer.
-    channels = config.g_channels + config.g_channels[-1:] * len(undo)
+    channels = config.channels + config.channels[-1:] * len(undo)
     x, embedding = _base(config, condition, noise, (side, side), channels[0])
     x = _activated(x, "base", embedding)
     for i, settings in enumerate(undo):
@@ -177,9 +177,9 @@ def _joined(config, condition, noise):
 
 def _embedding(config, joined):
     """What modulates the normalisations; None where their scales are learned weights."""
-    if not config.g_modulation:
+    if not config.modulation:
         return None
-    return layers.Dense(config.g_modulation, activation="relu", name="embedding")(joined)
+    return layers.Dense(config.modulation, activation="relu", name="embedding")(joined)
 
 
 def _mirrored(stage, pooling_kernel):
@@ -217,3 +217,15 @@ def _activated(x, name, embedding=None):
 
 def _normal():
     return keras.initializers.RandomNormal(stddev=0.02)
+
+
+# Families by name: functions `(GeneratorConfig, E_i, condition, noise) -> h_i`, symbolic tensors
+# all but the first two, the last one before its activation.
+GENERATORS = {
+    "dense": Family(_dense_vector, is_vector, "units", least=0),
+    "mirror": Family(_mirror, lambda target: is_map(target) and target.sequential),
+    "pyramid": Family(
+        _pyramid, lambda target: is_even_map(target) and target.sides[0] == target.sides[1]
+    ),
+    "shapes": Family(_of_any_shape, is_map),
+}

@@ -8,6 +8,7 @@ from classifiers import plain
 from keras import layers
 
 from sgan_tf import ConfigError, Encoder, LevelConfig
+from sgan_tf.config.schema import GeneratorConfig
 from sgan_tf.models.encoder.adapters import ExpectedImages, FeatureStatistics
 from sgan_tf.models.networks.generators import build_generator
 
@@ -136,7 +137,9 @@ def test_it_is_saved_with_its_units(tmp_path):
 @pytest.mark.parametrize("target", [(7, 7, 3), (9, 12, 1), (1, 1, 6), (4, 4, 2), (2, 9, 3), (6,)])
 def test_a_generator_of_any_shape_from_any(target, condition):
     stage = keras.Sequential([keras.Input(target), layers.Flatten()])
-    config = LevelConfig(z_dim=3, g_family="shapes", g_channels=[8, 4], g_units=[8])
+    family = "dense" if len(target) == 1 else "shapes"
+    settings = GeneratorConfig(family, channels=[8, 4], units=[8])
+    config = LevelConfig(z_dim=3, generator=settings)
     generator = build_generator(config, stage, condition, "linear")
     made = generator([np.zeros((2, *condition), np.float32), np.ones((2, 3), np.float32)])
     assert made.shape == (2, *target)

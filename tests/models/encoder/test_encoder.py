@@ -59,7 +59,7 @@ def test_generators_mirror_the_encoder(dataset, preset, shape, cuts):
     for level, target in zip(stack.levels, encoder.shapes):
         assert level.generator.output_shape[1:] == target
         logits, z = level.discriminator(np.zeros((2, *target), np.float32))
-        assert logits.shape == (2, 10 if level.config.adversarial == "class_logits" else 1)
+        assert logits.shape == (2, 10 if level.config.loss.adversarial == "class_logits" else 1)
         assert z.shape == (2, level.config.z_dim)
 
 
@@ -120,7 +120,7 @@ def test_a_stage_that_does_not_fit_is_refused():
 
 def test_poolings_alone_are_undone_by_a_kernel_that_can_be_chosen():
     """With a cut below and above pool1, no convolution says how wide the kernel should be."""
-    for overrides, kernel in (([], 5), (["levels.1.g_kernel=3"], 3)):
+    for overrides, kernel in (([], 5), (["levels.1.generator.kernel_size=3"], 3)):
         config = make_config("digits", cuts=["conv1", "pool1"], overrides=overrides)
         _, stack = build(config, (8, 8, 1), DIGITS)
         assert stack.levels[1].generator.get_layer("output").kernel_size == (kernel, kernel)

@@ -1,0 +1,56 @@
+"""The optimizers of D and G: the release's Adam, and how its learning rate falls."""
+
+import keras
+
+from sgan_tf.config.schema import OptimizerConfig
+
+
+def adam(name, learning_rate=1e-4, beta_1=0.5):
+    """Returns the release's Adam; learning rate and beta_1 as asked for."""
+    return keras.optimizers.Adam(learning_rate, beta_1, beta_2=0.999, epsilon=1e-8, name=name)
+
+
+def optimizer_pair(settings: OptimizerConfig, steps: int = 0):
+    """Returns the Adams of D and G, `{name: optimizer}`.
+
+    Args:
+        settings: An `OptimizerConfig`.
+        steps: Steps of the stage, over which a learning rate decays; not needed for one that stays.
+    """
+
+    def rate(updates):
+        if settings.decay_from == 1:
+            return settings.learning_rate
+        return ConstantThenLinear(settings.learning_rate, settings.decay_from, updates)
+
+    updates = {"discriminator": steps, "generator": steps * settings.generator_steps}
+    return {
+        f"{side}_optimizer": adam(f"{side}_adam", rate(count), settings.beta_1)
+        for side, count in updates.items()
+    }
+
+
+@keras.saving.register_keras_serializable("sgan_tf")
+class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that is constant at first and then falls to 0 along a line.
+
+    Args:
+        rate: The constant.
+        start: Share of the updates after which it falls, in [0, 1).
+        updates: Their number; from then on the rate is 0.
+
+    Example:
+
+    >>> [round(float(ConstantThenLinear(1.0, 0.5, 100)(t)), 2) for t in (0, 50, 75, 100)]
+    [1.0, 1.0, 0.5, 0.0]
+    """
+
+    def __init__(self, rate, start, updates):
+        self.rate, self.start, self.updates = rate, start, updates
+
+    def __call__(self, step):
+        left = 1 - keras.ops.cast(step, "float32") / self.updates
+        return self.rate * keras.ops.clip(left / (1 - self.start), 0.0, 1.0)
+
+    def get_config(self):
+        return {"rate": self.rate, "start": self.start, "updates": self.updates}
