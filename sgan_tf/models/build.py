@@ -49,7 +49,7 @@ def build(
     Returns:
         `(Encoder, StackedGAN)`.
     """
-    check_config(config)
+    check_config(config, None if encoder is None else encoder.shapes)
     recipe = config if encoder is None else None  # a given encoder is in no configuration
     if encoder is None:
         classes = len(class_names)
@@ -102,19 +102,20 @@ def _level(config, encoder, i, mean, joint):
     )
 
 
-def check_config(config: Config):
+def check_config(config: Config, shapes: Sequence[tuple[int, ...]] | None = None):
     """Raises `ConfigError` for a name that its registry lacks, or a network that cannot be built.
 
     `adaptive_steps` is refused too where it would follow a loss that is not log 2 at chance.
 
     Args:
         config: A `Config` that has been validated.
+        shapes: Of h_0, …, h_N, where an encoder is given; by default as the configuration has them.
     """
     encoder = config.encoder
     _known("encoder.objective", encoder.objective, OBJECTIVES)
     for name in encoder.views:
         _known("encoder.views", name, AUGMENTATIONS)
-    for i, (level, target) in enumerate(zip(config.levels, _targets(config))):
+    for i, (level, target) in enumerate(zip(config.levels, _targets(config, shapes))):
         loss = level.loss
         _known(f"levels.{i}.noise", level.noise, NOISE)
         _known(f"levels.{i}.loss.adversarial", loss.adversarial, ADVERSARIAL)
@@ -164,17 +165,18 @@ def _check_adaptive_steps(config):
             require(ADVERSARIAL[form].log_2_at_chance, name, True, need)
 
 
-def _targets(config):
+def _targets(config, shapes):
     """What is known of h_0, …, h_{N-1}."""
-    if config.classifier is None:
+    names, own = ("image", *config.cuts), config.classifier is None
+    if own and shapes is None:
         sides = map_sides(config.encoder, config.image_size)
-        names = ("image", *config.cuts)
-        return [Target(name, (sides[name],) * 2 if name in sides else (), True) for name in names]
-    names = ("the image", *config.cuts)
-    shapes = [tuple(shape) for shape in config.classifier.shapes]
-    return [
-        Target(f"{name} of shape {shape}", shape[:-1], False) for name, shape in zip(names, shapes)
+        return [Target(name, (sides[name],) * 2 if name in sides else (), own) for name in names]
+    sizes = [tuple(shape[:-1]) for shape in shapes or config.classifier.shapes]
+    texts = [
+        f"{name} of {' x '.join(map(str, size))}" if size else name
+        for name, size in zip(names, sizes)
     ]
+    return [Target(text, size, own) for text, size in zip(texts, sizes)]
 
 
 def stage_seed(seed: int, name: str) -> int:

@@ -156,7 +156,7 @@ def test_class_names_in_the_classifiers_order(digits):
         ),
         (
             ["levels.0.discriminator.family=halved"],
-            "discriminator.family: halved is not one of strided, for the image of shape",
+            "discriminator.family: halved is not one of strided, for image of 7 x 7",
         ),
         (["levels.0.features=[pool1]"], "levels.0.features: .* is not empty"),
         (["classifier.input_range=0..255"], "classifier.input_range follows from `encoder`"),
