@@ -8,6 +8,7 @@ images in any order, each with its number. Install the extra: `pip install ".[be
 """
 
 import argparse
+import importlib
 import sys
 
 import apache_beam as beam
@@ -130,6 +131,4 @@ def run(model: str, count: int, seed: int, format: str, out: str, options: list[
 
 if __name__ == "__main__":
     # Workers unpickle classes of this module by its name, which `__main__` is not.
-    from sgan_tf.sampling import beam as this_module
-
-    sys.exit(this_module.main())
+    sys.exit(importlib.import_module(__spec__.name).main())
