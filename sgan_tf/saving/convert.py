@@ -36,10 +36,10 @@ def convert(sampler: Sampler, format: str, description: str = "") -> tuple[bytes
 
     @tf.function(autograph=False, input_signature=[specs[name] for name in names])
     def decode(*inputs):
-        inputs = dict(zip(names, inputs))
+        given = dict(zip(names, inputs))
         # Labels as they are; of one that is out of range a runtime would make an image of no class.
         classes = tf.range(len(sampler.class_names), dtype=tf.int64)
-        return sampler.decode(**{**inputs, "labels": tf.gather(classes, inputs["labels"])})
+        return sampler.decode(**{**given, "labels": tf.gather(classes, given["labels"])})
 
     inputs = {
         name: tf.random.stateless_uniform([ROWS, *specs[name].shape[1:]], [0, i])

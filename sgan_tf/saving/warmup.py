@@ -1,9 +1,16 @@
 """Warm-up requests: a server runs each of them before it answers the first client."""
 
+import pathlib
+from typing import TYPE_CHECKING
+
+import numpy as np
 import tensorflow as tf
 
+if TYPE_CHECKING:
+    from sgan_tf.saving.sampler import Sampler
 
-def warmup_inputs(sampler):
+
+def warmup_inputs(sampler: "Sampler") -> dict[str, dict[str, tf.Tensor]]:
     """Returns `{signature: {input: tensor}}`, one request of one row for every signature."""
 
     def value(name, spec):
@@ -20,7 +27,7 @@ def warmup_inputs(sampler):
     }
 
 
-def write_warmup(sampler, model_name, path):
+def write_warmup(sampler: "Sampler", model_name: str, path: pathlib.Path) -> None:
     """Writes `tf_serving_warmup_requests`: TFRecords of `PredictionLog`, as TF Serving reads them.
 
     Args:
@@ -43,7 +50,7 @@ def write_warmup(sampler, model_name, path):
             writer.write(log.SerializeToString())
 
 
-def read_warmup(path):
+def read_warmup(path: pathlib.Path) -> list[tuple[str, dict[str, np.ndarray]]]:
     """Returns pairs of a signature's name and `{input: tensor}` from what `write_warmup` wrote.
 
     Args:

@@ -13,7 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.data.batches import Share, batches, steps_per_epoch
+from sgan_tf.models.trainable import TrainedModel
+from sgan_tf.runs.run import Run
 from sgan_tf.training.callbacks import EpochLog, Progress
+from sgan_tf.training.stages import Stage
 from sgan_tf.training.workers import Workers
 
 log = logging.getLogger("sgan_tf")
@@ -44,20 +47,20 @@ class Trainer:
 
     def __init__(
         self,
-        run,
+        run: Run,
         strategy: tf.distribute.Strategy,
         batch_size: int,
         checkpoint_minutes: float = 5,
         sample_every: int = 5,
         stop: Callable[[], bool] = lambda: False,
         steps_per_call: int | None = None,
-    ):
+    ) -> None:
         self.run, self.strategy, self.batch_size = run, strategy, batch_size
         self.checkpoint_minutes, self.sample_every = checkpoint_minutes, sample_every
         self.stop, self.steps_per_call = stop, steps_per_call
         self.workers = Workers(strategy)
 
-    def train(self, stage, model):
+    def train(self, stage: Stage, model: TrainedModel) -> None:
         """Trains to the end of the stage's epochs, bit for bit as if it had never been stopped.
 
         Args:
@@ -104,7 +107,7 @@ class Trainer:
             for callback in callbacks:
                 callback.on_train_end()
 
-    def seconds_per_step(self, stage, steps: int, warm_up: int = 2) -> float:
+    def seconds_per_step(self, stage: Stage, steps: int, warm_up: int = 2) -> float:
         """Measures a stage's step, untrained, writing nothing; the first ones are not counted."""
         with self.strategy.scope():
             model = stage.prepare()

@@ -4,19 +4,23 @@ import copy
 import json
 import os
 import pathlib
+from collections.abc import Iterable
 
 import numpy as np
 
 from sgan_tf.config.schema import Config
 from sgan_tf.config.validation import ConfigError, validate
 from sgan_tf.data.batches import steps_per_epoch
+from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.errors import UserError
 from sgan_tf.runs.run import Run, RunError, read_config
 
 RECORD = "encoder_from.json"  # of a run: whose encoder it has
 
 
-def with_encoder(config: Config, source: str | os.PathLike, overrides=()) -> Config:
+def with_encoder(
+    config: Config, source: str | os.PathLike, overrides: Iterable[str] = ()
+) -> Config:
     """Returns a configuration with the encoder settings of another run.
 
     Args:
@@ -64,7 +68,7 @@ def with_encoder(config: Config, source: str | os.PathLike, overrides=()) -> Con
     return changed
 
 
-def check_images(source: str | os.PathLike, dataset):
+def check_images(source: str | os.PathLike, dataset: ImageDataset) -> None:
     """Raises `RunError` when a run was trained on other images.
 
     Args:
@@ -84,7 +88,7 @@ def check_images(source: str | os.PathLike, dataset):
             )
 
 
-def take_encoder(run: Run, source: str | os.PathLike, dataset):
+def take_encoder(run: Run, source: str | os.PathLike, dataset: ImageDataset) -> None:
     """Makes another run's encoder the finished encoder stage of a run; again, it changes nothing.
 
     Cuts may differ: a checkpoint holds the encoder's variables in the order of its layers.

@@ -7,7 +7,7 @@ CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
 LEAST_CAPABILITY = (8, 0)  # of a GPU with bfloat16 units
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"  # read by TensorFlow when it is imported
 ONEDNN_SIDE = 16  # of images in pixels, from which on its kernels are the faster ones
-_chosen = {}  # by `set_arithmetic`: TensorFlow does not tell all of it
+_chosen: dict[str, bool] = {}  # by `set_arithmetic`: TensorFlow does not tell all of it
 
 
 def best_precision(cpuinfo: str = "/proc/cpuinfo") -> str:
@@ -32,7 +32,7 @@ def best_precision(cpuinfo: str = "/proc/cpuinfo") -> str:
     return "bfloat16" if CPU_FLAGS & set(flags) else "float32"
 
 
-def prefer_onednn(side: int = ONEDNN_SIDE):
+def prefer_onednn(side: int = ONEDNN_SIDE) -> None:
     """Turns oneDNN's kernels on where they are the faster ones, unless the environment chooses.
 
     TensorFlow leaves them off on CPUs without AVX-512, where they train nearly twice as fast as its
@@ -46,7 +46,7 @@ def prefer_onednn(side: int = ONEDNN_SIDE):
         os.environ.setdefault(ONEDNN, "1")
 
 
-def set_arithmetic(deterministic: bool = True, tf32: bool = True, jit: bool = False):
+def set_arithmetic(deterministic: bool = True, tf32: bool = True, jit: bool = False) -> None:
     """Tells TensorFlow how to compute in this process.
 
     Args:
