@@ -156,7 +156,9 @@ def read_folder(
     return Folder(names, images, labels, in_test, reading)
 
 
-def keep(cache_dir: str | os.PathLike, reading: Reading, train: np.ndarray, test: np.ndarray):
+def keep(
+    cache_dir: str | os.PathLike, reading: Reading, train: np.ndarray, test: np.ndarray
+) -> None:
     """Leaves a folder's images where `read_folder` finds them again, unless they are there.
 
     When they cannot be written, the log says so, and nothing else happens.
@@ -252,7 +254,8 @@ def _is_split(name):
 
 def _sub_folders(folder):
     """Returns `(sorted sub-folders, other paths)`; what is hidden or the system's is another."""
-    folders, others = [], []
+    folders: list[pathlib.Path] = []
+    others: list[pathlib.Path] = []
     for path in sorted(folder.iterdir()):
         wanted = path.is_dir() and not _is_passed_over(path)
         (folders if wanted else others).append(path)

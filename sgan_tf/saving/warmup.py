@@ -1,11 +1,18 @@
 """Warm-up requests: a server runs each of them before it answers the first client."""
 
+import pathlib
+from typing import TYPE_CHECKING
+
+import numpy as np
 import tensorflow as tf
 
 from sgan_tf.saving.signatures import CLASS_NAMES
 
+if TYPE_CHECKING:
+    from sgan_tf.saving.serving_module import ServingModule
 
-def warmup_inputs(module):
+
+def warmup_inputs(module: "ServingModule") -> dict[str, dict[str, tf.Tensor]]:
     """Returns `{signature: {input: tensor}}`, one request of one row for every signature."""
 
     def value(name, spec):
@@ -21,7 +28,7 @@ def warmup_inputs(module):
     }
 
 
-def write_warmup(module, model_name, path):
+def write_warmup(module: "ServingModule", model_name: str, path: pathlib.Path) -> None:
     """Writes `tf_serving_warmup_requests`: TFRecords of `PredictionLog`, as TF Serving reads them.
 
     Args:
@@ -44,7 +51,7 @@ def write_warmup(module, model_name, path):
             writer.write(log.SerializeToString())
 
 
-def read_warmup(path):
+def read_warmup(path: pathlib.Path) -> list[tuple[str, dict[str, np.ndarray]]]:
     """Returns pairs of a signature's name and `{input: tensor}` from what `write_warmup` wrote.
 
     Args:

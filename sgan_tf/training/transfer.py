@@ -4,12 +4,14 @@ import copy
 import json
 import os
 import pathlib
+from collections.abc import Iterable
 
 import numpy as np
 
 from sgan_tf.config.schema import Config
 from sgan_tf.config.validation import ConfigError, validate
 from sgan_tf.data.batches import steps_per_epoch
+from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.errors import RunError, UserError
 from sgan_tf.runs.resume import read_config
 from sgan_tf.runs.run import Run
@@ -17,7 +19,9 @@ from sgan_tf.runs.run import Run
 RECORD = "encoder_from.json"  # of a run: whose encoder it has
 
 
-def with_encoder(config: Config, source: str | os.PathLike, overrides=()) -> Config:
+def with_encoder(
+    config: Config, source: str | os.PathLike, overrides: Iterable[str] = ()
+) -> Config:
     """Returns a configuration with the encoder settings of another run.
 
     Args:
@@ -65,7 +69,7 @@ def with_encoder(config: Config, source: str | os.PathLike, overrides=()) -> Con
     return changed
 
 
-def check_images(source: str | os.PathLike, dataset):
+def check_images(source: str | os.PathLike, dataset: ImageDataset) -> None:
     """Raises `RunError` when a run was trained on other images.
 
     Args:
@@ -85,7 +89,7 @@ def check_images(source: str | os.PathLike, dataset):
             )
 
 
-def take_encoder(run: Run, source: str | os.PathLike, dataset):
+def take_encoder(run: Run, source: str | os.PathLike, dataset: ImageDataset) -> None:
     """Makes another run's encoder the finished encoder stage of a run; again, it changes nothing.
 
     Cuts may differ: a checkpoint holds the encoder's variables in the order of its layers.
