@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 from collections.abc import Callable
 
 
@@ -17,8 +18,9 @@ def constrained(default, need: str, allows: Callable):
     """Returns a dataclass field with a default (a list or dict is copied) and a constraint."""
     metadata = {"constraint": Constraint(need, allows)}
     if isinstance(default, (list, dict)):
-        factory = lambda: copy.copy(default)  # noqa: E731
-        return dataclasses.field(default_factory=factory, metadata=metadata)
+        return dataclasses.field(
+            default_factory=functools.partial(copy.copy, default), metadata=metadata
+        )
     return dataclasses.field(default=default, metadata=metadata)
 
 

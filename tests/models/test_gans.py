@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from sgan_tf.models import losses
 from sgan_tf.models.level_gan import LevelGAN
+from sgan_tf.models.noise import step_seed
 from sgan_tf.models.optimizers import optimizer_pair
 from sgan_tf.models.stacked_gan import StackedGAN
 
@@ -71,7 +72,7 @@ def test_the_generator_receives_the_gradient_of_each_term(small_stack):
     """With one lambda alone, Eq. (3) is that term alone."""
     only = {"lambda_adv": "adv", "lambda_cond": "cond", "lambda_ent": "ent"}
     for kept in only:
-        overrides = [f"levels.0.{name}={1 if name == kept else 0}" for name in only]
+        overrides = [f"levels.0.loss.{name}={1 if name == kept else 0}" for name in only]
         _, stack, batch = small_stack(overrides=overrides)
         level = stack.levels[0]
         with tf.GradientTape() as tape:
@@ -187,7 +188,7 @@ def test_the_adaptive_schedule_sets_the_number_of_generator_steps(small_stack, j
     level = (stack.levels[0], level_data(batch, 0))
     model, data = (stack, stack_data(batch)) if joint else level
     model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
-    seed = model._seed(0, model.discriminator_optimizer)
+    seed = step_seed(model.noise_seed, 0, model.discriminator_optimizer.iterations)
     _, report = model.discriminator_objective(model.batch(*data), seed)
     expected = int(losses.adaptive_generator_steps(report["d_loss_0"]))
     model.fit(tf.data.Dataset.from_tensors(data), verbose=0)

@@ -64,7 +64,7 @@ class Opposed(keras.Model):
 
 def test_r1_of_class_logits_is_that_of_the_logit_of_real(small_stack):
     settings = ["adversarial=class_logits", "lambda_label=0", "lambda_ent=0", "regularizers.r1=1"]
-    _, stack, batch = small_stack(overrides=[f"levels.0.{setting}" for setting in settings])
+    _, stack, batch = small_stack(overrides=[f"levels.0.loss.{setting}" for setting in settings])
     old = stack.levels[0]
     level = LevelGAN(old.generator, Opposed(), old.stage, old.config)
     a = 2 * batch[0][0].mean((1, 2, 3))

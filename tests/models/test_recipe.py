@@ -8,6 +8,7 @@ from shared import RECIPE
 
 from sgan_tf.models.augmentations import AUGMENTATIONS
 from sgan_tf.models.build import computing_in
+from sgan_tf.models.critic import REAL
 from sgan_tf.models.layers.convolution import Conv2D, Rearrange
 from sgan_tf.models.layers.normalization import BatchNormalization, Modulated
 from sgan_tf.models.layers.spectral import Projection, Spectral, spectral_layers
@@ -91,7 +92,7 @@ def test_heads_on_features_add_their_mean_and_teach_the_generator_through_the_en
         single.append(np.asarray(to_logit(np.where(hidden > 0, hidden, 0.1 * hidden).sum((1, 2)))))
     without, _ = level.discriminator(x)
     batch = level.batch((reals[0], reals[1]), tf.constant(labels))
-    logits, _ = level._on_real(batch.real, batch, SEED, 0, training=False)
+    logits, _ = level.critic(batch.real_rows(), SEED, REAL, training=False)
     np.testing.assert_allclose(logits - without, 0.5 * np.mean(single, 0), rtol=1e-3, atol=1e-5)
     before = [v.numpy() for v in stack.encoder.variables]
     kernel = heads.maps[0].w.numpy()
