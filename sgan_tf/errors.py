@@ -12,7 +12,7 @@ class UserError(ValueError):
     line with their flags' dashes in place of the backquotes, and exit with code 2.
     """
 
-    def for_flags(self):
+    def for_flags(self) -> str:
         """Returns the message as a program says it: each parameter as the flag of that name."""
         return re.sub(r"`([a-z_]+)`", lambda name: f"--{FLAGS.get(name[1], name[1])}", str(self))
 
@@ -30,6 +30,6 @@ def first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def shown(path) -> str:
+def shown(path: object) -> str:
     """Returns a path as it can be printed in one line."""
     return "".join(character if character.isprintable() else "?" for character in str(path))

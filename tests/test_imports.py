@@ -19,7 +19,7 @@ ROOMS = (
     ("config",),
     ("data",),
     ("utils",),
-    ("pretrained", "errors"),
+    ("pretrained", "errors", "typing"),
 )
 ROW = {room: row for row, rooms in enumerate(ROOMS) for room in rooms}
 KEPT_OUT_OF_MODELS = {"absl", "os", "pathlib"}  # the method knows no flag, path or file

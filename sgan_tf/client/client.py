@@ -38,7 +38,7 @@ class RestClient:
         ClientError: when the URL is none of a server.
     """
 
-    def __init__(self, url: str, model: str = "sgan", timeout: float = 30.0):
+    def __init__(self, url: str, model: str = "sgan", timeout: float = 30.0) -> None:
         import requests
         from urllib3.util import Retry
 
@@ -124,7 +124,7 @@ class GrpcClient:
         ClientError: when the address is a URL, or gRPC is not installed.
     """
 
-    def __init__(self, address: str, model: str = "sgan", timeout: float = 30.0):
+    def __init__(self, address: str, model: str = "sgan", timeout: float = 30.0) -> None:
         if address.startswith(("http://", "https://")):
             raise ClientError(f"`grpc`: '{address}' is a URL; give host:port, as localhost:8500")
         try:

@@ -1,13 +1,19 @@
 """Deterministic epochs of batches out of arrays in memory or on disk."""
 
-from typing import NamedTuple
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sgan_tf.errors import DataError
 
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-class Share(NamedTuple):
+
+@dataclasses.dataclass(frozen=True)
+class Share:
     """Which replicas' parts of every batch are wanted: `count` of `total` equal ones."""
 
     first: int = 0
@@ -18,7 +24,7 @@ class Share(NamedTuple):
 WHOLE = Share()
 
 
-def epoch_order(count, seed, epoch):
+def epoch_order(count: int, seed: "int | tf.Tensor", epoch: "int | tf.Tensor") -> "tf.Tensor":
     """Returns the order of an epoch's examples: a pure function of its arguments.
 
     Args:
@@ -35,8 +41,15 @@ def epoch_order(count, seed, epoch):
 
 
 def batches(
-    arrays, batch_size, seed, start_step=0, flip=False, shift=0, mirrored=None, share=WHOLE
-):
+    arrays: Sequence[np.ndarray],
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    flip: bool = False,
+    shift: int = 0,
+    mirrored: Sequence[np.ndarray] | None = None,
+    share: Share = WHOLE,
+) -> "tf.data.Dataset":
     """Endless batches, epoch after epoch, from a given step on.
 
     Rows are read when their batch is due, so arrays may be memory-mapped files.
@@ -139,7 +152,7 @@ def _stateless_seed(seed, number):
     return tf.stack([tf.cast(seed, tf.int64), tf.cast(number, tf.int64)])
 
 
-def steps_per_epoch(count, batch_size):
+def steps_per_epoch(count: int, batch_size: int) -> int:
     """Returns the number of full batches. Raises `DataError` when there is none."""
     if count < batch_size:
         raise DataError(

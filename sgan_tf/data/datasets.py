@@ -5,7 +5,7 @@ import os
 import pathlib
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -38,11 +38,11 @@ class ImageDataset:
     source: "ImageDataset | None" = None
 
     @property
-    def num_classes(self):
+    def num_classes(self) -> int:
         return len(self.class_names)
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> tuple[int, ...]:
         return self.train_images.shape[1:]
 
     def description(self) -> dict:
@@ -52,7 +52,7 @@ class ImageDataset:
         used, also these, under `source`.
         """
         checksum = zlib.crc32(
-            self.train_labels.tobytes(), zlib.crc32(np.ascontiguousarray(self.train_images))
+            self.train_labels.tobytes(), zlib.crc32(np.ascontiguousarray(self.train_images).data)
         )
         source = self.source and self.source.description()
         return {
@@ -66,13 +66,13 @@ class ImageDataset:
             **({"source": {n: source[n] for n in ("class_names", "crc32")}} if source else {}),
         }
 
-    def matches(self, description: dict) -> bool:
+    def matches(self, description: object) -> bool:
         """Tells whether a description is of these very images, however they were read."""
         if not isinstance(description, dict):
             return False
         return {**self.description(), "reading": None} == {**description, "reading": None}
 
-    def named(self, class_names) -> "ImageDataset":
+    def named(self, class_names: Sequence[str]) -> "ImageDataset":
         """Returns the same images with the class names of a classifier, in its order.
 
         Where these are the data set's own in another order, labels become numbers in that order.
@@ -142,7 +142,7 @@ class DatasetInfo:
 
     Attributes:
         load: Function of `(name, image_size, data_dir, download, **reading)` that returns an
-            `ImageDataset`; `reading` is for folders.
+            `ImageDataset`; `reading` is for folders. None of images that no name stands for.
         tfds: Its name in TensorFlow Datasets, where it comes from there.
         title: What it is, with its source; it completes a model card.
         licence: Under which the images may be used.
@@ -154,7 +154,7 @@ class DatasetInfo:
         judge_floor: Test accuracy below which that classifier is not to be trusted.
     """
 
-    load: Callable
+    load: Callable | None
     tfds: str | None = None
     title: str = "images"
     licence: str = "as the owner of the images says"
@@ -208,7 +208,9 @@ def load_dataset(
         raise DataError(f"`image_size`: {image_size!r} is not a number of pixels above 0")
     reading = {"resize": resize, "skip_unreadable": skip_unreadable, "cache_dir": cache_dir}
     reading["classes"] = labels == "given"
-    dataset = DATASETS[name].load(name, image_size, data_dir, download, **reading)
+    load = DATASETS[name].load
+    assert load is not None  # of every row of the table
+    dataset = load(name, image_size, data_dir, download, **reading)
     if image_size and image_size != dataset.image_shape[0]:
         dataset = dataclasses.replace(
             dataset,
@@ -224,7 +226,7 @@ def clusters(labels: str) -> int | None:
     return int(match[1]) if match and int(match[1]) >= 2 else None
 
 
-def info(name):
+def info(name: str) -> DatasetInfo:
     """Returns the `DatasetInfo` of a name; of images of one's own, what may be assumed of any."""
     return DATASETS.get(name) or DatasetInfo(load=None, flips=None)
 

@@ -156,7 +156,9 @@ def read_folder(
     return Folder(names, images, labels, in_test, reading)
 
 
-def keep(cache_dir: str | os.PathLike, reading: Reading, train: np.ndarray, test: np.ndarray):
+def keep(
+    cache_dir: str | os.PathLike, reading: Reading, train: np.ndarray, test: np.ndarray
+) -> None:
     """Leaves a folder's images where `read_folder` finds them again, unless they are there.
 
     When they cannot be written, the log says so, and nothing else happens.

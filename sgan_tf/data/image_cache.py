@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 import PIL
@@ -20,7 +21,7 @@ DIGEST = hashlib.sha256().digest_size
 VERSION = 1  # of the file and of what is done to an image; another makes every cache anew
 
 
-def fingerprint(root: pathlib.Path, paths: list[pathlib.Path], *options) -> str:
+def fingerprint(root: pathlib.Path, paths: list[pathlib.Path], *options: Any) -> str:
     """Returns a checksum of all that decides a folder's images.
 
     Args:
@@ -71,7 +72,8 @@ def store(cache_dir: str | os.PathLike, key: str, arrays: dict[str, np.ndarray])
         OSError: when they cannot be written.
     """
     buffer = io.BytesIO()
-    np.savez(buffer, fingerprint=np.array(key), **arrays)
+    content: dict[str, Any] = {"fingerprint": np.array(key), **arrays}
+    np.savez(buffer, **content)
     digest = hashlib.sha256(buffer.getbuffer()).digest()
     buffer.seek(0, os.SEEK_END)
     buffer.write(digest)

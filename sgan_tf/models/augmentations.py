@@ -7,6 +7,8 @@ of an encoder without labels. Each is a function of
 handed to `LevelGAN(augment=...)`.
 """
 
+from collections.abc import Callable, Sequence
+
 import tensorflow as tf
 
 MOST_TRANSLATION = 0.125  # of the side
@@ -17,23 +19,23 @@ MOST_STRETCH = 0.25  # of the side
 LEAST_CROP = 0.5  # of the side
 
 
-def translation(images, seed):
+def translation(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Moves each image by up to an eighth of its side both ways; black comes in."""
     return _moved(images, seed, max(1, round(MOST_TRANSLATION * images.shape[1])))
 
 
-def shift(images, seed):
+def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Moves each image by up to two pixels both ways; black comes in."""
     return _moved(images, seed, MOST_SHIFT)
 
 
-def flip(images, seed):
+def flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Mirrors half of the images, left to right."""
     chosen = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed) < 0.5
     return tf.where(chosen, images[:, :, ::-1], images)
 
 
-def color(images, seed):
+def color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Adds up to 0.5 of brightness, multiplies saturation by 0 to 2 and contrast by 0.5 to 1.5."""
     shape = [3, tf.shape(images)[0], 1, 1, 1]
     brightness, saturation, contrast = tf.unstack(tf.random.stateless_uniform(shape, seed))
@@ -44,7 +46,7 @@ def color(images, seed):
     return mean + (images - mean) * (0.5 + contrast)
 
 
-def cutout(images, seed):
+def cutout(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Sets a square of half the side, anywhere and partly outside, to black."""
     count, size = tf.shape(images)[0], round(CUTOUT * images.shape[1])
     inside = True
@@ -57,7 +59,7 @@ def cutout(images, seed):
     return tf.where(inside, tf.zeros_like(images), images)
 
 
-def affine(images, seed):
+def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Turns, shears, stretches each image, and moves it by up to an eighth; black comes in."""
     drawn = tf.random.stateless_uniform([tf.shape(images)[0], 6], seed, -1.0, 1.0)
     turn, shear, across, down, *move = tf.unstack(drawn, axis=1)
@@ -68,7 +70,7 @@ def affine(images, seed):
     return _resampled(images, rows, [MOST_TRANSLATION * by for by in move])
 
 
-def crop(images, seed):
+def crop(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Enlarges a window of each image, of half to the whole of its width, and of its height."""
     drawn = tf.random.stateless_uniform([tf.shape(images)[0], 4], seed)
     width, height, *place = tf.unstack(drawn, axis=1)
@@ -130,7 +132,7 @@ AUGMENTATIONS = {
 }
 
 
-def named(names):
+def named(names: Sequence[str]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None:
     """Returns one augmentation, of those of `AUGMENTATIONS` in turn; None for no names."""
     if not names:
         return None

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +12,7 @@ BATCH = 100  # rows at a time
 compiled = functools.partial(tf.function, autograph=False)
 
 
-def in_batches(function: Callable, arrays: Sequence[np.ndarray], batch_size: int = BATCH):
+def in_batches(function: Callable, arrays: Sequence[np.ndarray], batch_size: int = BATCH) -> Any:
     """Applies a function of tensors to slices of arrays and joins what it returns.
 
     Args:

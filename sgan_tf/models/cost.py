@@ -6,7 +6,7 @@ forward, and one to its weights too twice as many.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import layers
@@ -38,10 +38,11 @@ class StackCosts:
         num_classes: K.
     """
 
-    def __init__(self, num_classes: int):
-        self.num_classes, self._known = num_classes, {}
+    def __init__(self, num_classes: int) -> None:
+        self.num_classes = num_classes
+        self._known: dict[tuple, list[_Networks]] = {}
 
-    def of(self, cut, config: Config) -> StackCost:
+    def of(self, cut: Any, config: Config) -> StackCost:
         """Returns the cost of a stack on a cut.
 
         With adaptive steps of G it is the least: a step of D and one of G. Projections of D and
@@ -51,6 +52,7 @@ class StackCosts:
             cut: A `Cut`.
             config: The stack's configuration, the same for all cuts of a shape.
         """
+        assert config.classifier is not None  # cuts are of a classifier
         shapes = [tuple(config.classifier.shapes[0]), cut.shape, (self.num_classes,)]
         if cut.shape not in self._known:
             pairs = zip(config.levels, shapes, shapes[1:])
@@ -87,7 +89,7 @@ def network_flop(network: keras.Model) -> int:
     return sum(operation_flop(layer, layer.input, layer.output) for layer in network.layers)
 
 
-def operation_flop(operation: keras.Operation | None, inputs, outputs) -> int:
+def operation_flop(operation: keras.Operation | None, inputs: Any, outputs: Any) -> int:
     """Returns the FLOP of an operation for one example, forward.
 
     Every weight of two axes or more is taken to be multiplied at each place of the output.

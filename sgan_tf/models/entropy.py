@@ -1,8 +1,11 @@
 """`EntropyLoss`: the paper's entropy loss for any conditional GAN."""
 
+from typing import Any
+
 import keras
 
 from sgan_tf.models.losses import entropy_loss
+from sgan_tf.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
@@ -33,17 +36,17 @@ class EntropyLoss(keras.layers.Layer):
     TensorShape([])
     """
 
-    def __init__(self, z_dim: int, **kwargs):
+    def __init__(self, z_dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.z_dim = z_dim
         self.flatten = keras.layers.Flatten()
         self.posterior = keras.layers.Dense(z_dim, name="posterior")
 
-    def build(self, features_shape, z_shape=None):
+    def build(self, features_shape: Shape, z_shape: Shape | None = None) -> None:
         self.posterior.build((None, *self.flatten.compute_output_shape(features_shape)[1:]))
 
-    def call(self, features, z):
+    def call(self, features: Tensor, z: Tensor) -> Tensor:
         return entropy_loss(self.posterior(self.flatten(features)), z)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "z_dim": self.z_dim}

@@ -1,9 +1,13 @@
 """`TrainedModel`: what encoder, level and stack have in common for whoever trains them."""
 
 import copy
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
+
+from sgan_tf.typing import Tensor
 
 
 class TrainedModel(keras.Model):
@@ -23,25 +27,25 @@ class TrainedModel(keras.Model):
         reported: The names.
     """
 
-    def __init__(self, reported, **kwargs):
+    def __init__(self, reported: Iterable[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.reported = list(reported)
         self.trackers = [keras.metrics.Mean(name=name) for name in self.reported]
         self.built = True
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[keras.Metric]:
         return list(self.trackers)
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, Tensor]:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self._averaged(self.update(x, y))
 
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict[str, Tensor]:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self._averaged(self.measure(x, y))
 
-    def distributed_update(self, x, y):
+    def distributed_update(self, x: Any, y: Any) -> tf.Tensor:
         """One update on all replicas of the model's strategy; to be called outside of its `run`.
 
         Args:
@@ -52,16 +56,16 @@ class TrainedModel(keras.Model):
         """
         return self._reduced(self.update, x, y)
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> dict[str, Any] | None:
         if not self.compiled:
             return None
         serialize = keras.saving.serialize_keras_object
         return {name: serialize(optimizer) for name, optimizer in self.optimizers().items()}
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         self.compile(**{name: deserialized(optimizer) for name, optimizer in config.items()})
 
-    def state(self):
+    def state(self) -> dict[str, list[keras.Variable]]:
         """Returns `{group: variables}`: all that training changes, of the compiled model."""
         optimizers = {name: o.variables for name, o in self.optimizers().items()}
         return {**self.networks(), **optimizers}

@@ -14,7 +14,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,11 +65,13 @@ class Blocks:
         rows: Numbers of the images wanted, of step 1.
     """
 
-    def __init__(self, stack, labels: Callable[[int], np.ndarray], seed: int, rows: range):
+    def __init__(
+        self, stack: Any, labels: Callable[[int], np.ndarray], seed: int, rows: range
+    ) -> None:
         self.stack, self.labels, self.seed, self.rows = stack, labels, seed, rows
         self._numbers = range(rows.start // BLOCK, -(-rows.stop // BLOCK))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._numbers)
 
     def __iter__(self) -> Iterator[Block]:
@@ -111,7 +113,7 @@ def _write_png(path, drawn, count):
 
 def _write_npz(path, drawn, count):
     """`images` uint8 [N, H, W, C] and `labels` int64 [N], never all in memory."""
-    labels = []
+    labels: list[np.ndarray] = []
     with zipfile.ZipFile(path, "w") as archive:
         # `ZipInfo` holds a fixed time, so that the same images are the same bytes.
         with archive.open(zipfile.ZipInfo("images.npy"), "w", force_zip64=True) as file:
@@ -204,7 +206,12 @@ def _write(path, partial, format, drawn, count):
 
 
 def write_shards(
-    folder: pathlib.Path, format: str, request: dict, shards: int, which: Iterable[int], draw
+    folder: pathlib.Path,
+    format: str,
+    request: dict,
+    shards: int,
+    which: Iterable[int],
+    draw: Callable[[range], Iterable[Block]],
 ) -> Iterator[tuple[pathlib.Path, int]]:
     """Writes those shards of a whole that are not there.
 

@@ -37,7 +37,7 @@ def convert(module: ServingModule, format: str, description: str = "") -> tuple[
 
     @tf.function(autograph=False, input_signature=[specs[name] for name in names])
     def decode(*inputs):
-        inputs = dict(zip(names, inputs))
+        given = dict(zip(names, inputs))
         # Labels as they are; of one that is out of range a runtime would make an image of no class.
         classes = tf.range(len(module.class_names), dtype=tf.int64)
         return module.decode(**{**inputs, LABELS: tf.gather(classes, inputs[LABELS])})

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 import numpy as np
 
@@ -148,7 +149,10 @@ class ExportRequest:
 
 
 def export(
-    run_dir: str | os.PathLike, export_dir: str | os.PathLike = "exports", *more, **settings
+    run_dir: str | os.PathLike,
+    export_dir: str | os.PathLike = "exports",
+    *more: Any,
+    **settings: Any,
 ) -> tuple[pathlib.Path, dict]:
     """Writes a trained run to `<export_dir>/<name>/<version>/`.
 

@@ -70,7 +70,7 @@ def load(
     comes_along = isinstance(source, str) and name in known
     if comes_along or name.startswith(hub.SCHEME) or stack_folder.holds_stack(path):
         _only_for_runs(name, as_is=as_is, build=build is not None)
-        folder = pretrained.FOLDER / name if comes_along else path
+        folder: str | os.PathLike = pretrained.FOLDER / name if comes_along else path
         folder = hub.download(name) if name.startswith(hub.SCHEME) else folder
         return stack_folder.read(folder, precision)
     if export := saved_model.find(path):

@@ -11,6 +11,7 @@ folder runs no code out of it.
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import zlib
 from typing import TYPE_CHECKING
@@ -66,11 +67,11 @@ def digest(stack: "StackedGAN") -> int:
     """Returns a checksum of the weights that a stack in use reads."""
     crc = 0
     for key, array in named_arrays(networks_in_use(stack)).items():
-        crc = zlib.crc32(array, zlib.crc32(key.encode(), crc))
+        crc = zlib.crc32(array.data, zlib.crc32(key.encode(), crc))
     return crc
 
 
-def holds_stack(folder) -> bool:
+def holds_stack(folder: str | os.PathLike) -> bool:
     """Tells whether a folder looks like one that `save` wrote, whole or not."""
     there = [(pathlib.Path(folder) / name).exists() for name in (WEIGHTS, CONFIG, METADATA)]
     return there[0] or all(there[1:])
@@ -90,6 +91,7 @@ def write(folder: pathlib.Path, stack: "StackedGAN", training: dict, dtype: str)
     """
     from safetensors.numpy import save
 
+    assert stack.recipe is not None  # which `save` has checked
     arrays = {
         key: array if np.abs(array).max(initial=0) > LARGEST else array.astype(dtype)
         for key, array in named_arrays(networks_in_use(stack)).items()
@@ -113,7 +115,7 @@ def write(folder: pathlib.Path, stack: "StackedGAN", training: dict, dtype: str)
     return metadata
 
 
-def read_metadata(folder) -> dict:
+def read_metadata(folder: str | os.PathLike) -> dict:
     """Returns what `metadata.json` of a saved stack holds.
 
     Raises:
@@ -137,7 +139,7 @@ def read_metadata(folder) -> dict:
     return metadata
 
 
-def read(folder, precision: str = "float32") -> "StackedGAN":
+def read(folder: str | os.PathLike, precision: str = "float32") -> "StackedGAN":
     """Loads the stack of a folder that `save` wrote.
 
     Its samples, decoded images and estimates are those of the stack that was saved, but for the

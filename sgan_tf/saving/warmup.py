@@ -1,5 +1,9 @@
 """Warm-up requests: a server runs each of them before it answers the first client."""
 
+import pathlib
+from typing import TYPE_CHECKING
+
+import numpy as np
 import tensorflow as tf
 
 from sgan_tf.saving.signatures import CLASS_NAMES
@@ -44,7 +48,7 @@ def write_warmup(module, model_name, path):
             writer.write(log.SerializeToString())
 
 
-def read_warmup(path):
+def read_warmup(path: pathlib.Path) -> list[tuple[str, dict[str, np.ndarray]]]:
     """Returns pairs of a signature's name and `{input: tensor}` from what `write_warmup` wrote.
 
     Args:

@@ -5,7 +5,9 @@ ever for the headers of a request and for a client that does not read, take head
 and keep any number of connections that never ask.
 """
 
+import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -30,14 +32,20 @@ class Connection(HttpToolsProtocol):
     """
 
     def __init__(
-        self, *uvicorn, most: int, timeout: float, on_unread: Callable[[str], None], **named
-    ):
+        self,
+        *uvicorn: Any,
+        most: int,
+        timeout: float,
+        on_unread: Callable[[str], None],
+        **named: Any,
+    ) -> None:
         super().__init__(*uvicorn, **named)
         self._most, self._timeout, self._on_unread = most, timeout, on_unread
-        self._request_due = self._reading_due = None  # timers
-        self._header_bytes = None  # None between requests and in bodies
+        self._request_due: asyncio.TimerHandle | None = None
+        self._reading_due: asyncio.TimerHandle | None = None
+        self._header_bytes: int | None = None  # None between requests and in bodies
 
-    def connection_made(self, transport):
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         transport.set_write_buffer_limits(0)  # writing is paused for as long as anything waits
         if len(self.connections) > self._most + SPARE:
@@ -48,29 +56,29 @@ class Connection(HttpToolsProtocol):
             self.app.headers["Connection"] = "close"
         self._await_request()
 
-    def connection_lost(self, exc):
+    def connection_lost(self, exc: Exception | None) -> None:
         _cancel(self._request_due, self._reading_due)
         super().connection_lost(exc)
 
     # Requests
 
-    def data_received(self, data):
+    def data_received(self, data: bytes) -> None:
         if self._header_bytes is not None:
             self._header_bytes += len(data)
         super().data_received(data)
         if (self._header_bytes or 0) > HEADERS and not self.transport.is_closing():
             self.send_400_response("The headers are too long.")
 
-    def on_message_begin(self):
+    def on_message_begin(self) -> None:
         super().on_message_begin()
         self._header_bytes = 0
 
-    def on_headers_complete(self):
+    def on_headers_complete(self) -> None:
         self._header_bytes = None
         _cancel(self._request_due)
         super().on_headers_complete()
 
-    def on_response_complete(self):
+    def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.cycle.response_complete:  # else there is a next request already
             self._await_request()
@@ -81,11 +89,11 @@ class Connection(HttpToolsProtocol):
 
     # Answers
 
-    def pause_writing(self):
+    def pause_writing(self) -> None:
         super().pause_writing()
         self._reading_due = self.loop.call_later(self._timeout, self._give_up)
 
-    def resume_writing(self):
+    def resume_writing(self) -> None:
         super().resume_writing()
         _cancel(self._reading_due)
 

@@ -4,13 +4,13 @@ import asyncio
 import collections
 import contextlib
 import functools
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeAlias
 
 from sgan_tf.server.model import Model, Ticket
 from sgan_tf.server.refusal import Refused
-from sgan_tf.server.signature import PART
+from sgan_tf.server.signature import PART, Signature
 
 THREADS = 64  # requests that are computed apart from each other, at a time
 RUNS = 2  # that requests share, at a time: some are parsed and answered while others are computed
@@ -28,11 +28,11 @@ class RequestExecutor:
         timeout: Seconds from the time that it is there until it is refused.
     """
 
-    def __init__(self, model: Model, timeout: float):
+    def __init__(self, model: Model, timeout: float) -> None:
         self.timeout, self._rows = timeout, model.rows
         self._apart = ThreadPoolExecutor(THREADS, "request")
         self._shared = ThreadPoolExecutor(RUNS, "run")
-        self._waiting = collections.deque()
+        self._waiting: collections.deque[_Job] = collections.deque()
 
     async def run(self, compute: Callable[[Ticket], Any], *held: Ticket) -> Any:
         """Returns `compute(rows)`, called in a thread.
@@ -54,7 +54,7 @@ class RequestExecutor:
 
         return await self._answer(steps, held, lambda job: _submit(self._apart, _alone, job))
 
-    async def run_steps(self, steps: Callable[[Ticket], Generator], *held: Ticket) -> Any:
+    async def run_steps(self, steps: Callable[[Ticket], Steps], *held: Ticket) -> Any:
         """Does the same for a computation that may share its run of a signature with others.
 
         Args:
@@ -128,7 +128,8 @@ class _Job:
 
     def __init__(self, steps, rows, held):
         self.future = asyncio.get_running_loop().create_future()
-        self.rows, self.wanted = rows, None
+        self.rows = rows
+        self.wanted: Any = None
         self._steps, self._held, self._settle = steps, held, None
 
     def go_on(self, outputs=None):
@@ -143,6 +144,7 @@ class _Job:
             self._settle = functools.partial(self.future.set_result, end.value)
         except Exception as error:
             # Without this frame, which holds what holds the error: an error's frames hold requests.
+            assert error.__traceback__ is not None
             error = error.with_traceback(error.__traceback__.tb_next)
             self._settle = functools.partial(self.future.set_exception, error)
 

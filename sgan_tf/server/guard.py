@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sgan_tf.server.refusal import Refused
 from sgan_tf.server.telemetry import Telemetry
@@ -45,10 +46,12 @@ class Guard:
         origins: Of other pages that may ask, as `https://example.org`; `*` for any.
     """
 
-    def __init__(self, app, telemetry: Telemetry, local: bool, origins: Sequence[str]):
+    def __init__(
+        self, app: ASGIApp, telemetry: Telemetry, local: bool, origins: Sequence[str]
+    ) -> None:
         self.app, self.telemetry, self.local, self.origins = app, telemetry, local, origins
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         request, started = Request(scope), time.perf_counter()

@@ -20,7 +20,7 @@ class Limits:
         answers: `Bound` of the bytes of answers, until the operating system has the last.
     """
 
-    def __init__(self, max_body: int, max_answers: int, idle: float):
+    def __init__(self, max_body: int, max_answers: int, idle: float) -> None:
         self.max_body, self.idle, self.connections = max_body, idle, CONNECTIONS
         self.bodies = Bound(BODIES * max_body, "bytes of requests")
         self.answers = Bound(max_answers, "bytes of answers")

@@ -9,7 +9,9 @@ from sgan_tf.server.model import Model
 METHOD = "tensorflow/serving/predict"
 
 
-def status(model: Model, name: str, version: int | None):
+def status(
+    model: Model, name: str, version: int | None
+) -> get_model_status_pb2.GetModelStatusResponse:
     """Returns the `GetModelStatusResponse` of a model, or of one of its versions.
 
     Raises:
@@ -24,7 +26,9 @@ def status(model: Model, name: str, version: int | None):
     return answer
 
 
-def metadata(model: Model, name: str, version: int | None):
+def metadata(
+    model: Model, name: str, version: int | None
+) -> get_model_metadata_pb2.GetModelMetadataResponse:
     """Returns the `GetModelMetadataResponse` of a version: the signatures that it offers.
 
     Raises:

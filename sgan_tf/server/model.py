@@ -22,7 +22,7 @@ class Bound:
         what: What they are.
     """
 
-    def __init__(self, most: int, what: str):
+    def __init__(self, most: int, what: str) -> None:
         self.most, self.what, self.count = most, what, 0
         self._lock = threading.Lock()
 
@@ -52,7 +52,7 @@ class Ticket:
         count: How many.
     """
 
-    def __init__(self, of: Bound):
+    def __init__(self, of: Bound) -> None:
         self._of, self.count = of, 0
 
     def hold(self, count: int) -> None:
@@ -86,8 +86,9 @@ class Loaded:
         users: Requests that run on it.
     """
 
-    def __init__(self, number: int, servable: Servable):
-        self.number, self.users, self._servable = number, 0, servable
+    def __init__(self, number: int, servable: Servable) -> None:
+        self.number, self.users = number, 0
+        self._servable: Servable | None = servable
         self.class_names = tuple(servable.class_names)
         self.signatures = {
             name: Signature(name, function, servable.rows_apart, servable.max_batch)
@@ -139,7 +140,7 @@ class Model:
         SourceError: when the name could not stand in a path.
     """
 
-    def __init__(self, source: Source, name: str | None = None, rows: int = 4096):
+    def __init__(self, source: Source, name: str | None = None, rows: int = 4096) -> None:
         self.name, self.rows = name or source.name, Bound(rows, "rows")
         if not re.fullmatch(r"[^/:]+", self.name):
             raise SourceError(f"`name`: '{self.name}' has a '/' or ':', which paths give a meaning")

@@ -25,7 +25,9 @@ class Refused(Exception):
         retry_after: Seconds until it may be asked again, where the status is 429 or 503.
     """
 
-    def __init__(self, code: str, message: str, status: int | None = None, retry_after: int = 1):
+    def __init__(
+        self, code: str, message: str, status: int | None = None, retry_after: int = 1
+    ) -> None:
         # What cannot be UTF-8 could not be sent.
         message = message[:LONGEST].encode("utf-8", "replace").decode()
         super().__init__(message)

@@ -1,6 +1,7 @@
 """A model that a server elsewhere has, TF Serving for one, as a source: each call is passed on."""
 
 import base64
+import functools
 import urllib.parse
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +30,7 @@ class Backend:
         SourceError: when the URL is none of a server.
     """
 
-    def __init__(self, url: str, name: str):
+    def __init__(self, url: str, name: str) -> None:
         try:
             whole, host = server_url(url)
         except ValueError as error:
@@ -104,12 +105,12 @@ class Function:
         name: str,
         inputs: Mapping[str, Any],
         outputs: Mapping[str, Any],
-    ):
+    ) -> None:
         self.structured_input_signature, self.structured_outputs = ((), dict(inputs)), outputs
         self._backend, self._name = backend, name
         self._path = f"/versions/{version}:predict"
 
-    def __call__(self, **tensors) -> dict:
+    def __call__(self, **tensors: Any) -> dict:
         import tensorflow as tf
 
         from sgan_tf.server import tensors as json
@@ -148,7 +149,9 @@ def open_remote(url: str, name: str) -> Source:
         except (LookupError, TypeError, ValueError) as error:
             raise SourceError(f"`backend`: {backend.url} is no model of TF Serving's") from error
         numbers = [number for number, state in known if state == "AVAILABLE"]
-        return {number: Version(None, lambda n=number: _load(backend, n)) for number in numbers}
+        return {
+            number: Version(None, functools.partial(_load, backend, number)) for number in numbers
+        }
 
     if not versions():
         raise SourceError(f"`name`: {backend.url} has no version that is served")

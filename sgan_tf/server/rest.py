@@ -19,6 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from sgan_tf.server import messages, tensors
 from sgan_tf.server.executor import RequestExecutor
@@ -166,11 +167,11 @@ class Answer(Response):
 
     media_type = "application/json"
 
-    def __init__(self, content: bytes, answers: Bound):
+    def __init__(self, content: bytes, answers: Bound) -> None:
         super().__init__(content)
         self._answers = answers
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         ticket = self._answers.ticket(len(self.body))
         try:
             head = {"type": "http.response.start", "status": self.status_code}
@@ -192,11 +193,12 @@ def application(
         pages: Routes for people, which go before those of `rest`.
     """
     guard = Middleware(Guard, telemetry=rest.telemetry, local=local, origins=origins)
-    allow = {"allow_origins": list(origins), "allow_methods": ["*"], "allow_headers": ["*"]}
-    cors = [Middleware(CORSMiddleware, **allow)] if origins else []
+    cors = Middleware(
+        CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=["*"]
+    )
     app = Starlette(
         routes=[*pages, *rest.routes()],
-        middleware=[guard, *cors],
+        middleware=[guard, cors] if origins else [guard],
         exception_handlers={
             HTTPException: _http_error,
             Refused: _refusal,

@@ -8,8 +8,8 @@ there is room for it. How long it is shows only when it is there.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NamedTuple
 
 import grpc
 import tensorflow as tf
@@ -89,7 +89,7 @@ class Rpc:
             server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(path, handlers)])
         return server
 
-    def _answering(self, answer: Callable, kind: type, path: str) -> Callable:
+    def _answering(self, answer: Callable, kind: Any, path: str) -> Callable:
         """Returns a handler of bytes that logs, and turns refusals into gRPC's codes."""
 
         def compute(content, ticket):
@@ -126,7 +126,7 @@ class Rpc:
 
         return handle
 
-    async def _read(self, requests) -> tuple[bytes, Ticket]:
+    async def _read(self, requests: AsyncIterator[bytes]) -> tuple[bytes, Ticket]:
         """Returns a call's request, and what holds its bytes."""
         seconds, code = self.executor.timeout, "RESOURCE_EXHAUSTED"
         try:
@@ -139,7 +139,7 @@ class Rpc:
             raise invalid("the call has no request")
         return content, self.limits.bodies.ticket(len(content))
 
-    def predict(self, request, ticket):
+    def predict(self, request: predict_pb2.PredictRequest, ticket: Ticket) -> Steps:
         """Steps to `(PredictResponse, rows)`."""
         name, version = _model(request.model_spec)
         answer = predict_pb2.PredictResponse()
@@ -167,14 +167,16 @@ class Rpc:
             )
         return answer, rows
 
-    def metadata(self, request, ticket):
+    def metadata(
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, ticket: Ticket
+    ) -> Steps:
         """Steps to `(GetModelMetadataResponse, 0)`, which run nothing."""
         yield from ()
         if list(request.metadata_field) != ["signature_def"]:
             raise invalid("metadata_field must be signature_def")
         return messages.metadata(self.model, *_model(request.model_spec)), 0
 
-    def status(self, request, ticket):
+    def status(self, request: get_model_status_pb2.GetModelStatusRequest, ticket: Ticket) -> Steps:
         """Steps to `(GetModelStatusResponse, 0)`, which run nothing."""
         yield from ()
         return messages.status(self.model, *_model(request.model_spec)), 0

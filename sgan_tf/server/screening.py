@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework import types_pb2
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 # What JSON and TF Serving's messages can carry, of TensorFlow's types (DT_FLOAT, …).
 CARRIED = (
@@ -80,7 +80,7 @@ def _all_ops(graph):
         yield from (node.op for node in function.node_def)
 
 
-def _ops_that_run(graph) -> Iterator[str]:
+def _ops_that_run(graph: meta_graph_pb2.MetaGraphDef) -> Iterator[str]:
     """The operations that signatures and loading lead to; those of the saver are not among them."""
     bodies = {("node", node.name): [node] for node in graph.graph_def.node}
     bodies |= {("function", f.signature.name): f.node_def for f in graph.graph_def.library.function}

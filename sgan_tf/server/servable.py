@@ -26,7 +26,7 @@ class SourceError(UserError):
             told nothing.
     """
 
-    def __init__(self, message: str, reason: str | None = None):
+    def __init__(self, message: str, reason: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -138,7 +138,7 @@ def _stack(source, name):
         from sgan_tf.saving.warmup import warmup_inputs
 
         try:
-            stack = load(source)
+            stack: Any = load(source)
         except UserError as error:
             reason = re.sub("^`(source|run_dir)`: ", "", str(error))
             raise SourceError(f"`model`: {reason}") from error

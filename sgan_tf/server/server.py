@@ -87,7 +87,7 @@ class Server:
         options: Options,
         stream: TextIO | None = None,
         examiner: Examiner | None = None,
-    ):
+    ) -> None:
         self.model, self.options = model, options
         self.telemetry = Telemetry(model, stream)
         self.executor = RequestExecutor(model, options.timeout)
@@ -97,11 +97,12 @@ class Server:
         pages = page.routes(model.name) if options.page else []
         pages += turing.routes(examiner, rest) if examiner else []
         self.app = application(rest, is_loopback(options.host), options.origins, pages)
-        self.grpc_address, self.started = None, threading.Event()
+        self.grpc_address: str | None = None
+        self.started = threading.Event()
         self._rpc = Rpc(*interface)
         self._socket = _listen(options.host, options.port)
         self.url = f"http://{_joined(options.host, self._socket.getsockname()[1])}"
-        self._uvicorn = None
+        self._uvicorn: uvicorn.Server | None = None
 
     def run(self) -> None:
         """Serves until SIGINT, SIGTERM or `stop`; requests that are under way are answered.
@@ -125,6 +126,7 @@ class Server:
 
     async def _run(self):
         rpc = await self._start_grpc()
+        # uvicorn's annotations know classes and whole seconds alone; it takes these too.
         config = uvicorn.Config(
             self.app,
             log_config=None,
@@ -133,14 +135,14 @@ class Server:
             lifespan="off",
             ws="none",
             proxy_headers=False,
-            http=functools.partial(
+            http=functools.partial(  # type: ignore[arg-type]
                 Connection,
                 most=self._limits.connections,
                 timeout=self.options.timeout,
                 on_unread=lambda reason: self.telemetry.event("cut off", reason=reason),
             ),
-            timeout_keep_alive=self.options.idle,
-            timeout_graceful_shutdown=3 * self.options.timeout,
+            timeout_keep_alive=self.options.idle,  # type: ignore[arg-type]
+            timeout_graceful_shutdown=3 * self.options.timeout,  # type: ignore[arg-type]
         )
         self._uvicorn = uvicorn.Server(config)
         watch = asyncio.create_task(self._watch())
@@ -173,7 +175,8 @@ class Server:
             await asyncio.sleep(self.options.poll)
             try:
                 if await asyncio.to_thread(self.model.refresh):
-                    self.telemetry.event("version", version=self.model.current.number)
+                    version = self.model.current and self.model.current.number
+                    self.telemetry.event("version", version=version)
             except SourceError as error:
                 self.telemetry.event("failed", reason=str(error))
             except Exception:  # a folder that is gone for a moment; what is served goes on

@@ -3,7 +3,8 @@
 import contextlib
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -30,7 +31,7 @@ class Signature:
         inputs, outputs: `{name: tf.TensorSpec}`.
     """
 
-    def __init__(self, name: str, function: Callable, rows_apart: bool, max_batch: int):
+    def __init__(self, name: str, function: Any, rows_apart: bool, max_batch: int) -> None:
         self.name, self.max_batch, self._function = name, max_batch, function
         self.inputs = dict(sorted(function.structured_input_signature[1].items()))
         self.outputs = dict(sorted(function.structured_outputs.items()))

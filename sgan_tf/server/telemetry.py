@@ -3,7 +3,7 @@
 import contextlib
 import datetime
 import threading
-from typing import TextIO
+from typing import Any, TextIO
 
 import orjson
 from prometheus_client import (
@@ -30,7 +30,7 @@ class Telemetry:
         stream: Where lines go; None for nowhere.
     """
 
-    def __init__(self, model: Model, stream: TextIO | None):
+    def __init__(self, model: Model, stream: TextIO | None) -> None:
         self._stream, self._lock = stream, threading.Lock()
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
@@ -51,7 +51,7 @@ class Telemetry:
         version = Gauge("sgan_model_version", "Version that is served", registry=registry)
         version.set_function(lambda: model.current.number if model.current else 0)
 
-    def event(self, event: str, **facts) -> None:
+    def event(self, event: str, **facts: Any) -> None:
         """Writes a line that is no request's."""
         self._write({"time": _now(), "event": event, **facts})
 

@@ -3,12 +3,20 @@
 import logging
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from PIL import Image
 from tqdm import tqdm
 
+from sgan_tf.models.level_gan import LevelGAN
+from sgan_tf.models.stacked_gan import StackedGAN
+from sgan_tf.runs.run import Run
 from sgan_tf.training.monitor import collapsed
+from sgan_tf.typing import Logs
 
 log = logging.getLogger("sgan_tf")
 # How the names of the numbers begin that are shown.
@@ -27,22 +35,22 @@ class EpochLog(keras.callbacks.Callback):
         epochs: Epochs of the stage.
     """
 
-    def __init__(self, run, stage, steps, epochs):
+    def __init__(self, run: Run, stage: str, steps: int, epochs: int) -> None:
         super().__init__()
         self.run, self.stage, self.steps, self.epochs = run, stage, steps, epochs
-        self.writer = None
+        self.writer: tf.summary.SummaryWriter | None = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         import tensorflow as tf
 
         if self.run.writes:
             folder = self.run.path / "tensorboard" / self.stage
             self.writer = tf.summary.create_file_writer(str(folder))
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.started = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         values = {name: round(float(value), 6) for name, value in sorted(logs.items())}
         seconds = round(time.monotonic() - self.started, 1)
         line = {"stage": self.stage, "epoch": epoch + 1, "step": (epoch + 1) * self.steps}
@@ -66,7 +74,7 @@ class EpochLog(keras.callbacks.Callback):
                     tf.summary.scalar(name, value)
             self.writer.flush()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs | None = None) -> None:
         if self.writer:
             self.writer.close()
 
@@ -85,16 +93,18 @@ class ProgressLogger(keras.callbacks.Callback):
         first: The step from which it goes on.
     """
 
-    def __init__(self, stage, steps, epochs, first=0):
+    def __init__(self, stage: str, steps: int, epochs: int, first: int = 0) -> None:
         super().__init__()
         self.stage, self.steps, self.epochs = stage, steps, epochs
         self.step, self.last = first, steps * epochs
-        self.numbers, self.bar = {}, None
+        self.numbers: Logs = {}
+        self.bar: Any = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         self.began = self.said = time.monotonic()
         self.tenth = -1  # of the stage, at the last line
-        self.compiled = None  # time and step after the first call, which takes far longer
+        # Time and step after the first call, which takes far longer.
+        self.compiled: tuple[float, int] | None = None
         self.bar = tqdm(
             desc=self.stage,
             initial=self.step,
@@ -106,10 +116,10 @@ class ProgressLogger(keras.callbacks.Callback):
             disable=not sys.stdout.isatty(),
         )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self.numbers.update(logs or {})
         self.step = self.epoch * self.steps + batch + 1
         if self.bar.disable:
@@ -119,10 +129,10 @@ class ProgressLogger(keras.callbacks.Callback):
             self.bar.set_postfix_str(f"epoch {self.epoch + 1}, {numbers}", refresh=False)
             self.bar.update(self.step - self.bar.n)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.numbers.update(logs or {})
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs | None = None) -> None:
         self.close()
         low = collapsed(self.numbers)
         log.log(
@@ -134,7 +144,7 @@ class ProgressLogger(keras.callbacks.Callback):
             "".join(f"; level {i} has collapsed: it ignores its noise z_{i}" for i in low),
         )
 
-    def close(self):
+    def close(self) -> None:
         """Takes the bar away, also where the stage was not trained to its end."""
         if self.bar is not None:
             self.bar.close()
@@ -169,12 +179,14 @@ class SampleGrid(keras.callbacks.Callback):
         draw: Function of nothing that returns the picture.
     """
 
-    def __init__(self, run, stage, epochs, every, draw):
+    def __init__(
+        self, run: Run, stage: str, epochs: int, every: int, draw: Callable[[], Image.Image]
+    ) -> None:
         super().__init__()
         self.run, self.stage, self.epochs, self.every = run, stage, epochs, every
         self.draw = draw
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if epoch + 1 == self.epochs or (self.every and (epoch + 1) % self.every == 0):
             self.run.save_png(f"fakes_{self.stage}_{epoch + 1:04d}.png", self.draw())
 
@@ -188,7 +200,7 @@ class AverageStatistics(keras.callbacks.Callback):
         seed: Of the noise, which is the same at every epoch.
     """
 
-    def __init__(self, model, upper, seed):
+    def __init__(self, model: LevelGAN | StackedGAN, upper: np.ndarray, seed: int) -> None:
         super().__init__()
         self.averaged, strategy = bool(model.averages()), model.distribute_strategy
 
@@ -198,7 +210,7 @@ class AverageStatistics(keras.callbacks.Callback):
 
         self._refresh = lambda: refresh(tf.constant(upper))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.averaged:
             self._refresh()
 

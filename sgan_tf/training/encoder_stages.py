@@ -24,11 +24,11 @@ NEAR_CHANCE = 1.5  # times chance: an encoder below it is warned of
 class EncoderStage(Stage):
     """The classifier; a given one is finished from the beginning."""
 
-    def __init__(self, material):
+    def __init__(self, material: Material) -> None:
         settings = material.config.encoder
         super().__init__(material, "encoder", settings.epochs)
 
-    def prepare(self):
+    def prepare(self) -> TrainedModel:
         material = self.material
         if not self.epochs:
             if not material.run.progress(self.name).done:
@@ -43,18 +43,18 @@ class EncoderStage(Stage):
         model.compile(keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay))
         return model
 
-    def model(self):
+    def model(self) -> TrainedModel:
         """Returns what is trained."""
         return self.material.encoder
 
-    def arrays(self):
+    def arrays(self) -> list[np.ndarray]:
         return [self.material.dataset.train_images, self.material.dataset.train_labels]
 
-    def augmentation(self):
+    def augmentation(self) -> dict:
         settings = self.material.config.encoder
         return {"flip": settings.flip, "shift": settings.shift}
 
-    def finish(self, model):
+    def finish(self, model: TrainedModel) -> None:
         self.material.encoder.trainable = False
         run = self.material.run
         if not (run.path / "encoder.json").exists():
@@ -88,16 +88,16 @@ class UnlabelledEncoderStage(EncoderStage):
     fc3 make the last layer.
     """
 
-    def model(self):
+    def model(self) -> UnlabelledEncoder:
         material = self.material
         seed = material.seed("expander")
         with seeded(seed):
             return UnlabelledEncoder(material.encoder, material.config.encoder, seed)
 
-    def augmentation(self):
+    def augmentation(self) -> dict:
         return {}  # the views are
 
-    def settle(self, model):
+    def settle(self, model: UnlabelledEncoder) -> None:
         fc3, fc4 = model.network.get_layer("fc3"), model.encoder.stages[-1].get_layer("fc4")
         trunk = tf.function(lambda batch: model.network(unit_images(batch), training=False))
         h = in_batches(trunk, [self.material.dataset.train_images], FEATURE_BATCH)
@@ -114,7 +114,7 @@ class UnlabelledEncoderStage(EncoderStage):
             fc4.kernel.assign(kernel)
             fc4.bias.assign(bias)
 
-    def finish(self, model):
+    def finish(self, model: TrainedModel) -> None:
         material = self.material
         if clusters(material.config.labels):
             data = material.dataset
@@ -122,12 +122,13 @@ class UnlabelledEncoderStage(EncoderStage):
             material.dataset = data.assigned(*named)
         super().finish(model)
 
-    def facts(self):
+    def facts(self) -> dict:
         data, objective = self.material.dataset, self.material.config.encoder.objective
         counts = np.bincount(data.train_labels, minlength=data.num_classes)
         facts = {"objective": objective, "class_counts": counts.tolist()}
         if data.num_classes > 1:
             log.info("encoder: clusters of %d to %d images", counts.min(), counts.max())
+            assert data.source is not None  # whose labels are not used
             if data.source.num_classes > 1:
                 facts |= self._compared(data.train_labels, data.source.train_labels)
         return facts

@@ -1,12 +1,15 @@
 """The watch on collapse: how widely each level's samples spread, after every epoch."""
 
 import logging
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from sgan_tf.evaluation.spread import COLLAPSED, conditional_spread, spread
+from sgan_tf.models.level_gan import LevelGAN
+from sgan_tf.typing import Logs
 from sgan_tf.utils.images import as_float
 
 log = logging.getLogger("sgan_tf")
@@ -33,7 +36,15 @@ class CollapseMonitor(keras.callbacks.Callback):
         measured: Lines of metrics.jsonl that the stage has measured before.
     """
 
-    def __init__(self, levels, real, labels, seed, epochs, measured=()):
+    def __init__(
+        self,
+        levels: Sequence[LevelGAN],
+        real: Sequence[np.ndarray],
+        labels: np.ndarray,
+        seed: int,
+        epochs: int,
+        measured: Iterable[dict] = (),
+    ) -> None:
         super().__init__()
         self.levels = levels
         self.real_spreads = [spread(as_float(real[level.index][:REAL_ROWS])) for level in levels]
@@ -45,7 +56,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         for line in measured:
             self._count(line["epoch"], line)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         for level, draw, real in zip(self.levels, self._draws, self.real_spreads):
             h = draw()
             logs[f"spread_{level.index}"] = spread(h.reshape(-1, *h.shape[2:])) / real

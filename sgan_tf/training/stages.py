@@ -7,10 +7,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sgan_tf.config.schema import Config
 from sgan_tf.data.batches import steps_per_epoch
+from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.models.adversarial import optimizer_pair
 from sgan_tf.models.build import stage_seed
+from sgan_tf.models.encoder.encoder import Encoder
+from sgan_tf.models.level_gan import LevelGAN
+from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.models.trainable import TrainedModel
+from sgan_tf.runs.run import Run
 from sgan_tf.training.callbacks import AverageStatistics, SampleGrid
 from sgan_tf.training.monitor import CollapseMonitor
 from sgan_tf.training.scores import SampleScores, Scoring
@@ -36,29 +42,38 @@ class Material:
         encoder, stack: The networks, as far as they are trained.
     """
 
-    def __init__(self, config, run, dataset, build: Callable, scoring: Scoring | None = None):
+    def __init__(
+        self,
+        config: Config,
+        run: Run,
+        dataset: ImageDataset,
+        build: Callable,
+        scoring: Scoring | None = None,
+    ) -> None:
         self.config, self.run, self.dataset, self.scoring = config, run, dataset, scoring
-        self._build, self._real, self._mirrored = build, None, None
+        self._build = build
+        self._real: list[np.ndarray] | None = None
+        self._mirrored: list[np.ndarray] | None = None
         self.encoder, self.stack = self.networks()
 
-    def networks(self, joint=False):
+    def networks(self, joint: bool = False) -> tuple[Encoder, StackedGAN]:
         """Returns a new `(encoder, stack)`, untrained."""
         data, mean = self.dataset, None
         if self.config.encoder.subtract_mean:
             mean = data.train_images.mean(0, dtype=np.float64) / 255
         return self._build(self.config, data.image_shape, data.class_names, mean=mean, joint=joint)
 
-    def seed(self, name):
+    def seed(self, name: str) -> int:
         """Returns the seed of a stage's noise and order of images."""
         return stage_seed(self.config.seed, name)
 
-    def real_features(self):
+    def real_features(self) -> list[np.ndarray]:
         """Returns `[h_0, …, h_{N-1}]` of the training images; the encoder is frozen by now."""
         if self._real is None:
             self._real = self._features(self.dataset.train_images)
         return self._real
 
-    def mirrored_features(self):
+    def mirrored_features(self) -> list[np.ndarray] | None:
         """Returns the same of the mirror images; None where levels do not see them."""
         if self._mirrored is None and self.config.flip:
             self._mirrored = self._features(self.dataset.train_images[:, :, ::-1])
@@ -73,7 +88,7 @@ class Material:
         levels = [np.concatenate([h.numpy() for h in level]) for level in zip(*parts)]
         return [images, *levels]
 
-    def steps(self, epochs):
+    def steps(self, epochs: int) -> int:
         """Returns the number of steps of so many epochs."""
         return epochs * steps_per_epoch(len(self.dataset.train_images), self.config.batch_size)
 
@@ -89,7 +104,9 @@ class Stage:
 
     """
 
-    def __init__(self, material: Material, name: str, epochs: int, needs=()):
+    def __init__(
+        self, material: Material, name: str, epochs: int, needs: Sequence[str] = ()
+    ) -> None:
         self.material, self.name, self.epochs, self.needs = material, name, epochs, tuple(needs)
 
     def prepare(self) -> TrainedModel:
@@ -104,49 +121,49 @@ class Stage:
         """Returns the options of `batches` that change the stage's images."""
         return {}
 
-    def adapt(self, model):
+    def adapt(self, model: Any) -> None:
         """Tells the model what it has to know of the data before it is trained."""
 
-    def settle(self, model):
+    def settle(self, model: Any) -> None:
         """Does to the trained weights what is left to do, before they are saved as finished."""
 
-    def callbacks(self, model, sample_every: int) -> list[keras.callbacks.Callback]:
+    def callbacks(self, model: Any, sample_every: int) -> list[keras.callbacks.Callback]:
         """Returns what happens at the end of an epoch beside the log and the checkpoint."""
         return []
 
-    def finish(self, model):
+    def finish(self, model: Any) -> None:
         """Passes the trained model on, and writes what a finished stage leaves if it is missing."""
 
 
 class LevelStage(Stage):
     """One level, alone, on the encoder's real features."""
 
-    def __init__(self, material, index):
+    def __init__(self, material: Material, index: int) -> None:
         super().__init__(
             material, f"level{index}", material.config.levels[index].epochs, ["encoder"]
         )
         self.index = index
 
-    def prepare(self):
+    def prepare(self) -> LevelGAN:
         level = self.material.stack.levels[self.index]
         settings = self.material.config.levels[self.index]
         level.compile(**optimizer_pair(settings, self.material.steps(self.epochs)))
         return level
 
-    def arrays(self):
+    def arrays(self) -> list[np.ndarray]:
         return self._rows(self.material.real_features())
 
-    def augmentation(self):
+    def augmentation(self) -> dict:
         mirrored = self.material.mirrored_features()
         return {"mirrored": self._rows(mirrored)} if mirrored else {}
 
     def _rows(self, features):
         return [*features[self.index : self.index + 2], self.material.dataset.train_labels]
 
-    def adapt(self, model):
+    def adapt(self, model: LevelGAN) -> None:
         _adapt([model], self.material)
 
-    def callbacks(self, model, sample_every):
+    def callbacks(self, model: LevelGAN, sample_every: int) -> list[keras.callbacks.Callback]:
         stack = self.material.stack
         return _watchers(self, model, [model], model.index, stack, sample_every)
 
@@ -154,10 +171,10 @@ class LevelStage(Stage):
 class JointStage(Stage):
     """All levels end to end, from the weights that the levels have reached alone."""
 
-    def __init__(self, material, needs):
+    def __init__(self, material: Material, needs: Sequence[str]) -> None:
         super().__init__(material, "joint", material.config.joint.epochs, ["encoder", *needs])
 
-    def prepare(self):
+    def prepare(self) -> StackedGAN:
         material = self.material
         encoder, stack = material.networks(joint=True)
         encoder.set_weights(material.encoder.get_weights())
@@ -167,21 +184,21 @@ class JointStage(Stage):
         stack.compile(**optimizer_pair(material.config.joint, material.steps(self.epochs)))
         return stack
 
-    def arrays(self):
+    def arrays(self) -> list[np.ndarray]:
         return [*self.material.real_features(), self.material.dataset.train_labels]
 
-    def augmentation(self):
+    def augmentation(self) -> dict:
         mirrored = self.material.mirrored_features()
         return {"mirrored": [*mirrored, self.material.dataset.train_labels]} if mirrored else {}
 
-    def adapt(self, model):
+    def adapt(self, model: StackedGAN) -> None:
         _adapt(model.levels, self.material)
 
-    def callbacks(self, model, sample_every):
+    def callbacks(self, model: StackedGAN, sample_every: int) -> list[keras.callbacks.Callback]:
         top = len(model.levels) - 1
         return _watchers(self, model, model.levels, top, model, sample_every)
 
-    def finish(self, model):
+    def finish(self, model: StackedGAN) -> None:
         self.material.stack = model
 
 

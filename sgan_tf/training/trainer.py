@@ -43,7 +43,7 @@ class Trainer:
         self.strategy = self.options.strategy
         self.workers = Workers(self.strategy)
 
-    def train(self, stage, model):
+    def train(self, stage: Stage, model: TrainedModel) -> None:
         """Trains to the end of the stage's epochs, bit for bit as if it had never been stopped.
 
         Args:
@@ -90,7 +90,7 @@ class Trainer:
             for callback in callbacks:
                 callback.on_train_end()
 
-    def seconds_per_step(self, stage, steps: int, warm_up: int = 2) -> float:
+    def seconds_per_step(self, stage: Stage, steps: int, warm_up: int = 2) -> float:
         """Measures a stage's step, untrained, writing nothing; the first ones are not counted."""
         with self.strategy.scope():
             model = stage.prepare()

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import pathlib
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from sgan_tf.runs.run import Run
 RECORD = "encoder_from.json"  # of a run: whose encoder it has
 
 
-def with_encoder(config: Config, source: str | os.PathLike, overrides=()) -> Config:
+def with_encoder(
+    config: Config, source: str | os.PathLike, overrides: Iterable[str] = ()
+) -> Config:
     """Returns a configuration with the encoder settings of another run.
 
     Args:
@@ -65,7 +68,7 @@ def with_encoder(config: Config, source: str | os.PathLike, overrides=()) -> Con
     return changed
 
 
-def check_images(source: str | os.PathLike, dataset):
+def check_images(source: str | os.PathLike, dataset: ImageDataset) -> None:
     """Raises `RunError` when a run was trained on other images.
 
     Args:
@@ -85,7 +88,7 @@ def check_images(source: str | os.PathLike, dataset):
             )
 
 
-def take_encoder(run: Run, source: str | os.PathLike, dataset):
+def take_encoder(run: Run, source: str | os.PathLike, dataset: ImageDataset) -> None:
     """Makes another run's encoder the finished encoder stage of a run; again, it changes nothing.
 
     Cuts may differ: a checkpoint holds the encoder's variables in the order of its layers.

@@ -30,7 +30,7 @@ class Workers:
         count: Number of processes.
     """
 
-    def __init__(self, strategy: tf.distribute.Strategy):
+    def __init__(self, strategy: tf.distribute.Strategy) -> None:
         self.strategy = strategy
         resolver = strategy.cluster_resolver
         spec = resolver.cluster_spec() if resolver else None
@@ -73,7 +73,8 @@ class Workers:
             WorkerError: when another worker cannot open it, has another configuration or sees
                 another state of the folder.
         """
-        run, failure = None, None
+        run: Run | None = None
+        failure: UserError | None = None
         for writing in (True, False):
             if writing == self.is_chief:
                 try:
@@ -85,6 +86,7 @@ class Workers:
                 raise failure or WorkerError(
                     f"worker {int(failed[:, 0].argmax())} could not open the run; see what it says"
                 )
+        assert run is not None  # else the worker's failure was raised
         self._compare(run)
         return run
 

@@ -22,9 +22,10 @@ def server_url(url: str) -> tuple[str, str]:
     whole = url if "://" in url else f"http://{url}"
     try:
         parts = urllib.parse.urlsplit(whole)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        good = parts.scheme in ("http", "https") and parts.port != 0
+        host = parts.hostname if good else None
     except ValueError:  # a port that is no number, brackets of an address that is none
-        good = False
-    if not good:
+        host = None
+    if not host:
         raise ValueError(f"'{url}' is not a server's URL, as http://localhost:8501")
-    return whole.rstrip("/"), parts.hostname
+    return whole.rstrip("/"), host

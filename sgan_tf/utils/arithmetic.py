@@ -4,7 +4,7 @@ import os
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"  # read by TensorFlow when it is imported
 ONEDNN_SIDE = 16  # of images in pixels, from which on its kernels are the faster ones
-_chosen = {}  # by `set_arithmetic`: TensorFlow does not tell all of it
+_chosen: dict[str, bool] = {}  # by `set_arithmetic`: TensorFlow does not tell all of it
 
 
 def prefer_onednn(side: int = ONEDNN_SIDE):
@@ -21,7 +21,7 @@ def prefer_onednn(side: int = ONEDNN_SIDE):
         os.environ.setdefault(ONEDNN, "1")
 
 
-def set_arithmetic(deterministic: bool = True, tf32: bool = True, jit: bool = False):
+def set_arithmetic(deterministic: bool = True, tf32: bool = True, jit: bool = False) -> None:
     """Tells TensorFlow how to compute in this process.
 
     Args:

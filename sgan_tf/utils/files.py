@@ -52,7 +52,7 @@ def _text(path):
         return ""
 
 
-def write_whole(path: pathlib.Path, content: bytes | str) -> None:
+def write_whole(path: pathlib.Path, content: bytes | memoryview | str) -> None:
     """Writes a file whole or not at all, however the process ends.
 
     Args:

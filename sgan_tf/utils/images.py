@@ -1,8 +1,10 @@
 """Images as arrays, as grids and as PNG files."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from sgan_tf.errors import UserError
@@ -20,13 +22,18 @@ FORMATS = {
 }
 
 
-def as_float(images):
+def as_float(images: npt.ArrayLike) -> np.ndarray:
     """Returns images as float32 in [0, 1]; uint8 is divided by 255."""
     images = np.asarray(images)
     return images.astype("float32") / 255 if images.dtype == np.uint8 else images.astype("float32")
 
 
-def image_grid(images, columns, row_names=None, column_names=None):
+def image_grid(
+    images: np.ndarray,
+    columns: int,
+    row_names: Sequence[str] | None = None,
+    column_names: Sequence[str] | None = None,
+) -> Image.Image:
     """Lays images out row by row.
 
     Args:
@@ -100,12 +107,12 @@ def rows_caption(num_classes):
     return "a row a class" if num_classes > 1 else ""
 
 
-def png(picture):
+def png(picture: Image.Image) -> bytes:
     """Returns a PIL image as the bytes of a PNG file."""
     return encoded(picture, ".png")
 
 
-def encoded(picture, suffix):
+def encoded(picture: Image.Image, suffix: str) -> bytes:
     """Returns a PIL image as the bytes of a file; as a PNG in one channel where it has no colour.
 
     Args:

@@ -1,14 +1,16 @@
 """Layers around a given classifier: images as it expects them, features in units of their own."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import layers, ops
 
 from sgan_tf.config.validation import INPUT_RANGES, ConfigError
-from sgan_tf.models.encoder.classifier_graph import ClassifierError, ClassifierGraph
+from sgan_tf.models.encoder.classifier_graph import ClassifierError, ClassifierGraph, Cut
+from sgan_tf.typing import Shape, Tensor
 
 LEAST_SPREAD = 0.01  # of a channel, over its layer's: below it a channel is as good as dead
 NEAR_BOUND = 0.01  # how near a sigmoid's features come to 0 and 1, and a tanh's to -1 and 1
@@ -29,11 +31,11 @@ class ExpectedImages(layers.Layer):
             variance 1 over ImageNet) or `caffe` (0..255 without ImageNet's means, blue first).
     """
 
-    def __init__(self, shape, input_range="0..1", **kwargs):
+    def __init__(self, shape: Sequence[int], input_range: str = "0..1", **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
         self.shape, self.input_range = tuple(shape), input_range
 
-    def call(self, images):
+    def call(self, images: Tensor) -> Tensor:
         if self.shape[2:] == (3,) and images.shape[-1] == 1:
             images = ops.repeat(images, 3, axis=-1)
         if tuple(images.shape[1:3]) != self.shape[:2]:
@@ -52,10 +54,10 @@ class ExpectedImages(layers.Layer):
             images = 255 * images
         return ops.reshape(images, (-1, *self.shape))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *self.shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "shape": self.shape, "input_range": self.input_range}
 
 
@@ -78,26 +80,28 @@ class Standardized(layers.Layer):
         inverse: Give back the features themselves instead, `h scale + offset`.
     """
 
-    def __init__(self, of="", activation=None, inverse=False, **kwargs):
+    def __init__(
+        self, of: str = "", activation: str | None = None, inverse: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**{"dtype": "float32", "trainable": False, **kwargs})
         self.of, self.activation, self.inverse = of, activation, inverse
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         shape = (input_shape[-1],)
         settings = {"shape": shape, "trainable": False}  # though the encoder be trained on
         self.scale = self.add_weight(initializer="ones", name="scale", **settings)
         self.offset = self.add_weight(initializer="zeros", name="offset", **settings)
 
-    def measured(self, scale, offset):
+    def measured(self, scale: npt.ArrayLike, offset: npt.ArrayLike) -> None:
         """Sets scale and offset, numbers or `[C]`."""
         self.scale.assign(np.broadcast_to(scale, self.scale.shape))
         self.offset.assign(np.broadcast_to(offset, self.offset.shape))
 
-    def call(self, h):
+    def call(self, h: Tensor) -> Tensor:
         scale, offset = ops.convert_to_tensor(self.scale), ops.convert_to_tensor(self.offset)
         return h * scale + offset if self.inverse else (h - offset) / scale
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"of": self.of, "activation": self.activation, "inverse": self.inverse}
         return {**super().get_config(), **own}
 
@@ -130,7 +134,11 @@ def stages_of(
     return stages
 
 
-def candidates(model, input_range="0..1", image_shape=None):
+def candidates(
+    model: keras.Model,
+    input_range: str | Callable = "0..1",
+    image_shape: Sequence[int] | None = None,
+) -> list[Cut]:
     """Returns the `Cut`s that a classifier has, bottom up; arguments as in `stages_of`."""
     return _opened(model, input_range, image_shape)[0].candidates()
 
@@ -192,12 +200,13 @@ class FeatureStatistics:
         activation: What gives them; None: their range has to tell.
     """
 
-    def __init__(self, name: str, activation: str | None = None):
+    def __init__(self, name: str, activation: str | None = None) -> None:
         self.name, self.activation, self.count = name, activation, 0
-        self.sum = self.squares = 0.0
+        self.sum: np.ndarray | float = 0.0
+        self.squares: np.ndarray | float = 0.0
         self.low, self.high = np.inf, -np.inf
 
-    def add(self, h):
+    def add(self, h: np.ndarray) -> None:
         """Takes in features `[N, ..., C]`."""
         h = np.asarray(h, np.float64).reshape(-1, h.shape[-1])
         self.count += len(h)
@@ -217,7 +226,7 @@ class FeatureStatistics:
                 f"`cuts`: the features of {self.name} are not finite on these images; look at the "
                 "classifier and at `input_range`"
             )
-        mean = self.sum / self.count
+        mean = np.asarray(self.sum / self.count)
         variance = np.maximum(self.squares / self.count - np.square(mean), 0)
         overall = np.sqrt(variance.mean())
         if overall <= 1e-6 * max(abs(self.low), abs(self.high), 1e-30):

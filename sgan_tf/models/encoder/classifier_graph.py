@@ -83,11 +83,12 @@ class ClassifierGraph:
         ClassifierError: when it cannot be run operation by operation, or gives no `[N, K]`.
     """
 
-    def __init__(self, model: keras.Model, input_shape):
+    def __init__(self, model: keras.Model, input_shape: Sequence[int]) -> None:
         images = keras.Input(input_shape)
         self._points = [_Point("input", None, (), images, ())]
         self._places = {id(images): 0}  # of tensors
-        self._names, self._operations = {}, {}
+        self._names: dict = {}
+        self._operations: dict = {}
         try:
             output = self._through(_opened(model, [images]), [images], "")
         except REFUSALS as error:

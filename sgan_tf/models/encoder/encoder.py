@@ -1,9 +1,11 @@
 """The classifier E as an interface, and the paper's network as one maker of it."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from keras import layers, ops
 
@@ -16,6 +18,7 @@ from sgan_tf.models.layers.images import SubtractMean, unit_images
 from sgan_tf.models.layers.regularization import Dropout
 from sgan_tf.models.losses import label_loss
 from sgan_tf.models.trainable import TrainedModel, apply_gradients, deserialized
+from sgan_tf.typing import Tensor
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
@@ -50,8 +53,8 @@ class Encoder(TrainedModel):
     """
 
     def __init__(
-        self, stages: Sequence[keras.Model], activations: Sequence[str] | None = None, **kwargs
-    ):
+        self, stages: Sequence[keras.Model], activations: Sequence[str] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(["accuracy", "loss"], **{"dtype": "float32", **kwargs})
         self.stages = list(stages)
         upper = ["relu"] * (len(self.stages) - 1)
@@ -74,7 +77,7 @@ class Encoder(TrainedModel):
         input_range: str | Callable = "0..1",
         image_shape: Sequence[int] | None = None,
         activations: Sequence[str] | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> "Encoder":
         """Cuts a classifier of one's own into stages; its layers are used, with their weights.
 
@@ -113,7 +116,7 @@ class Encoder(TrainedModel):
         encoder.trainable = False
         return encoder
 
-    def adapt(self, images, batch_size: int = 100) -> "Encoder":
+    def adapt(self, images: np.ndarray, batch_size: int = 100) -> "Encoder":
         """Measures the features of an encoder `from_keras`, and gives them units of their own.
 
         Each channel of a feature is divided by its standard deviation over images and places;
@@ -161,7 +164,7 @@ class Encoder(TrainedModel):
         ends = [stage.get_layer(f"h{i}") for i, stage in enumerate(self.stages[:-1], 1)]
         return [end.of for end in ends]
 
-    def call(self, images, training=False):
+    def call(self, images: Tensor, training: bool = False) -> Tensor:
         """Returns the class logits `[N, K]` of `images` `[N, H, W, C]`.
 
         A frozen encoder is in inference mode always.
@@ -171,7 +174,7 @@ class Encoder(TrainedModel):
             h = stage(h, training=training and self.trainable)
         return h
 
-    def features(self, images):
+    def features(self, images: Tensor | npt.ArrayLike) -> list[Tensor]:
         """Returns `[h_1, …, h_{N-1}, logits]` of `images`, as the frozen encoder gives them."""
         h, outputs = unit_images(images), []
         for stage in self.stages:
@@ -179,17 +182,17 @@ class Encoder(TrainedModel):
             outputs.append(h)
         return outputs
 
-    def classify(self, images, batch_size: int = 500):
+    def classify(self, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
         """Returns the labels int32 `[N]` that the encoder gives to images `[N, H, W, C]`."""
         logits = tf.function(lambda batch: self(batch, training=False))
         return in_batches(logits, [images], batch_size).argmax(-1).astype(np.int32)
 
-    def compile(self, optimizer="adam", **kwargs):
+    def compile(self, optimizer: str | keras.Optimizer = "adam", **kwargs: Any) -> None:
         """As in Keras; the loss is the cross-entropy and need not be given."""
         super().compile(optimizer=optimizer, **{"jit_compile": False, **kwargs})
         self.optimizer.build(self.trainable_variables)
 
-    def update(self, x, y):
+    def update(self, x: Tensor, y: Tensor) -> Tensor:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             variables = self.trainable_variables
             tape.watch([v.value for v in variables])
@@ -199,27 +202,32 @@ class Encoder(TrainedModel):
         apply_gradients(self.optimizer, objective, tape, variables)
         return self._numbers({"loss": loss, "accuracy": _accuracy(logits, y)})
 
-    def measure(self, x, y):
+    def measure(self, x: Tensor, y: Tensor) -> Tensor:
         logits = self(x, training=False)
         return self._numbers({"loss": label_loss(logits, y), "accuracy": _accuracy(logits, y)})
 
-    def networks(self):
+    def networks(self) -> dict[str, list[keras.Variable]]:
         return {"encoder": [v for stage in self.stages for v in stage.variables]}
 
-    def optimizers(self):
+    def optimizers(self) -> dict[str, keras.Optimizer]:
         return {"optimizer": self.optimizer}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         stages = [keras.saving.serialize_keras_object(stage) for stage in self.stages]
         return {**super().get_config(), "stages": stages, "activations": list(self.activations)}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "Encoder":
         return cls(**{**config, "stages": [deserialized(stage) for stage in config["stages"]]})
 
 
 def build_encoder(
-    config: EncoderConfig, image_shape, num_classes: int, cuts=("fc3",), mean=None, **kwargs
+    config: EncoderConfig,
+    image_shape: Sequence[int],
+    num_classes: int,
+    cuts: Sequence[str] = ("fc3",),
+    mean: npt.ArrayLike | None = None,
+    **kwargs: Any,
 ) -> Encoder:
     """Makes the paper's classifier: conv1, pool1, conv2, pool2, fc3, fc4, all ReLU but the last.
 
@@ -294,7 +302,7 @@ def trunk_of(encoder: Encoder) -> keras.Model:
     raise ValueError("the encoder has no layer fc3, as those of `build_encoder` have")
 
 
-def inner_maps(stage: keras.Model, names: Sequence[str]):
+def inner_maps(stage: keras.Model, names: Sequence[str]) -> Callable[[Tensor], list[Tensor]] | None:
     """Returns a function of h_i that gives a list of what layers inside E_i make of it.
 
     Args:
@@ -307,7 +315,7 @@ def inner_maps(stage: keras.Model, names: Sequence[str]):
     return lambda h: inner(h, training=False)
 
 
-def one_hot(labels, num_classes: int):
+def one_hot(labels: Tensor | npt.ArrayLike, num_classes: int) -> Tensor:
     """Returns float32 `[N, K]`: labels as the condition of the top generator."""
     return ops.one_hot(ops.cast(labels, "int32"), num_classes, dtype="float32")
 

@@ -5,6 +5,7 @@ stands an expander, in whose outputs an objective is measured, and which is thro
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -16,11 +17,12 @@ from sgan_tf.models.encoder.encoder import Encoder, trunk_of
 from sgan_tf.models.layers.images import unit_images
 from sgan_tf.models.layers.normalization import BatchNormalization
 from sgan_tf.models.trainable import TrainedModel, apply_gradients
+from sgan_tf.typing import Tensor
 
 EXPANDER = (256, 256)
 
 
-def vicreg(a, b):
+def vicreg(a: Tensor, b: Tensor) -> Tensor:
     """VICReg (Bardes et al., 2022), as in its authors' code, with their weights.
 
     `25 mean (a - b)^2 + 25 v + c`: v is the mean over views and columns of `max(0, 1 - s)`, s being
@@ -43,7 +45,7 @@ def vicreg(a, b):
     return 25 * invariance + 25 * variance + covariance
 
 
-def barlow_twins(a, b):
+def barlow_twins(a: Tensor, b: Tensor) -> Tensor:
     """Barlow Twins (Zbontar et al., 2021): `sum_i (1 - C_ii)^2 + 0.0051 sum_{i != j} C_ij^2`.
 
     C is the correlation of a's columns with b's. Arguments and result as in `vicreg`.
@@ -87,8 +89,8 @@ class SelfSupervised(TrainedModel):
         objective: str = "vicreg",
         expander: Sequence[int] = EXPANDER,
         noise_seed: int = 0,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(["loss"], **kwargs)
         self.network, self.augment, self.noise_seed = network, augment, noise_seed
         self.objective = OBJECTIVES[objective]
@@ -102,12 +104,12 @@ class SelfSupervised(TrainedModel):
             [features, *hidden, layers.Dense(expander[-1], use_bias=False)], name="expander"
         )
 
-    def compile(self, optimizer="adam", **kwargs):
+    def compile(self, optimizer: str | keras.Optimizer = "adam", **kwargs: Any) -> None:
         """As in Keras; the loss need not be given."""
         super().compile(optimizer=optimizer, **{"jit_compile": False, **kwargs})
         self.optimizer.build(self._trained())
 
-    def update(self, x, y):
+    def update(self, x: Tensor, y: Tensor) -> Tensor:
         variables = self._trained()
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([v.value for v in variables])
@@ -116,7 +118,7 @@ class SelfSupervised(TrainedModel):
         apply_gradients(self.optimizer, objective, tape, variables)
         return self._numbers({"loss": loss})
 
-    def measure(self, x, y):
+    def measure(self, x: Tensor, y: Tensor) -> Tensor:
         return self._numbers({"loss": self._loss(x, 0, training=False)})
 
     def _loss(self, x, step, training):
@@ -132,13 +134,13 @@ class SelfSupervised(TrainedModel):
     def _trained(self):
         return [*self.network.trainable_variables, *self.expander.trainable_variables]
 
-    def networks(self):
+    def networks(self) -> dict[str, list[keras.Variable]]:
         return {"network": self.network.variables}
 
-    def optimizers(self):
+    def optimizers(self) -> dict[str, keras.Optimizer]:
         return {"optimizer": self.optimizer}
 
-    def state(self):
+    def state(self) -> dict[str, list[keras.Variable]]:
         return {**super().state(), "expander": self.expander.variables}
 
 
@@ -151,12 +153,15 @@ class UnlabelledEncoder(SelfSupervised):
         noise_seed: Integer.
     """
 
-    def __init__(self, encoder: Encoder, config: EncoderConfig, noise_seed: int = 0, **kwargs):
+    def __init__(
+        self, encoder: Encoder, config: EncoderConfig, noise_seed: int = 0, **kwargs: Any
+    ) -> None:
         augment = named([*config.views, *(["flip"] if config.flip else [])])
+        assert augment is not None  # a configuration names a view at least
         super().__init__(
             trunk_of(encoder), augment, config.objective, config.expander, noise_seed, **kwargs
         )
         self.encoder = encoder
 
-    def networks(self):
+    def networks(self) -> dict[str, list[keras.Variable]]:
         return self.encoder.networks()

@@ -2,8 +2,10 @@
 
 from keras import ops
 
+from sgan_tf.typing import Tensor
 
-def scale_gradient(x, weight):
+
+def scale_gradient(x: Tensor, weight: float) -> Tensor:
     """Returns `x` itself, through which gradients flow back multiplied by `weight`."""
     if weight == 1:
         return x

@@ -1,7 +1,12 @@
 """Images as the networks take them."""
 
+from typing import Any
+
 import keras
+import numpy.typing as npt
 from keras import ops
+
+from sgan_tf.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
@@ -12,25 +17,25 @@ class SubtractMean(keras.layers.Layer):
         mean: Float `[H, W, C]`; zeros where none is given, until weights are loaded.
     """
 
-    def __init__(self, mean=None, **kwargs):
+    def __init__(self, mean: npt.ArrayLike | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._initial = mean
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.mean = self.add_weight(
             shape=input_shape[1:], initializer="zeros", trainable=False, name="mean"
         )
         if self._initial is not None:
             self.mean.assign(self._initial)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return inputs - ops.convert_to_tensor(self.mean)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config()  # the mean is a weight
 
 
-def unit_images(images):
+def unit_images(images: Tensor | npt.ArrayLike) -> Tensor:
     """Returns images as the networks take them, float32 in [0, 1]: uint8 is divided by 255."""
     images = ops.convert_to_tensor(images)
     if keras.backend.standardize_dtype(images.dtype) == "uint8":

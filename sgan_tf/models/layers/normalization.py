@@ -1,12 +1,15 @@
 """Batch normalisation, fused where it can be, and modulated by an embedding."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 from keras import ops
 
 from sgan_tf.models.layers.dtypes import UNCAST
 from sgan_tf.models.layers.replicas import replica_context
+from sgan_tf.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
@@ -22,11 +25,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
         momentum, epsilon: As in Keras; the defaults are the reference networks' (0.9 and 1e-6).
     """
 
-    def __init__(self, momentum=0.9, epsilon=1e-6, **kwargs):
+    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-6, **kwargs: Any) -> None:
         kwargs = {**kwargs, **UNCAST}
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         context = replica_context()
         training = bool(training and self.trainable)
         half = keras.backend.standardize_dtype(inputs.dtype) == "bfloat16"
@@ -44,7 +49,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))
         return outputs
 
-    def compute_output_spec(self, inputs, **kwargs):
+    def compute_output_spec(self, inputs: Tensor, **kwargs: Any) -> keras.KerasTensor:
         return keras.KerasTensor(inputs.shape, inputs.dtype)
 
     def _fused(self, inputs, gamma, beta, training=True):
@@ -71,7 +76,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def _synchronized(self, inputs, gamma, beta):
         import tensorflow as tf
 
-        context = replica_context()
+        context = tf.distribute.get_replica_context()
         x = tf.cast(inputs, tf.float32)
         own = tf.stack(tf.nn.moments(x, list(range(len(inputs.shape) - 1))))
         # Each replica puts its own into a row of zeros, so that one sum, of little, gathers them.
@@ -86,7 +91,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return tf.cast(outputs, inputs.dtype), mean, variance
 
 
-def copied(network):
+def copied(network: keras.Model) -> keras.Model:
     """Returns a network of the same layers and weights."""
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
@@ -94,7 +99,7 @@ def copied(network):
 
 
 @contextlib.contextmanager
-def statistics_replaced(network):
+def statistics_replaced(network: keras.Model) -> Iterator[None]:
     """While it lasts, a training pass of a network puts its batch's statistics in the averages'."""
     layers = [x for x in network._flatten_layers() if isinstance(x, BatchNormalization)]
     before = [layer.momentum for layer in layers]
@@ -119,11 +124,11 @@ class Modulated(keras.layers.Layer):
         embedding: `[N, D]`.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, **UNCAST})
         self.norm = BatchNormalization(center=False, scale=False, name="norm")
 
-    def build(self, x_shape, embedding_shape=None):
+    def build(self, x_shape: Shape, embedding_shape: Shape | None = None) -> None:
         channels = x_shape[-1]
         self.norm.build(x_shape)
         # One product for both: a small matrix costs its call.
@@ -132,10 +137,10 @@ class Modulated(keras.layers.Layer):
         )
         self.modulation.build(embedding_shape)
 
-    def compute_output_spec(self, x, embedding, **kwargs):
+    def compute_output_spec(self, x: Tensor, embedding: Tensor, **kwargs: Any) -> keras.KerasTensor:
         return keras.KerasTensor(x.shape, x.dtype)
 
-    def call(self, x, embedding, training=False):
+    def call(self, x: Tensor, embedding: Tensor, training: bool = False) -> Tensor:
         scale, shift = ops.split(ops.cast(self.modulation(embedding), x.dtype), 2, axis=-1)
         x = self.norm(x, training=training)
         if len(x.shape) == 4:

@@ -1,10 +1,17 @@
 """The replica of a `tf.distribute` strategy that a layer runs on, and seeds that differ by it."""
 
+from typing import TYPE_CHECKING
+
 import keras
 from keras import ops
 
+from sgan_tf.typing import Tensor
 
-def replica_context():
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def replica_context() -> "tf.distribute.ReplicaContext | None":
     """TensorFlow's replica context; None outside `strategy.run` and on other backends."""
     if keras.backend.backend() != "tensorflow":
         return None
@@ -21,7 +28,7 @@ class SeedGenerator(keras.random.SeedGenerator):
 
     _STRIDE = 0x9E3779B97F4A7C15 >> 1  # far apart, so that no replica meets another layer's seed
 
-    def next(self, ordered=True):
+    def next(self, ordered: bool = True) -> Tensor:
         seed = super().next(ordered)
         context = replica_context()
         if context is None or context.num_replicas_in_sync == 1:

@@ -1,12 +1,15 @@
 """What a discriminator of bounded slope is made of: spectral normalisation and projection."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from sgan_tf.models.layers.convolution import convolve
 from sgan_tf.models.layers.dtypes import UNCAST
+from sgan_tf.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
@@ -36,20 +39,20 @@ class Spectral(keras.layers.Layer):
 
     def __init__(
         self,
-        units,
-        kernel=0,
-        stride=1,
-        padding="same",
-        kernel_initializer="orthogonal",
-        compute=None,
-        **kwargs,
-    ):
+        units: int,
+        kernel: int = 0,
+        stride: int = 1,
+        padding: str = "same",
+        kernel_initializer: str | dict | keras.Initializer = "orthogonal",
+        compute: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{**kwargs, **UNCAST})
         self.compute = compute or keras.config.dtype_policy().compute_dtype
         self.units, self.kernel, self.stride, self.padding = units, kernel, stride, padding
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         side = [self.kernel] * 2 if self.kernel else []
         self.w = self.add_weight(
             shape=(*side, input_shape[-1], self.units),
@@ -65,14 +68,14 @@ class Spectral(keras.layers.Layer):
         # Trainable weights start orthogonal, so that a step from any u is as good.
         self.iterate()
 
-    def iterate(self):
+    def iterate(self) -> None:
         """One power iteration, `v <- W u / |W u|` and `u <- W^T v / |W^T v|`, in float32."""
         matrix = self._matrix()
         v = _unit(ops.matmul(matrix, ops.convert_to_tensor(self.u)))
         self.v.assign(v)
         self.u.assign(_unit(ops.matmul(v, matrix)))
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         matrix = self._matrix()
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
         sigma = ops.sum(ops.matmul(v, matrix) * u)
@@ -81,7 +84,7 @@ class Spectral(keras.layers.Layer):
         y = convolve(x, w, self.stride, self.padding) if self.kernel else ops.matmul(x, w)
         return y + ops.cast(self.b, self.compute)
 
-    def compute_output_spec(self, x):
+    def compute_output_spec(self, x: Tensor) -> keras.KerasTensor:
         lost = self.kernel - 1 if self.padding == "valid" else 0
         places = [-(-(side - lost) // self.stride) for side in x.shape[1:-1]]
         return keras.KerasTensor((x.shape[0], *places, self.units), self.compute)
@@ -89,7 +92,7 @@ class Spectral(keras.layers.Layer):
     def _matrix(self):
         return ops.reshape(ops.convert_to_tensor(self.w), (-1, self.units))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "units": self.units,
@@ -114,37 +117,52 @@ class Projection(keras.layers.Layer):
         condition: A condition is projected on.
     """
 
-    def __init__(self, num_classes=None, condition=False, **kwargs):
+    def __init__(
+        self, num_classes: int | None = None, condition: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**{**kwargs, **UNCAST})
         self.num_classes, self.condition = num_classes, condition
-        self.embed = None
+        self.embed: Spectral | None = None
 
-    def build(self, features_shape, labels_shape=None, condition_shape=None):
+    def build(
+        self,
+        features_shape: Shape,
+        labels_shape: Shape | None = None,
+        condition_shape: Shape | None = None,
+    ) -> None:
         size = features_shape[-1]
         if self.num_classes:
             self.classes = self.add_weight(
                 shape=(self.num_classes, size), initializer="orthogonal", name="classes"
             )
         if self.condition:
+            assert condition_shape is not None
             self.embed = Spectral(size, compute="float32", name="embed")
             self.embed.build((None, math.prod(condition_shape[1:])))
 
-    def call(self, features, labels=None, condition=None):
+    def call(
+        self, features: Tensor, labels: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
         summed = sum_places(features)
         logits = ops.zeros_like(summed[:, :1])
         if self.num_classes and labels is not None:
             rows = _unit(ops.convert_to_tensor(self.classes))
             rows = ops.take(rows, ops.cast(labels, "int32"), axis=0)
             logits += ops.sum(summed * rows, axis=-1, keepdims=True)
-        if self.condition and condition is not None:
+        if self.embed is not None and condition is not None:
             flat = ops.reshape(condition, (ops.shape(condition)[0], -1))
             logits += ops.sum(summed * self.embed(flat), axis=-1, keepdims=True)
         return logits
 
-    def compute_output_shape(self, features_shape, labels_shape=None, condition_shape=None):
+    def compute_output_shape(
+        self,
+        features_shape: Shape,
+        labels_shape: Shape | None = None,
+        condition_shape: Shape | None = None,
+    ) -> Shape:
         return (features_shape[0], 1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         return {**config, "num_classes": self.num_classes, "condition": self.condition}
 
@@ -165,26 +183,32 @@ class FeatureHeads(keras.layers.Layer):
         features: The maps, a list of `[N, H, W, C]`; `[N, 1]` is returned.
     """
 
-    def __init__(self, shapes, weight=0.1, channels=64, **kwargs):
+    def __init__(
+        self,
+        shapes: Sequence[Sequence[int]],
+        weight: float = 0.1,
+        channels: int = 64,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{**kwargs, **UNCAST})
         self.shapes, self.weight, self.channels = [tuple(s) for s in shapes], weight, channels
         self.maps = [Spectral(channels, 3, name=f"map{i}") for i in range(len(shapes))]
         self.logits = [Spectral(1, compute="float32", name=f"logit{i}") for i in range(len(shapes))]
 
-    def build(self, features_shape=None):
+    def build(self, features_shape: list[Shape] | None = None) -> None:
         for to_map, to_logit, shape in zip(self.maps, self.logits, self.shapes):
             to_map.build((None, *shape))
             to_logit.build((None, self.channels))
         self.built = True
 
-    def call(self, features):
+    def call(self, features: Sequence[Tensor]) -> Tensor:
         heads = zip(self.maps, self.logits, features)
         logits = [
             to_logit(sum_places(ops.leaky_relu(to_map(x), 0.1))) for to_map, to_logit, x in heads
         ]
         return self.weight * sum(logits) / len(logits)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"shapes": self.shapes, "weight": self.weight, "channels": self.channels}
         return {**super().get_config(), **own}
 
@@ -193,23 +217,23 @@ class FeatureHeads(keras.layers.Layer):
 class SumPlaces(keras.layers.Layer):
     """Sums a map over its places, in float32; vectors pass."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, **UNCAST})
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return sum_places(x)
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Shape) -> Shape:
         return (shape[0], shape[-1])
 
 
-def sum_places(x):
+def sum_places(x: Tensor) -> Tensor:
     """Returns `[N, C]` float32, the sums over the places of maps `[N, H, W, C]`."""
     x = ops.cast(x, "float32")
     return ops.sum(x, axis=(1, 2)) if len(x.shape) == 4 else x
 
 
-def spectral_layers(network):
+def spectral_layers(network: keras.Model) -> list[Spectral]:
     """Returns the `Spectral` layers of a model, at any depth."""
     return [layer for layer in network._flatten_layers() if isinstance(layer, Spectral)]
 

@@ -29,9 +29,10 @@ class Examiner:
         trials: Those without an answer, `OpenTrials`.
     """
 
-    def __init__(self, model: Model, dataset: ImageDataset, votes: str | os.PathLike):
+    def __init__(self, model: Model, dataset: ImageDataset, votes: str | os.PathLike) -> None:
         self.model, self.pictures, self._path = model, Pictures(model, dataset), votes
-        self.rate, self.trials, self._votes = Rate(), OpenTrials(), None
+        self.rate, self.trials = Rate(), OpenTrials()
+        self._votes: Votes | None = None
 
     def open(self) -> None:
         """Opens the file of votes, which is made only once the model that is loaded fits.
@@ -67,6 +68,7 @@ class Examiner:
         Raises:
             VotesError: when it cannot be written.
         """
+        assert self._votes is not None  # `open` comes first
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         milliseconds = round(1000 * (self.trials.clock() - trial.opened))
         self._votes.add(
@@ -95,6 +97,7 @@ class Examiner:
         Raises:
             VotesError: when they cannot be read.
         """
+        assert self._votes is not None
         votes, wrong = self._votes.tally(self.model.name, version, self.pictures.dataset, session)
         known = (wrong / votes, list(wilson(wrong, votes))) if votes else (None, None)
         return {"votes": votes, "wrong": wrong, **dict(zip(("error_rate", "interval"), known))}

@@ -31,7 +31,7 @@ class Pictures:
         dataset: What is real; of it the test images are kept.
     """
 
-    def __init__(self, model: Model, dataset: ImageDataset):
+    def __init__(self, model: Model, dataset: ImageDataset) -> None:
         self.model, self.dataset = model, dataset.name
         self._images, self._labels = dataset.test_images, dataset.test_labels
         self._class_names = list(dataset.class_names)

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Callable
+from typing import Any
 
 import orjson
 from starlette.requests import Request
@@ -120,7 +121,7 @@ class _Handlers:
             raise invalid(f"the request has nothing but '{name}'")
         return asked
 
-    async def _computed(self, compute: Callable):
+    async def _computed(self, compute: Callable) -> Any:
         with _refusals():
             return await self.rest.executor.run(compute)
 

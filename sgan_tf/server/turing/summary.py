@@ -59,8 +59,10 @@ class Result:
 def results(counts: Sequence[Count]) -> list[Result]:
     """Returns a `Result` a model, version and data set, in their order."""
     found = []
-    for key, group in itertools.groupby(sorted(counts), lambda count: count[:3]):
-        group = list(group)
+    for key, counted in itertools.groupby(
+        sorted(counts), lambda count: (count.model, count.version, count.dataset)
+    ):
+        group = list(counted)
         real = np.array([(count.real_wrong, count.real) for count in group])
         generated = np.array([(count.generated_wrong, count.generated) for count in group])
         found.append(Result(*key, tuple(c.session for c in group), real, generated))

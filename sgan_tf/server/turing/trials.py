@@ -73,11 +73,11 @@ class OpenTrials:
         most_each: int = MOST_EACH,
         seconds: float = SECONDS,
         clock: Callable[[], float] = time.monotonic,
-    ):
+    ) -> None:
         self.most, self.most_each, self.seconds, self.clock = most, most_each, seconds, clock
         self._trials: dict[str, Trial] = {}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._trials)
 
     def add(self, trial: Trial) -> None:
@@ -123,7 +123,7 @@ class Rate:
         burst: int = BURST,
         most: int = MOST,
         clock: Callable[[], float] = time.monotonic,
-    ):
+    ) -> None:
         self.per_second, self.burst, self.most, self.clock = per_minute / 60, burst, most, clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, at
 

@@ -108,7 +108,7 @@ class Votes:
         VotesError: when it cannot be written, or is no file of votes.
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike) -> None:
         self.path, self._lock = pathlib.Path(path), threading.Lock()
         _check(self.path, missing_is_fine=True)
         with _failing(self.path, "written"):
