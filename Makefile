@@ -31,6 +31,7 @@ newcomer: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/python .ci/requirements.py .venv
 	$(BIN)/deptry . --extend-exclude '\.ci|benchmarks|docs|tests' \
 		--requirements-files .venv/user.txt --requirements-files-dev .venv/dev.txt
@@ -76,5 +77,5 @@ pretrained: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
