@@ -254,7 +254,8 @@ def _is_split(name):
 
 def _sub_folders(folder):
     """Returns `(sorted sub-folders, other paths)`; what is hidden or the system's is another."""
-    folders, others = [], []
+    folders: list[pathlib.Path] = []
+    others: list[pathlib.Path] = []
     for path in sorted(folder.iterdir()):
         wanted = path.is_dir() and not _is_passed_over(path)
         (folders if wanted else others).append(path)

@@ -88,12 +88,17 @@ class TrainedModel(keras.Model):
         return tf.stack([tf.cast(report.get(name, 0.0), tf.float32) for name in self.reported])
 
 
-def deserialized(config):
+def deserialized(config: dict[str, Any]) -> Any:
     """Returns the object of a serialised Keras object; Keras itself changes what it is given."""
     return keras.saving.deserialize_keras_object(copy.deepcopy(config))
 
 
-def apply_gradients(optimizer, objective, tape, variables):
+def apply_gradients(
+    optimizer: keras.Optimizer,
+    objective: tf.Tensor,
+    tape: tf.GradientTape,
+    variables: Sequence[keras.Variable],
+) -> None:
     """Updates those of the variables that an objective, a mean over a replica's rows, reaches.
 
     Args:

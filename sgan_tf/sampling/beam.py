@@ -8,7 +8,8 @@ images in any order, each with its number. Install the extra: `pip install ".[be
 """
 
 import argparse
-import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
 
 import apache_beam as beam
 import numpy as np
@@ -32,14 +33,14 @@ class DrawBlock(beam.DoFn):
         count: Integer. Number of images in all, so that the last block may be shorter.
     """
 
-    def __init__(self, model: str, seed: int, count: int):
+    def __init__(self, model: str, seed: int, count: int) -> None:
         self.model, self.seed, self.count = model, seed, count
 
-    def setup(self):
+    def setup(self) -> None:
         self.stack = load(self.model)
         self.labels = bulk.labels_in_turn(range(len(self.stack.class_names)))
 
-    def process(self, number):
+    def process(self, number: int) -> Iterator[bulk.Block]:
         first = number * bulk.BLOCK
         rows = range(first, min(first + bulk.BLOCK, self.count))
         yield from bulk.Blocks(self.stack, self.labels, self.seed, rows)
@@ -48,13 +49,14 @@ class DrawBlock(beam.DoFn):
 class NpzSink(fileio.FileSink):
     """Writes blocks as `images` uint8 `[N, H, W, C]`, `labels` and `numbers` int64 `[N]`."""
 
-    def open(self, handle):
-        self.handle, self.blocks = handle, []
+    def open(self, handle: BinaryIO) -> None:
+        self.handle = handle
+        self.blocks: list[bulk.Block] = []
 
-    def write(self, block):
+    def write(self, block: bulk.Block) -> None:
         self.blocks.append(block)
 
-    def flush(self):
+    def flush(self) -> None:
         blocks = sorted(self.blocks, key=lambda block: block.first)
         np.savez(
             self.handle,
@@ -67,10 +69,10 @@ class NpzSink(fileio.FileSink):
 class WriteBlocks(beam.PTransform):
     """Writes blocks to about `shards` files below `out`, each of them whole or not at all."""
 
-    def __init__(self, format: str, out: str, shards: int):
+    def __init__(self, format: str, out: str, shards: int) -> None:
         self.format, self.out, self.shards = format, out, shards
 
-    def expand(self, blocks):
+    def expand(self, blocks: beam.PCollection) -> Any:
         if self.format == "npz":
             naming = fileio.default_file_naming("samples", ".npz")
             return blocks | fileio.WriteToFiles(
@@ -102,7 +104,9 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(error.for_flags().replace("--source", "--model"))
 
 
-def run(model: str, count: int, seed: int, format: str, out: str, options: list[str] = ()) -> None:
+def run(
+    model: str, count: int, seed: int, format: str, out: str, options: Sequence[str] = ()
+) -> None:
     """Runs the pipeline.
 
     Args:
@@ -132,4 +136,4 @@ if __name__ == "__main__":
     # Workers unpickle classes of this module by its name, which `__main__` is not.
     from sgan_tf.sampling import beam as this_module
 
-    sys.exit(this_module.main())
+    this_module.main()
