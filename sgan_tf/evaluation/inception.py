@@ -29,7 +29,7 @@ class Inception:
         EvaluationError: when the folder holds no such module.
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike) -> None:
         try:
             self.module = tf.saved_model.load(str(path))
             self([np.zeros((1, SIDE, SIDE, 3), np.uint8)])

@@ -5,7 +5,7 @@ import numpy as np
 COLLAPSED = 0.05  # conditional spread, in units of the real one: below it a level ignores its noise
 
 
-def spread(h):
+def spread(h: np.ndarray) -> float:
     """Root mean square distance of rows from their mean.
 
     Args:
@@ -18,7 +18,7 @@ def spread(h):
     return float(np.sqrt(np.mean(np.sum((h - h.mean(0)) ** 2, axis=1))))
 
 
-def conditional_spread(h):
+def conditional_spread(h: np.ndarray) -> float:
     """Root mean square distance of rows from the mean of their own condition.
 
     Args:
@@ -31,7 +31,7 @@ def conditional_spread(h):
     return float(np.sqrt(np.mean(np.sum((h - h.mean(1, keepdims=True)) ** 2, axis=2))))
 
 
-def class_spread(h, labels):
+def class_spread(h: np.ndarray, labels: np.ndarray) -> float:
     """Root mean square distance of rows from the mean of their own class.
 
     Args:

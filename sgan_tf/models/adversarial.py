@@ -1,6 +1,8 @@
 """`AdversarialModel`: what one level trained alone and the whole stack trained jointly share."""
 
 import itertools
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -9,6 +11,10 @@ from sgan_tf.models.layers.replicas import SeedGenerator
 from sgan_tf.models.layers.spectral import spectral_layers
 from sgan_tf.models.losses import adaptive_generator_steps
 from sgan_tf.models.trainable import TrainedModel, apply_gradients
+from sgan_tf.typing import Tensor
+
+# An objective, a scalar, and what it is made of, `{name: scalar}`.
+Objective: TypeAlias = tuple[Tensor, dict[str, Tensor]]
 
 
 class AdversarialModel(TrainedModel):
@@ -37,14 +43,27 @@ class AdversarialModel(TrainedModel):
         noise_seed: Integer.
     """
 
-    def __init__(self, reported, generator_steps=1, adaptive_steps=False, noise_seed=0, **kwargs):
+    def __init__(
+        self,
+        reported: Iterable[str],
+        generator_steps: int = 1,
+        adaptive_steps: bool = False,
+        noise_seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(reported, **kwargs)
         self.generator_steps, self.adaptive_steps = generator_steps, adaptive_steps
         self.noise_seed = noise_seed
         self.seed_generator = SeedGenerator(noise_seed)  # of `call`, which samples
-        self.discriminator_optimizer = self.generator_optimizer = None
+        self.discriminator_optimizer: Any = None
+        self.generator_optimizer: Any = None
 
-    def compile(self, discriminator_optimizer=None, generator_optimizer=None, **kwargs):
+    def compile(
+        self,
+        discriminator_optimizer: keras.Optimizer | None = None,
+        generator_optimizer: keras.Optimizer | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Sets one optimizer for D and Q and one for G (by default Adams), and makes their slots.
 
         Args:
@@ -60,7 +79,7 @@ class AdversarialModel(TrainedModel):
         self.discriminator_optimizer.build(self.discriminator_variables())
         self.generator_optimizer.build(self.generator_variables())
 
-    def optimizers(self):
+    def optimizers(self) -> dict[str, keras.Optimizer]:
         return {
             "discriminator_optimizer": self.discriminator_optimizer,
             "generator_optimizer": self.generator_optimizer,
@@ -68,7 +87,7 @@ class AdversarialModel(TrainedModel):
 
     # One training step
 
-    def update(self, x, y):
+    def update(self, x: Any, y: Any) -> tf.Tensor:
         """One discriminator update and `generator_steps` generator updates, in replica context."""
         batch = self.batch(x, y)
         numbers = self.discriminator_step(batch)
@@ -76,7 +95,7 @@ class AdversarialModel(TrainedModel):
             numbers += self.generator_step(batch) / self.generator_steps
         return numbers
 
-    def discriminator_step(self, batch):
+    def discriminator_step(self, batch: Any) -> tf.Tensor:
         """Updates D and Q once; returns the numbers of their objective."""
         variables = self.discriminator_variables()
         if not variables:
@@ -87,7 +106,7 @@ class AdversarialModel(TrainedModel):
         optimizer = self.discriminator_optimizer
         return self._step(self.discriminator_objective, batch, 0, variables, optimizer)
 
-    def generator_step(self, batch):
+    def generator_step(self, batch: Any) -> tf.Tensor:
         """Updates G once, with new noise, and its average; returns the numbers of its objective."""
         variables, optimizer = self.generator_variables(), self.generator_optimizer
         numbers = self._step(self.generator_objective, batch, 1, variables, optimizer)
@@ -120,7 +139,7 @@ class AdversarialModel(TrainedModel):
         apply_gradients(optimizer, objective, tape, variables)
         return self._numbers(report)
 
-    def measure(self, x, y):
+    def measure(self, x: Any, y: Any) -> tf.Tensor:
         batch, seed = self.batch(x, y), tf.constant([self.noise_seed, 2], tf.int32)
         _, report = self.discriminator_objective(batch, seed, training=False)
         return self._numbers(report | self.generator_objective(batch, seed, training=False)[1])
@@ -129,11 +148,11 @@ class AdversarialModel(TrainedModel):
     # loop stands outside of it.
 
     @property
-    def adaptive(self):
+    def adaptive(self) -> bool:
         """The number of generator steps follows D's loss."""
         return self.adaptive_steps and bool(self.discriminator_variables())
 
-    def distributed_update(self, x, y):
+    def distributed_update(self, x: Any, y: Any) -> tf.Tensor:
         if not self.adaptive:
             return super().distributed_update(x, y)
         numbers = self._reduced(lambda x, y: self.discriminator_step(self.batch(x, y)), x, y)
@@ -143,7 +162,7 @@ class AdversarialModel(TrainedModel):
             total += self._reduced(lambda x, y: self.generator_step(self.batch(x, y)), x, y)
         return numbers + total / tf.cast(steps, tf.float32)
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> Callable:
         if not self.adaptive:
             return super().make_train_function(force)
         if self.train_function is not None and not force:
@@ -165,7 +184,7 @@ class AdversarialModel(TrainedModel):
                 logs = adaptive_step(data)
             return logs
 
-        self.train_function = train_function
+        self.train_function: Callable = train_function
         return self.train_function
 
     def _seed(self, kind, optimizer):
@@ -175,12 +194,16 @@ class AdversarialModel(TrainedModel):
         )
 
 
-def adam(name, learning_rate=1e-4, beta_1=0.5):
+def adam(
+    name: str,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-4,
+    beta_1: float = 0.5,
+) -> keras.optimizers.Adam:
     """Returns the release's Adam; learning rate and beta_1 as asked for."""
     return keras.optimizers.Adam(learning_rate, beta_1, beta_2=0.999, epsilon=1e-8, name=name)
 
 
-def optimizer_pair(settings, steps: int = 0):
+def optimizer_pair(settings: Any, steps: int = 0) -> dict[str, keras.Optimizer]:
     """Returns the Adams of D and G, `{name: optimizer}`.
 
     Args:
@@ -215,18 +238,18 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
     [1.0, 1.0, 0.5, 0.0]
     """
 
-    def __init__(self, rate, start, updates):
+    def __init__(self, rate: float, start: float, updates: int) -> None:
         self.rate, self.start, self.updates = rate, start, updates
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Tensor:
         left = 1 - keras.ops.cast(step, "float32") / self.updates
         return self.rate * keras.ops.clip(left / (1 - self.start), 0.0, 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"rate": self.rate, "start": self.start, "updates": self.updates}
 
 
-def draw_uniform(seed, count, z_dim):
+def draw_uniform(seed: tf.Tensor, count: int | tf.Tensor, z_dim: int) -> tf.Tensor:
     """Draws what this replica's rows of the global batch's noise are made of, uniform on [0, 1).
 
     Every replica draws the whole and keeps its share: a step on several replicas then sees the very

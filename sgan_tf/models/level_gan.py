@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import ops
 
 from sgan_tf.config.schema import LevelConfig
-from sgan_tf.models.adversarial import AdversarialModel, draw_uniform
+from sgan_tf.models.adversarial import AdversarialModel, Objective, draw_uniform
 from sgan_tf.models.augmentations import named
 from sgan_tf.models.encoder.encoder import inner_maps, one_hot
 from sgan_tf.models.layers.images import unit_images
@@ -26,6 +26,7 @@ from sgan_tf.models.losses import (
 )
 from sgan_tf.models.noise import NOISE
 from sgan_tf.models.trainable import deserialized
+from sgan_tf.typing import Tensor
 
 
 class LevelBatch(NamedTuple):
@@ -101,8 +102,8 @@ class LevelGAN(AdversarialModel):
         augment: Callable | None = None,
         noise_seed: int = 0,
         condition_variance: float = 1.0,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         config = config or LevelConfig()
         game = adversarial or ADVERSARIAL[config.adversarial]()
         weights = dict(config.regularizers) if config.lambda_adv else {}
@@ -137,10 +138,10 @@ class LevelGAN(AdversarialModel):
         self.average = copied(generator) if config.ema else None
 
     @property
-    def sampler(self):
+    def sampler(self) -> keras.Model:
         return self.generator if self.average is None else self.average
 
-    def refresh_average(self, upper, seed):
+    def refresh_average(self, upper: Tensor, seed: Tensor) -> None:
         """Measures the averaged generator's batch statistics anew, on one large batch of its own.
 
         Args:
@@ -154,7 +155,7 @@ class LevelGAN(AdversarialModel):
             with statistics_replaced(self.average):
                 self.average([condition, z], training=True)
 
-    def adapt(self, conditions):
+    def adapt(self, conditions: np.ndarray) -> None:
         """Measures `condition_variance`.
 
         Args:
@@ -162,7 +163,7 @@ class LevelGAN(AdversarialModel):
         """
         self.condition_variance = float(np.var(conditions, axis=0, dtype=np.float64).mean())
 
-    def call(self, condition, training=False):
+    def call(self, condition: Tensor, training: bool = False) -> Tensor:
         """Samples h_i: a row for each row of `condition`, h_{i+1} or integer labels at the top."""
         condition = self.condition(condition)
         shape = (ops.shape(condition)[0], self.config.z_dim)
@@ -171,7 +172,7 @@ class LevelGAN(AdversarialModel):
 
     # The training step: which rows, and the two objectives
 
-    def batch(self, x, y):
+    def batch(self, x: Any, y: Tensor | None) -> LevelBatch:
         real, *upper = x if isinstance(x, (list, tuple)) else [x]
         real = unit_images(real)
         if self.is_top:
@@ -180,11 +181,15 @@ class LevelGAN(AdversarialModel):
             condition = self.condition(upper[0]) if upper else self.stage(real, training=False)
         return LevelBatch(real, condition, condition, y)
 
-    def discriminator_objective(self, batch, seed, training=True):
+    def discriminator_objective(
+        self, batch: LevelBatch, seed: Tensor, training: bool = True
+    ) -> Objective:
         fake, z = self._generated(batch, seed, training)
         return self.discriminator_losses(fake, z, batch, seed, training)
 
-    def generator_objective(self, batch, seed, training=True):
+    def generator_objective(
+        self, batch: LevelBatch, seed: Tensor, training: bool = True
+    ) -> Objective:
         fake, z = self._generated(batch, seed, training)
         return self.generator_losses(fake, z, batch, seed, training)
 
@@ -193,7 +198,9 @@ class LevelGAN(AdversarialModel):
         generator = self.generator if training else self.sampler
         return generator([batch.condition, z], training=training), z
 
-    def discriminator_losses(self, fake, z, batch, seed, training=True):
+    def discriminator_losses(
+        self, fake: Tensor, z: Tensor, batch: LevelBatch, seed: Tensor, training: bool = True
+    ) -> Objective:
         """D's and Q's objective: Eq. (4), with Eq. (7) for the head that they share a trunk with.
 
         `lambda_adv (L_D + lambda_label L_label + sum_k w_k R_k)
@@ -229,7 +236,9 @@ class LevelGAN(AdversarialModel):
             objective += weight * entropy_loss(z_estimate, z)
         return objective, self._named(report)
 
-    def generator_losses(self, fake, z, batch, seed, training=True):
+    def generator_losses(
+        self, fake: Tensor, z: Tensor, batch: LevelBatch, seed: Tensor, training: bool = True
+    ) -> Objective:
         """G's objective, Eq. (3): `lambda_adv L_adv + lambda_cond L_cond + lambda_ent L_ent`.
 
         A weight of 0 leaves its term out, with the term's cost. Arguments and result as in
@@ -258,27 +267,27 @@ class LevelGAN(AdversarialModel):
         objective = sum(weights[name] * term for name, term in report.items())
         return objective, self._named(report)
 
-    def watched(self, numbers):
+    def watched(self, numbers: Tensor) -> Tensor:
         return numbers[self.reported.index(f"d_loss_{self.index}")]
 
-    def generator_variables(self):
+    def generator_variables(self) -> list[keras.Variable]:
         return self.generator.trainable_variables
 
-    def discriminator_variables(self):
+    def discriminator_variables(self) -> list[keras.Variable]:
         """D's and Q's weights; none where neither has a loss."""
         used = self.config.lambda_adv or self.config.lambda_ent
         return self.discriminator.trainable_variables if used else []
 
-    def discriminators(self):
+    def discriminators(self) -> list[keras.Model]:
         return [self.discriminator]
 
-    def averages(self):
+    def averages(self) -> list[tuple[keras.Variable, keras.Variable, float]]:
         if self.average is None:
             return []
         pairs = zip(self.average.variables, self.generator.variables)
         return [(a, v, self.config.ema) for a, v in pairs if a.dtype == "float32"]
 
-    def networks(self):
+    def networks(self) -> dict[str, list[keras.Variable]]:
         average = {f"average{self.index}": self.average.variables} if self.average else {}
         return {
             f"generator{self.index}": self.generator.variables,
@@ -286,7 +295,7 @@ class LevelGAN(AdversarialModel):
             f"discriminator{self.index}": self.discriminator.variables,
         }
 
-    def start_from(self, other: "LevelGAN"):
+    def start_from(self, other: "LevelGAN") -> None:
         """Takes over the weights of a trained level of the same networks, averaged ones if any."""
         for generator in filter(None, [self.generator, self.average]):
             generator.set_weights(other.sampler.get_weights())
@@ -302,21 +311,23 @@ class LevelGAN(AdversarialModel):
 
     # Conditions and noise
 
-    def condition(self, upper):
+    def condition(self, upper: Tensor) -> Tensor:
         """Returns G_i's condition: h_{i+1}, or one-hot `[N, K]` of the top level's labels."""
-        return one_hot(upper, self.num_classes) if self.is_top else ops.convert_to_tensor(upper)
+        if self.num_classes is None:
+            return ops.convert_to_tensor(upper)
+        return one_hot(upper, self.num_classes)
 
-    def draw_noise(self, seed, count):
+    def draw_noise(self, seed: Tensor, count: int | Tensor) -> Tensor:
         """Returns z_i `[count, z_dim]` of a step's `seed`; see `adversarial.draw_uniform`."""
         seed = tf.random.experimental.stateless_fold_in(seed, self.index)
         return self.noise.of_uniform(draw_uniform(seed, count, self.config.z_dim))
 
-    def estimate_noise(self, h):
+    def estimate_noise(self, h: Tensor) -> Tensor:
         """Returns Q_i's estimate of the noise behind h_i, `[N, z_dim]`."""
         alone = getattr(self.discriminator, "estimate_noise", None)
         return alone(h) if alone else self.discriminator(h, training=False)[1]
 
-    def infer_noise(self, h):
+    def infer_noise(self, h: Tensor) -> Tensor:
         """Returns `estimate_noise`, clipped to where noise lies."""
         return self.noise.clip(self.estimate_noise(h))
 
@@ -403,7 +414,7 @@ class LevelGAN(AdversarialModel):
 
     # Saving
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         networks = {name: serialize(getattr(self, name)) for name in _NETWORKS}
         own = {name: serialize(value) for name, value in self._own.items() if value is not None}
@@ -419,7 +430,7 @@ class LevelGAN(AdversarialModel):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "LevelGAN":
         config = {**config, "config": LevelConfig(**config["config"])}
         for name in (*_NETWORKS, "adversarial", "regularizers", "augment"):
             if isinstance(config.get(name), dict):

@@ -5,8 +5,13 @@ dimensions too, as in the authors' release, so that one set of weights serves ve
 maps of any size. `ADVERSARIAL` and `REGULARIZERS` are the tables that configurations choose from.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
+
+from sgan_tf.typing import Tensor
 
 GENERATOR_STEPS = ((0.65, 1), (0.5, 3), (0.3, 5))  # "above this loss of D: so many steps", else:
 MOST_GENERATOR_STEPS = 7
@@ -41,7 +46,7 @@ class Adversarial:
     relative = False
     log_2_at_chance = False
 
-    def real_logit(self, logits):
+    def real_logit(self, logits: Tensor) -> Tensor:
         """Returns the logit of "real", which regularisers of D are given.
 
         Args:
@@ -52,7 +57,7 @@ class Adversarial:
         """
         return ops.logsumexp(logits, axis=-1, keepdims=True) if self.class_logits else logits
 
-    def discriminator(self, real, fake):
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """D's adversarial loss; the adaptive number of generator steps follows it.
 
         Args:
@@ -64,7 +69,7 @@ class Adversarial:
         """
         raise NotImplementedError
 
-    def generator(self, fake, real=None):
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """L_adv: the generator's adversarial loss.
 
         Args:
@@ -76,11 +81,11 @@ class Adversarial:
         """
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "Adversarial":
         return cls(**config)
 
 
@@ -90,10 +95,10 @@ class Binary(Adversarial):
 
     log_2_at_chance = True
 
-    def discriminator(self, real, fake):
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return 0.5 * (ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake)))
 
-    def generator(self, fake, real=None):
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return ops.mean(ops.softplus(-fake))
 
 
@@ -108,11 +113,11 @@ class ClassLogits(Adversarial):
     class_logits = True
     log_2_at_chance = True
 
-    def discriminator(self, real, fake):
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         real, fake = self.real_logit(real), self.real_logit(fake)
         return 0.5 * (ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake)))
 
-    def generator(self, fake, real=None):
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return -ops.mean(ops.softplus(self.real_logit(fake)))
 
 
@@ -120,10 +125,10 @@ class ClassLogits(Adversarial):
 class Hinge(Adversarial):
     """The hinge losses (Lim and Ye 2017; Miyato et al. 2018), for a D of bounded slope."""
 
-    def discriminator(self, real, fake):
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return ops.mean(ops.relu(1.0 - real)) + ops.mean(ops.relu(1.0 + fake))
 
-    def generator(self, fake, real=None):
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return -ops.mean(fake)
 
 
@@ -138,10 +143,10 @@ class Relativistic(Adversarial):
     relative = True
     log_2_at_chance = True
 
-    def discriminator(self, real, fake):
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return ops.mean(ops.softplus(fake - real))
 
-    def generator(self, fake, real=None):
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return ops.mean(ops.softplus(real - fake))
 
 
@@ -153,7 +158,7 @@ ADVERSARIAL = {
 }
 
 
-def r1_penalty(discriminate, real, fake):
+def r1_penalty(discriminate: Callable, real: Tensor, fake: Tensor) -> Tensor:
     """R1 (Mescheder et al., 2018): half the squared norm of the gradient of D's logit at real h_i.
 
     Args:
@@ -178,7 +183,7 @@ def r1_penalty(discriminate, real, fake):
 REGULARIZERS = {"r1": r1_penalty}
 
 
-def label_loss(logits, labels):
+def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy of the true classes: L_cond at the top level, and the label loss of D.
 
     Args:
@@ -189,7 +194,7 @@ def label_loss(logits, labels):
     return ops.mean(ops.logsumexp(logits, axis=-1) - chosen)
 
 
-def feature_loss(recovered, condition):
+def feature_loss(recovered: Tensor, condition: Tensor) -> Tensor:
     """L_cond below the top level, Eq. (6): mean squared difference of E_i(G_i(h, z)) and h.
 
     Args:
@@ -198,7 +203,7 @@ def feature_loss(recovered, condition):
     return ops.mean(ops.square(recovered - condition))
 
 
-def entropy_loss(z_estimate, z):
+def entropy_loss(z_estimate: Tensor, z: Tensor) -> Tensor:
     """L_ent, Eq. (7) and (8): mean squared error of Q_i's estimate of the noise.
 
     Up to constants it is -log Q_i(z | generated h) for a Gaussian Q of fixed variance; minimised by
@@ -211,7 +216,7 @@ def entropy_loss(z_estimate, z):
     return ops.mean(ops.square(z_estimate - z))
 
 
-def adaptive_generator_steps(loss):
+def adaptive_generator_steps(loss: Tensor) -> Tensor:
     """How many generator steps follow a discriminator step with this loss (release, CIFAR-10).
 
     Above 0.65: 1; above 0.5: 3; above 0.3: 5; else 7.
