@@ -40,7 +40,7 @@ def convert(module: ServingModule, format: str, description: str = "") -> tuple[
         given = dict(zip(names, inputs))
         # Labels as they are; of one that is out of range a runtime would make an image of no class.
         classes = tf.range(len(module.class_names), dtype=tf.int64)
-        return module.decode(**{**inputs, LABELS: tf.gather(classes, inputs[LABELS])})
+        return module.decode(**{**given, LABELS: tf.gather(classes, given[LABELS])})
 
     inputs = {
         name: tf.random.stateless_uniform([ROWS, *specs[name].shape[1:]], [0, i])

@@ -8,8 +8,11 @@ import tensorflow as tf
 
 from sgan_tf.saving.signatures import CLASS_NAMES
 
+if TYPE_CHECKING:
+    from sgan_tf.saving.serving_module import ServingModule
 
-def warmup_inputs(module):
+
+def warmup_inputs(module: "ServingModule") -> dict[str, dict[str, tf.Tensor]]:
     """Returns `{signature: {input: tensor}}`, one request of one row for every signature."""
 
     def value(name, spec):
@@ -25,7 +28,7 @@ def warmup_inputs(module):
     }
 
 
-def write_warmup(module, model_name, path):
+def write_warmup(module: "ServingModule", model_name: str, path: pathlib.Path) -> None:
     """Writes `tf_serving_warmup_requests`: TFRecords of `PredictionLog`, as TF Serving reads them.
 
     Args:

@@ -16,6 +16,10 @@ THREADS = 64  # requests that are computed apart from each other, at a time
 RUNS = 2  # that requests share, at a time: some are parsed and answered while others are computed
 
 
+# A computation that may yield the `(signature, inputs)` that it wants, and is sent the outputs.
+Steps: TypeAlias = Generator[tuple[Signature, Mapping[str, Any]], Mapping[str, Any], Any]
+
+
 class RequestExecutor:
     """Computes requests, each within a time.
 

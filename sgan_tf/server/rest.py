@@ -45,7 +45,7 @@ class Rest:
 
     def __init__(
         self, model: Model, executor: RequestExecutor, telemetry: Telemetry, limits: Limits
-    ):
+    ) -> None:
         self.model, self.executor, self.telemetry = model, executor, telemetry
         self.limits = limits
 

@@ -21,7 +21,7 @@ from tensorflow_serving.apis import (
 )
 
 from sgan_tf.server import messages
-from sgan_tf.server.executor import RequestExecutor
+from sgan_tf.server.executor import RequestExecutor, Steps
 from sgan_tf.server.limits import Limits
 from sgan_tf.server.model import Model, Ticket
 from sgan_tf.server.refusal import Refused, invalid
@@ -47,7 +47,7 @@ class Rpc:
 
     def __init__(
         self, model: Model, executor: RequestExecutor, telemetry: Telemetry, limits: Limits
-    ):
+    ) -> None:
         self.model, self.executor, self.telemetry = model, executor, telemetry
         self.limits, self._reads = limits, asyncio.Semaphore(READS)
 

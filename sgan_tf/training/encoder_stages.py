@@ -15,7 +15,8 @@ from sgan_tf.models.encoder.adapters import FeatureStatistics
 from sgan_tf.models.encoder.clusters import agreement, k_means, nearest_centroid
 from sgan_tf.models.encoder.self_supervised import UnlabelledEncoder
 from sgan_tf.models.layers.images import unit_images
-from sgan_tf.training.stages import FEATURE_BATCH, Stage
+from sgan_tf.models.trainable import TrainedModel
+from sgan_tf.training.stages import FEATURE_BATCH, Material, Stage
 
 log = logging.getLogger("sgan_tf")
 NEAR_CHANCE = 1.5  # times chance: an encoder below it is warned of

@@ -1,7 +1,8 @@
 """The stages of training as objects: what they share; a level alone, all levels jointly."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np

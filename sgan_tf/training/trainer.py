@@ -12,8 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_tf.data.batches import Share, batches, steps_per_epoch
+from sgan_tf.models.trainable import TrainedModel
+from sgan_tf.runs.run import Run
 from sgan_tf.training.callbacks import EpochLog, ProgressLogger
 from sgan_tf.training.options import TrainingOptions
+from sgan_tf.training.stages import Stage
 from sgan_tf.training.workers import Workers
 
 log = logging.getLogger("sgan_tf")
@@ -38,7 +41,7 @@ class Trainer:
         options: `TrainingOptions`. Defaults to `TrainingOptions()`.
     """
 
-    def __init__(self, run, batch_size: int, options: TrainingOptions | None = None):
+    def __init__(self, run: Run, batch_size: int, options: TrainingOptions | None = None) -> None:
         self.run, self.batch_size, self.options = run, batch_size, options or TrainingOptions()
         self.strategy = self.options.strategy
         self.workers = Workers(self.strategy)

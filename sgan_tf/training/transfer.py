@@ -11,6 +11,7 @@ import numpy as np
 from sgan_tf.config.schema import Config
 from sgan_tf.config.validation import ConfigError, validate
 from sgan_tf.data.batches import steps_per_epoch
+from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.errors import RunError, UserError
 from sgan_tf.runs.resume import read_config
 from sgan_tf.runs.run import Run

@@ -7,7 +7,7 @@ ONEDNN_SIDE = 16  # of images in pixels, from which on its kernels are the faste
 _chosen: dict[str, bool] = {}  # by `set_arithmetic`: TensorFlow does not tell all of it
 
 
-def prefer_onednn(side: int = ONEDNN_SIDE):
+def prefer_onednn(side: int = ONEDNN_SIDE) -> None:
     """Turns oneDNN's kernels on where they are the faster ones, unless the environment chooses.
 
     TensorFlow leaves them off on CPUs without AVX-512, where they train nearly twice as fast as its

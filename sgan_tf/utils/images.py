@@ -81,7 +81,9 @@ def image_grid(
     return named
 
 
-def class_rows(class_names, present=None, most=MOST_CLASSES):
+def class_rows(
+    class_names: Sequence[str], present: npt.ArrayLike | None = None, most: int = MOST_CLASSES
+) -> tuple[np.ndarray, list[str] | None]:
     """Returns what the rows of a picture hold: one class each, evenly chosen where they are many.
 
     Args:
@@ -100,7 +102,7 @@ def class_rows(class_names, present=None, most=MOST_CLASSES):
     return labels, [class_names[label] for label in labels]
 
 
-def rows_caption(num_classes):
+def rows_caption(num_classes: int) -> str:
     """Returns what the rows of `class_rows` are, in words; nothing where there is one class."""
     if num_classes > MOST_CLASSES:
         return f"a row for each of {MOST_CLASSES} of the {num_classes:,} classes"
