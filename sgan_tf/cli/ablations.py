@@ -73,7 +73,7 @@ def _config(row, seed):
         )
     return row_config(
         row,
-        FLAGS.dataset or preset.split("-")[0],
+        FLAGS.dataset or str(preset).split("-")[0],
         preset,
         seed,
         [*image_flags.overrides(), *FLAGS["set"].value],
@@ -100,7 +100,8 @@ def _train_and_score(configs, dataset, strategy, out, log, signals):
     flip = any_config.encoder.flip
     reference = judge_flags.reference(dataset.description(), flip, lambda: dataset)
     log.info("judge: test accuracy %.4f", reference.judge_accuracy)
-    results, pictures = {}, {}
+    results: dict = {}
+    pictures: dict = {}
     for (row, seed), config in configs.items():
         run = Run.open(out / f"{row.folder}-seed{seed}", config)
         log.info("%s, seed %d: %s", row.name, seed, run.path)

@@ -1,10 +1,13 @@
 """What the programs share: flags and their help, error lines, exit codes."""
 
+import logging
 import os
 import shlex
 import signal
 import sys
 import textwrap
+from collections.abc import Callable
+from types import ModuleType
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -24,7 +27,7 @@ class UsageError(UserError):
     """A flag that cannot be; the message names it."""
 
 
-def run(main, words=None):
+def run(main: Callable[[], int | None], words: str | None = None) -> None:
     """Parses the flags, runs `main()` and exits; users' errors are one line and exit code 2.
 
     Args:
@@ -89,11 +92,11 @@ def _define_help(program):
         flags.DEFINE_flag(Help(name, False, "show this help", short_name=short))
 
 
-def help_text(program):
+def help_text(program: ModuleType) -> str:
     """Returns what --help prints of a program, a module, whose `GROUPS` are titles and flags."""
     own = flags.FLAGS.get_flags_for_module(program)
     adopted = [f for f in flags.FLAGS.get_key_flags_for_module(program) if f not in own]
-    groups, lines = getattr(program, "GROUPS", {}), [program.__doc__.strip(), ""]
+    groups, lines = getattr(program, "GROUPS", {}), [(program.__doc__ or "").strip(), ""]
     grouped = {name for names in groups.values() for name in names}
     rest = [flag.name for flag in [*adopted, *own] if flag.name not in grouped]
     for title, names in {**groups, "flags": rest}.items():
@@ -122,7 +125,7 @@ def _flag_help(flag):
     )
 
 
-def train_guarded(log, signals, train):
+def train_guarded(log: logging.Logger, signals: list[int], train: Callable[[], object]) -> int:
     """Runs `train()`; returns the program's exit code.
 
     128 and the signal's number when a signal stopped it, 3 when it diverged.

@@ -3,6 +3,7 @@
 import os
 import pathlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -11,6 +12,9 @@ from sgan_tf.config.schema import ClassifierConfig
 from sgan_tf.config.validation import INPUT_RANGES
 from sgan_tf.data.batches import steps_per_epoch
 from sgan_tf.data.datasets import ImageDataset
+
+if TYPE_CHECKING:
+    from sgan_tf.runs.classifier import Classifier
 
 FLAGS = flags.FLAGS
 DETAILS = ("encoder_input", "encoder_weights", "custom_objects", "class_names")
@@ -80,7 +84,7 @@ def is_file() -> bool:
     return "." in FLAGS.encoder or os.sep in FLAGS.encoder or os.path.exists(FLAGS.encoder)
 
 
-def open_classifier(dataset: ImageDataset, run_dir: pathlib.Path | None):
+def open_classifier(dataset: ImageDataset, run_dir: pathlib.Path | None) -> "Classifier":
     """Returns the `Classifier` that the flags name.
 
     Args:
@@ -104,7 +108,7 @@ def open_classifier(dataset: ImageDataset, run_dir: pathlib.Path | None):
     return classifier if run_dir is None else with_bytes_of_copy(classifier, run_dir, dataset)
 
 
-def print_cuts(classifier, dataset: ImageDataset, configure: Callable) -> None:
+def print_cuts(classifier: "Classifier", dataset: ImageDataset, configure: Callable) -> None:
     """Prints where a `Classifier` can be cut, and what a stack would cost that is cut there alone.
 
     Args:

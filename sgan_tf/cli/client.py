@@ -15,7 +15,7 @@ from sgan_tf.cli import app, out_flag, startup
 FLAGS = flags.FLAGS
 
 
-def define_flags():
+def define_flags() -> None:
     flags.DEFINE_string("url", "http://localhost:8501", "of the server's REST API")
     flags.DEFINE_string(
         "grpc", None, "host:port of the server's gRPC API, in place of --url (extra: client)"
@@ -32,7 +32,7 @@ def define_flags():
     )
 
 
-def client():
+def client() -> None:
     from sgan_tf.client.client import (
         GrpcClient,
         RestClient,
@@ -77,7 +77,7 @@ def _grid(pngs, suffix):
     return encoded(picture, suffix)
 
 
-def main():
+def main() -> None:
     define_flags()
     app.run(client)
 

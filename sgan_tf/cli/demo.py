@@ -19,7 +19,7 @@ FLAGS = flags.FLAGS
 ROWS = 4096  # most under way
 
 
-def define_flags():
+def define_flags() -> None:
     flags.DEFINE_string("model", "digits", "what sgan-serve takes")
     flags.DEFINE_string(
         "backend",
@@ -33,7 +33,7 @@ def define_flags():
     flags.adopt_module_key_flags(turing_flags)
 
 
-def demo():
+def demo() -> None:
     turing_flags.check_flags()
     server = serve.open_server(
         _source(), FLAGS.name, ROWS, None, {"port": FLAGS.port, "page": True}
@@ -65,7 +65,7 @@ def _show(server):
     print(f"{server.model.name} {where}. Ctrl-C ends it.", flush=True)
 
 
-def main():
+def main() -> None:
     define_flags()
     app.run(demo)
 

@@ -2,14 +2,18 @@
 
 import json
 import os
+from typing import TYPE_CHECKING
 
 from sgan_tf.cli.app import UsageError
 from sgan_tf.cli.startup import import_tensorflow
 from sgan_tf.errors import first_line
 from sgan_tf.runs.environment import best_precision
 
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-def several_machines():
+
+def several_machines() -> bool:
     """Tells whether TF_CONFIG makes this process a worker among several."""
     try:
         cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
@@ -18,7 +22,7 @@ def several_machines():
         raise UsageError(f"TF_CONFIG: it is not what TensorFlow reads ({error})") from error
 
 
-def strategy(devices, batch_size=0):
+def strategy(devices: str, batch_size: int = 0) -> "tf.distribute.Strategy":
     """Returns the `tf.distribute` strategy of `--devices`.
 
     Args:
@@ -62,7 +66,7 @@ def strategy(devices, batch_size=0):
     return tf.distribute.MirroredStrategy(available[:count], cross_device_ops=across)
 
 
-def precision(asked):
+def precision(asked: str) -> str:
     """Returns a precision as `--precision` asks for it: of `auto`, the one that is faster here."""
     if asked != "auto":
         return asked
@@ -83,7 +87,7 @@ def _workers(batch_size):
     return strategy
 
 
-def check_batch(strategy, batch_size):
+def check_batch(strategy: "tf.distribute.Strategy", batch_size: int) -> None:
     """Raises `UsageError` when the devices of TF_CONFIG's workers do not divide the batch."""
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:

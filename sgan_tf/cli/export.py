@@ -20,7 +20,7 @@ from sgan_tf.saving.signatures import LABELS, SAMPLE_SEEDED, SEEDS
 FLAGS = flags.FLAGS
 
 
-def define_flags():
+def define_flags() -> None:
     flags.DEFINE_string("run_dir", None, "a finished run folder", required=True)
     flags.DEFINE_string("export_dir", "exports", "where exports are kept")
     flags.DEFINE_string("name", None, "of the model; by default the run folder's name")
@@ -51,7 +51,7 @@ def define_flags():
     )
 
 
-def export():
+def export() -> None:
     settings = {field.name: FLAGS[field.name].value for field in fields(serving.ExportRequest)}
     if FLAGS.format == "savedmodel":
         settings["precision"] = devices.precision(FLAGS.precision)
@@ -88,7 +88,7 @@ def _commands(path):
     )
 
 
-def main():
+def main() -> None:
     define_flags()
     app.run(export)
 

@@ -4,9 +4,11 @@ import contextlib
 import os
 import signal
 import sys
+from types import FrameType
+from typing import NoReturn
 
 
-def interrupted(*_):
+def interrupted(*_: object) -> NoReturn:
     """Ends the process at once with one line and exit code 128 + SIGINT; a signal handler too."""
     with contextlib.suppress(Exception):
         sys.stdout.flush()
@@ -15,18 +17,18 @@ def interrupted(*_):
     os._exit(130)  # as threads of TensorFlow may be at work, which a usual end waits for
 
 
-def unwind(number, frame):
+def unwind(number: int, frame: FrameType | None) -> NoReturn:
     """A handler of SIGINT: unwinds the program; a second Ctrl-C ends it at once."""
     signal.signal(signal.SIGINT, interrupted)
     raise KeyboardInterrupt
 
 
-def was_interrupted():
+def was_interrupted() -> bool:
     """Tells whether `unwind` was called: libraries turn its KeyboardInterrupt into other errors."""
     return signal.getsignal(signal.SIGINT) is interrupted
 
 
-def end_on_interrupt():
+def end_on_interrupt() -> None:
     """Makes Ctrl-C end this process in one line from now on: the first thing that a program does.
 
     It changes nothing where SIGINT has a handler already, or is ignored, as in a job.
@@ -44,12 +46,12 @@ def end_on_interrupt():
     sys.excepthook = uncaught
 
 
-def stop_signals():
+def stop_signals() -> list[int]:
     """Catches Ctrl-C and SIGTERM; returns the list to which the first is added.
 
     A second one ends the process at once.
     """
-    received = []
+    received: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(
             number, lambda got, frame: received.append(got) if not received else os._exit(128 + got)

@@ -1,11 +1,16 @@
 """The flag of where judges are cached, and how the judge of a data set is got there."""
 
+import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from sgan_tf.cli import logs
 from sgan_tf.data.datasets import ImageDataset
+
+if TYPE_CHECKING:
+    from sgan_tf.evaluation.reference import Reference
 
 FLAGS = flags.FLAGS
 
@@ -18,7 +23,7 @@ def define_flags() -> None:
     )
 
 
-def reference(data: dict, flip: bool, dataset: Callable[[], ImageDataset]):
+def reference(data: dict, flip: bool, dataset: Callable[[], ImageDataset]) -> "Reference":
     """Returns a data set's `Reference`: the cached one, or one that is made and cached.
 
     Where labels are not used, it is that of the data set with its own labels, if it has any.
@@ -40,7 +45,7 @@ def reference(data: dict, flip: bool, dataset: Callable[[], ImageDataset]):
     return make_reference(cache(), loaded.source or loaded, logs.progress, flip)
 
 
-def cache():
+def cache() -> str | os.PathLike:
     """Returns the folder of the judges, and of what else evaluation fetches."""
     from sgan_tf.evaluation.reference import default_cache
 

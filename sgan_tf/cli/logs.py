@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from logging.handlers import MemoryHandler
 
 # Copies its stdin, but for the lines of TensorFlow's C++ below a fatal error; it ends with the last
@@ -26,7 +27,7 @@ for line in sys.stdin.buffer:
 _filter = None  # the process of `quiet_stderr`
 
 
-def quiet_stderr():
+def quiet_stderr() -> None:
     """Keeps what TensorFlow's C++ logs off stderr, but for fatal errors.
 
     File descriptor 2 becomes a pipe to a process that passes on all other lines, of processes that
@@ -53,7 +54,7 @@ def quiet_stderr():
     sys.stderr = os.fdopen(direct, "w", buffering=1, encoding=encoding, errors=errors)
 
 
-def start_log(path=None):
+def start_log(path: str | os.PathLike | None = None) -> logging.Logger:
     """Sends the package's log to stdout, and all of it, each epoch too, to a file if one is named.
 
     Args:
@@ -96,7 +97,7 @@ class _Console(logging.StreamHandler):
             self.handleError(record)
 
 
-def progress(what):
+def progress(what: str) -> Callable[[Iterable], Iterable]:
     """Returns a wrapper of iterables that shows on a terminal how far `what` is."""
     from tqdm import tqdm
 

@@ -6,7 +6,7 @@ from sgan_tf.cli.app import UsageError
 from sgan_tf.utils.images import FORMATS
 
 
-def picture_path(out):
+def picture_path(out: str) -> pathlib.Path:
     """Returns the path of a picture to write; `UsageError` where it cannot be one."""
     path = pathlib.Path(out)
     if path.suffix.lower() not in FORMATS:

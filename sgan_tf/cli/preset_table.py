@@ -1,7 +1,7 @@
 """What `train.py --list_presets` prints."""
 
 
-def list_presets():
+def list_presets() -> None:
     """Prints the presets: a row each, with the data set it is named after, and cut at fc3."""
     from sgan_tf.config.presets import PRESETS, make_config
 

@@ -158,9 +158,10 @@ def _load(source):
             return load(value)
         except UserError as error:  # which may name the parameter of `load`, or of `load_run`
             raise app.UsageError(re.sub("^`(source|run_dir)`", "`model`", str(error))) from error
-    if not find(value):
+    export = find(value)
+    if not export:
         raise app.UsageError(f"--export: {value} holds no SavedModel; export.py writes one")
-    return SavedModelSampler(find(value))
+    return SavedModelSampler(export)
 
 
 def _labels(stack):

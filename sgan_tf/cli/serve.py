@@ -16,16 +16,22 @@ before --idle.
 import contextlib
 import re
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TextIO
 
 from absl import flags
 
 from sgan_tf.cli import app, interrupts, startup, turing_flags
 
+if TYPE_CHECKING:
+    from sgan_tf.server.servable import Source
+    from sgan_tf.server.server import Server
+
 FLAGS = flags.FLAGS
 ORIGIN = r"\*|https?://([\w.-]+|\[[\da-f:]+\])(:\d+)?"
 
 
-def define_flags():
+def define_flags() -> None:
     flags.DEFINE_string(
         "model",
         None,
@@ -79,7 +85,7 @@ def define_flags():
     flags.DEFINE_boolean("no_page", False, "without the page at /")
 
 
-def serve():
+def serve() -> None:
     from sgan_tf.server.servable import open_source
 
     for origin in FLAGS.cors:
@@ -102,7 +108,9 @@ def serve():
     open_server(source, FLAGS.name, FLAGS.max_rows, sys.stdout, options).run()
 
 
-def open_server(source, name, rows, stream, options):
+def open_server(
+    source: "Source", name: str | None, rows: int, stream: TextIO | None, options: dict
+) -> "Server":
     """Returns a server whose model is loaded, and which listens already.
 
     Args:
@@ -127,7 +135,7 @@ def open_server(source, name, rows, stream, options):
 
 
 @contextlib.contextmanager
-def extra():
+def extra() -> Iterator[None]:
     """Names the extra that brings a package which is not there."""
     try:
         yield
@@ -135,7 +143,7 @@ def extra():
         raise app.UsageError(f"a server needs {error.name}; pip install sgan-tf[serve]") from error
 
 
-def main():
+def main() -> None:
     define_flags()
     app.run(serve)
 

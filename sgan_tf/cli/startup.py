@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import sys
+from types import ModuleType
 
 from sgan_tf.cli.interrupts import interrupted, unwind
 from sgan_tf.cli.logs import quiet_stderr
@@ -21,7 +22,7 @@ def _without(*names):
             del sys.modules[name]
 
 
-def import_tensorflow(side=ONEDNN_SIDE):
+def import_tensorflow(side: int = ONEDNN_SIDE) -> ModuleType:
     """Imports TensorFlow, with the kernels for images of that side, and returns it; its C++ quiet.
 
     Keras imports scikit-learn, SciPy, Matplotlib and IPython where they are installed, for what

@@ -57,7 +57,7 @@ GROUPS = {  # of --help
 }
 
 
-def define_flags():
+def define_flags() -> None:
     image_flags.define_flags("digits")
     flags.adopt_module_key_flags(image_flags)
     classifier_flags.define_flags()
@@ -141,9 +141,10 @@ def define_flags():
     )
 
 
-def train():
+def train() -> int | None:
     if FLAGS.list_presets:
-        return preset_table.list_presets()
+        preset_table.list_presets()
+        return None
     classifier_flags.check_flags()
     config = _config_of_images() if FLAGS.encoder and FLAGS.config is None else _config(_cuts())
     if FLAGS.encoder_from:
@@ -172,7 +173,8 @@ def train():
         kept = None if FLAGS.overwrite else _run_dir(config)
         classifier = classifier_flags.open_classifier(dataset, kept)
         if FLAGS.cuts is None and FLAGS.config is None:  # --dry_run, as check_flags saw
-            return classifier_flags.print_cuts(classifier, dataset, _config)
+            classifier_flags.print_cuts(classifier, dataset, _config)
+            return None
         encoder, config = _adapted(classifier, dataset, config)
         _check_stages(config)
     check_config(config)
@@ -357,7 +359,7 @@ def _scoring(config, dataset):
     return Scoring(reference, FLAGS.score_every)
 
 
-def main():
+def main() -> None:
     define_flags()
     app.run(train)
 

@@ -1,10 +1,16 @@
 """The flags of the visual Turing test, for programs that serve a model."""
 
+from typing import TYPE_CHECKING
+
 from absl import flags
 
 from sgan_tf.cli import app
 from sgan_tf.data.datasets import DATASETS, load_dataset
 from sgan_tf.errors import DataError
+
+if TYPE_CHECKING:
+    from sgan_tf.server.model import Model
+    from sgan_tf.server.turing.examiner import Examiner
 
 FLAGS = flags.FLAGS
 # How a folder's images were cut to size is known to the runs on it alone.
@@ -32,7 +38,7 @@ def check_flags() -> None:
         )
 
 
-def examiner(model):
+def examiner(model: "Model") -> "Examiner | None":
     """Returns the `Examiner` that `Server` takes; None without --turing.
 
     Once the model is loaded its `open` sees whether the images fit, and opens the file of votes.

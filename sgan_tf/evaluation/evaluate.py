@@ -96,7 +96,7 @@ def evaluate(
     """
     check_samples(samples, len(data["class_names"]))
     judge_knows = train_labels is None
-    train_labels = reference.train_labels if judge_knows else train_labels
+    train_labels = reference.train_labels if train_labels is None else train_labels
     images, labels = draw_samples(stack, train_labels, samples, seed, progress("sampling"))
     logits, features = judged(reference.judge, images, progress=progress("judging samples"))
     reference = reference.in_random_order()
@@ -129,6 +129,7 @@ def evaluate(
         progress=lambda what: progress(f"{what}, test images"),
     )
     if inception is not None:
+        assert train_images is not None
         fake, real = _published(inception, train_images, fake, real)
     if imagenet is not None:
         fake, real = imagenet_views(imagenet, fake, real)
@@ -149,8 +150,9 @@ def _published(inception: Inception, train_images: np.ndarray, *views: View) -> 
 
     train_features = seen(train_images, views[0].progress("Inception on training images"))[1]
     for view in views:
-        outputs = seen(view.images, view.progress("Inception"))
-        yield dataclasses.replace(view, inception=NetworkOutputs(*outputs, train_features))
+        logits, features = seen(view.images, view.progress("Inception"))
+        outputs = NetworkOutputs(logits, features, train_features)
+        yield dataclasses.replace(view, inception=outputs)
 
 
 def judge_warnings(accuracy: float, num_classes: int, floor: float = 0.0) -> list[str]:

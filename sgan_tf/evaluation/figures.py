@@ -101,7 +101,8 @@ def factors(stack: StackedGAN, seed: int = 0, bases: int = 3) -> Image.Image:
     # All classes, or as many as fit, evenly chosen.
     columns = np.arange(COLUMNS)
     every = columns * classes // COLUMNS if classes > COLUMNS else columns % classes
-    labels, noise, names = [], [[] for _ in range(levels)], []
+    labels, names = [], []
+    noise: list[list[np.ndarray]] = [[] for _ in range(levels)]
     parts = [*(["y"] if classes > 1 else []), *reversed(range(levels))]
     for base, label in enumerate(np.linspace(0, classes - 1, bases).astype(int)):
         for varied in parts:
@@ -150,8 +151,8 @@ def layers(
                 image = as_float(images[k])
                 tiles.append(np.ones_like(image) if i else image)
             tiles += [layer.mean[k], heat, *layer.drawn[k]]
-        tiles = np.stack([_tile(tile) for tile in tiles])
-        grids.append(image_grid(tiles, len(columns), names, None if k else columns))
+        row = np.stack([_tile(tile) for tile in tiles])
+        grids.append(image_grid(row, len(columns), names, None if k else columns))
     legend = f"kept: mean of the draws; varies: variance of pixels, black 0, yellow {highest:.2g}"
     return _below([*captions, legend], grids)
 

@@ -50,7 +50,8 @@ class Inception:
             `(logits [N, 1008], pool_3 [N, 2048])`, float32.
         """
         parts = [self._run(tf.constant(as_float(images))) for images in batches]
-        return tuple(np.concatenate([part[name] for part in parts]) for name in OUTPUTS)
+        logits, features = (np.concatenate([part[name] for part in parts]) for name in OUTPUTS)
+        return logits, features
 
     def _run(self, images):
         images = tf.image.grayscale_to_rgb(images) if images.shape[-1] == 1 else images

@@ -114,6 +114,7 @@ def _compiled(judge, optimizer, mirrors):
         model.compile(optimizer, loss, jit_compile=False)
         return model
     views = named([*VIEWS, *(["flip"] if mirrors else [])])
+    assert views is not None  # VIEWS names some
     model = SelfSupervised(keras.Model(judge.input, judge.output[1]), views, noise_seed=SEED)
     model.compile(optimizer)
     return model
@@ -152,7 +153,8 @@ def judged(
         function(tf.constant(as_float(images[i : i + batch_size])))
         for i in progress(range(0, len(images), batch_size))
     ]
-    return tuple(np.concatenate([part[i].numpy() for part in parts]) for i in range(2))
+    logits, features = (np.concatenate([part[i].numpy() for part in parts]) for i in range(2))
+    return logits, features
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:

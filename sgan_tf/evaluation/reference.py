@@ -8,6 +8,7 @@ import io
 import os
 import pathlib
 import zipfile
+from typing import Any
 
 import keras
 import numpy as np
@@ -100,9 +101,9 @@ def load_reference(
     judge = build_judge(tuple(data["image_shape"]), len(data["class_names"]))
     judge.set_weights(weights)
     names = ("judge_accuracy", "train_on_real_accuracy")
-    numbers = {name: float(arrays.pop(name)) for name in names}
+    facts: dict[str, Any] = {name: float(arrays.pop(name)) for name in names}
     mirrors = info(data["name"]).mirrors(flip)
-    return Reference(judge=judge, flip=mirrors, **numbers, **arrays)
+    return Reference(judge=judge, flip=mirrors, **{**facts, **arrays})
 
 
 def make_reference(
@@ -191,7 +192,8 @@ def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
         EvaluationError: when it cannot be written.
     """
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    content: dict[str, Any] = dict(arrays)
+    np.savez(buffer, **content)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, buffer.getvalue())

@@ -51,19 +51,20 @@ class ByClass(NamedTuple):
 
     def mean(self) -> tuple[str, str]:
         """Returns the means over the classes as text."""
-        return tuple(
+        samples, real = (
             shown(float(np.mean(list(of.values()))) if of else None)
             for of in (self.samples, self.real)
         )
+        return samples, real
 
     def worst(self) -> list[str]:
         """Returns the names of the worst classes, the worst one first."""
-        names = sorted(self.samples, key=self.samples.get, reverse=self.lower_is_better)
+        names = sorted(self.samples, key=self.samples.__getitem__, reverse=self.lower_is_better)
         return names[:EXTREMES]
 
     def finest(self) -> list[str]:
         """Returns the names of the best classes, the best one first."""
-        names = sorted(self.samples, key=self.samples.get, reverse=not self.lower_is_better)
+        names = sorted(self.samples, key=self.samples.__getitem__, reverse=not self.lower_is_better)
         return names[:EXTREMES]
 
 
@@ -88,7 +89,7 @@ def rows(evaluation: Evaluation) -> list[ScoreRow]:
 def by_class(evaluation: Evaluation) -> list[ByClass]:
     """Returns the scores that have a number for each class."""
     known, real = descriptions(), {score.name: score.value for score in evaluation.real}
-    found = {}
+    found: dict[str, ByClass] = {}
     for score in evaluation.samples:
         if score.class_name is not None:
             about = known[score.key]

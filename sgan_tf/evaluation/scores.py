@@ -33,7 +33,7 @@ class Score:
     def name(self) -> str:
         """The name in `metrics.json`, for example `fcd50k_train` or `fcd50k_class_cat`."""
         count = "" if self.count is None else short(self.count)
-        if self.parts is not None:
+        if self.parts is not None and self.count is not None:
             count += f"_{self.parts}x{short(self.count // self.parts)}"
         return self._with_count(count)
 

@@ -23,6 +23,7 @@ def classifier_metrics() -> types.ModuleType:
     """
     whole = {name: sys.modules[name] for name in _loaded()}
     spec = importlib.util.find_spec("tensorflow_gan")  # runs nothing of it
+    assert spec is not None and spec.submodule_search_locations  # it is a dependency
     root = spec.submodule_search_locations[0]
     for name in _PARENTS:
         parent = types.ModuleType(name)

@@ -1,11 +1,14 @@
 """What a trained stack is given, checked: an error is one line that begins with the argument."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 from sgan_tf.utils.images import as_float
 
 
-def array(name, values, dtype=None):
+def array(name: str, values: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> np.ndarray:
     """Returns values as an array; `ValueError` when they are none."""
     try:
         return np.asarray(values, dtype)
@@ -13,7 +16,7 @@ def array(name, values, dtype=None):
         raise ValueError(f"{name} cannot be read as an array: {error}") from error
 
 
-def rows(name, values, shape):
+def rows(name: str, values: npt.ArrayLike, shape: Sequence[int]) -> np.ndarray:
     """Returns float32 `[N, *shape]`; `ValueError` when they are of another shape, or not finite."""
     values = array(name, values, np.float32)
     if values.shape[1:] != tuple(shape) or values.ndim != len(shape) + 1:
@@ -23,7 +26,7 @@ def rows(name, values, shape):
     return values
 
 
-def noise(values, dims, count):
+def noise(values: Sequence[npt.ArrayLike], dims: Sequence[int], count: int) -> list[np.ndarray]:
     """Returns the first `len(dims)` arrays, each float32 `[count, dim]`; else `ValueError`."""
     if len(values) < len(dims):
         raise ValueError(f"noise must hold z_0 to z_{len(dims) - 1}; it holds {len(values)}")
@@ -34,7 +37,7 @@ def noise(values, dims, count):
     return checked
 
 
-def images(values, shape):
+def images(values: npt.ArrayLike, shape: Sequence[int]) -> np.ndarray:
     """Returns images of uint8 or floats in [0, 1] as float32 `[N, *shape]`; else `ValueError`."""
     values = array("images", values)
     if values.ndim != len(shape) + 1 or values.shape[1:] != tuple(shape):
@@ -50,7 +53,7 @@ def images(values, shape):
     return as_float(values)
 
 
-def labels(values, classes):
+def labels(values: npt.ArrayLike, classes: int) -> np.ndarray:
     """Returns labels as int64 `[N]` in [0, `classes`); else `ValueError`."""
     values = array("labels", values)
     if not values.size and values.ndim == 1:
@@ -64,7 +67,7 @@ def labels(values, classes):
     return values.astype(np.int64)
 
 
-def labels_or_count(values, count, classes):
+def labels_or_count(values: npt.ArrayLike | None, count: int | None, classes: int) -> np.ndarray:
     """Returns `labels`; where there is one class, `count` zeros may stand in their place."""
     if values is not None and count is not None:
         raise ValueError("count is for sampling without labels, and labels are given")
@@ -77,7 +80,7 @@ def labels_or_count(values, count, classes):
     return labels(values, classes)
 
 
-def integer(name, value, low, high):
+def integer(name: str, value: object, low: int, high: int) -> int:
     """Returns an integer in [`low`, `high`); else `ValueError`."""
     if not isinstance(value, (int, np.integer)) or not low <= value < high:
         raise ValueError(f"{name} must be an integer in [{low}, {high}), not {value!r}")

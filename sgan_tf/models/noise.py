@@ -3,12 +3,20 @@
 import tensorflow as tf
 from keras import ops
 
+from sgan_tf.typing import Tensor
+
 PHILOX = tf.random.Algorithm.PHILOX.value
 COUNTED = 4  # values of float32 that Philox gives for one number of its counter
 MOST_ROWS = 2**48  # of a table, so that its values can be numbered in int64
 
 
-def uniform_rows(seed, table, first, count, columns):
+def uniform_rows(
+    seed: int | tf.Tensor,
+    table: int | tf.Tensor,
+    first: int | tf.Tensor,
+    count: int | tf.Tensor,
+    columns: int,
+) -> tf.Tensor:
     """Reads rows of an endless table of draws that are uniform on [0, 1).
 
     A row depends on (seed, table, its number, columns) alone. From row 0 on they are
@@ -76,11 +84,11 @@ class Uniform:
     bounded = True  # to [0, 1], where an estimate of it may end in a sigmoid
     name, mean, variance, text = "uniform", 0.5, 1 / 12, "uniform on [0, 1)"
 
-    def of_uniform(self, u):
+    def of_uniform(self, u: Tensor) -> Tensor:
         """Returns noise `[N, z_dim]` of draws that are uniform on [0, 1)."""
         return u
 
-    def clip(self, z):
+    def clip(self, z: Tensor) -> Tensor:
         """Returns estimates of noise moved to where noise lies."""
         return ops.clip(z, 0, 1)
 
@@ -91,10 +99,10 @@ class Normal:
     bounded = False
     name, mean, variance, text = "normal", 0.0, 1.0, "standard normal"
 
-    def of_uniform(self, u):
+    def of_uniform(self, u: Tensor) -> Tensor:
         return 2**0.5 * ops.erfinv(2 * u - 1 + 2.0**-23)  # draws are multiples of 2^-23
 
-    def clip(self, z):
+    def clip(self, z: Tensor) -> Tensor:
         return z
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from sgan_tf.config.migrations import migrated_joint
 from sgan_tf.config.schema import Config, JointConfig, from_tree
 from sgan_tf.models import checks
-from sgan_tf.models.adversarial import AdversarialModel
+from sgan_tf.models.adversarial import AdversarialModel, Objective
 from sgan_tf.models.batched import compiled
 from sgan_tf.models.encoder.encoder import Encoder, one_hot
 from sgan_tf.models.layers.gradients import scale_gradient
@@ -24,6 +24,7 @@ from sgan_tf.models.losses import label_loss
 from sgan_tf.models.noise import MOST_ROWS, uniform_rows
 from sgan_tf.models.sampling import Decomposition, StackSampler
 from sgan_tf.models.trainable import deserialized
+from sgan_tf.typing import Tensor
 
 
 class StackBatch(NamedTuple):
@@ -75,8 +76,8 @@ class StackedGAN(StackSampler, AdversarialModel):
         class_names: Sequence[str] | None = None,
         noise_seed: int = 0,
         recipe: Config | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         config = config or JointConfig()
         if [level.index for level in levels] != list(range(len(encoder.stages))):
             raise ValueError(
@@ -106,7 +107,7 @@ class StackedGAN(StackSampler, AdversarialModel):
         self.recipe, self.facts = recipe, {}  # of its training: what `load` knows
         self._parts = {}
 
-    def call(self, labels, training=False):
+    def call(self, labels: Tensor, training: bool = False) -> Tensor:
         """Samples an image for each of the integer `labels` `[N]`, with new noise."""
         condition = one_hot(labels, self.encoder.num_classes)
         count = ops.shape(condition)[0]
@@ -120,7 +121,7 @@ class StackedGAN(StackSampler, AdversarialModel):
 
     # The training step
 
-    def batch(self, x, y):
+    def batch(self, x: Any, y: Tensor) -> StackBatch:
         if isinstance(x, (list, tuple)):
             return StackBatch([unit_images(x[0]), *map(ops.convert_to_tensor, x[1:])], y)
         images = unit_images(x)
@@ -132,7 +133,9 @@ class StackedGAN(StackSampler, AdversarialModel):
         )
         return objective, report
 
-    def generator_objective(self, batch, seed, training=True):
+    def generator_objective(
+        self, batch: StackBatch, seed: Tensor, training: bool = True
+    ) -> Objective:
         c = self.config
         objective, report, images = self._levels(
             lambda level: level.generator_losses, batch, seed, training, c.lower_weight
@@ -156,7 +159,7 @@ class StackedGAN(StackSampler, AdversarialModel):
             report |= numbers
         return objective, report, chain[0][0]
 
-    def watched(self, numbers):
+    def watched(self, numbers: Tensor) -> Tensor:
         """D_0's loss, as in the release, or the least of all levels (`config.adaptive_watch`)."""
         names = [f"d_loss_{level.index}" for level in self.levels if level.config.loss.lambda_adv]
         if self.config.adaptive_watch == "bottom":
@@ -164,32 +167,40 @@ class StackedGAN(StackSampler, AdversarialModel):
         losses = [numbers[self.reported.index(name)] for name in names]
         return tf.reduce_min(losses or [1.0])
 
-    def discriminators(self):
+    def discriminators(self) -> list[keras.Model]:
         return [level.discriminator for level in self.levels]
 
-    def averages(self):
+    def averages(self) -> list[tuple[keras.Variable, keras.Variable, float]]:
         return [pair for level in self.levels for pair in level.averages()]
 
-    def refresh_average(self, upper, seed):
+    def refresh_average(self, upper: Tensor, seed: Tensor) -> None:
         """As in `LevelGAN`, of all levels, on labels `[N]`."""
         for level in reversed(self.levels):
             level.refresh_average(upper, seed)
             noise = level.draw_noise(seed, tf.shape(upper)[0])
             upper = level.sampler([level.condition(upper), noise], training=False)
 
-    def generator_variables(self):
+    def generator_variables(self) -> list[keras.Variable]:
         return [v for level in self.levels for v in level.generator_variables()]
 
-    def discriminator_variables(self):
+    def discriminator_variables(self) -> list[keras.Variable]:
         return [v for level in self.levels for v in level.discriminator_variables()]
 
-    def networks(self):
+    def networks(self) -> dict[str, list[keras.Variable]]:
         groups = [level.networks().items() for level in self.levels]
         return {name: variables for items in groups for name, variables in items}
 
     # The chain of generators
 
-    def chain(self, condition, noise, top=None, bottom=0, lower_weight=1.0, training=False):
+    def chain(
+        self,
+        condition: Tensor,
+        noise: Sequence[Tensor],
+        top: int | None = None,
+        bottom: int = 0,
+        lower_weight: float = 1.0,
+        training: bool = False,
+    ) -> list[tuple[Tensor, Tensor]]:
         """Runs G_top … G_bottom.
 
         Args:
@@ -321,7 +332,7 @@ class StackedGAN(StackSampler, AdversarialModel):
 
     # Saving
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         levels = [level.get_config() for level in self.levels]
         for level in levels:
@@ -337,7 +348,7 @@ class StackedGAN(StackSampler, AdversarialModel):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "StackedGAN":
         encoder = deserialized(config["encoder"])
         levels = [
             LevelGAN.from_config({**level, "stage": stage})

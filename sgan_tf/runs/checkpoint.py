@@ -18,6 +18,7 @@ import json
 import pathlib
 import struct
 import zlib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +59,7 @@ class Checkpoint:
     array([1.], dtype=float32)
     """
 
-    def __init__(self, path: pathlib.Path, stage: str):
+    def __init__(self, path: pathlib.Path, stage: str) -> None:
         self.path, self.stage = path, stage
 
     def progress(self) -> StageProgress:
@@ -72,7 +73,9 @@ class Checkpoint:
         metadata = self._metadata()
         return StageProgress(int(metadata["step"]), metadata["done"] == "1")
 
-    def save(self, state: dict, step: int, done: bool, totals=(), config: str = ""):
+    def save(
+        self, state: dict, step: int, done: bool, totals: Iterable[float] = (), config: str = ""
+    ) -> None:
         """Replaces the file.
 
         Args:
@@ -88,7 +91,7 @@ class Checkpoint:
         """
         self._write(named_arrays(state), step, done, totals, config)
 
-    def take(self, arrays: dict[str, np.ndarray], step: int, config: str = ""):
+    def take(self, arrays: dict[str, np.ndarray], step: int, config: str = "") -> None:
         """Replaces the file by a finished stage of arrays that another file holds.
 
         Args:
@@ -136,7 +139,7 @@ class Checkpoint:
             )
         return metadata
 
-    def resume(self, state: dict, reported: int):
+    def resume(self, state: dict, reported: int) -> tuple[int, np.ndarray]:
         """Puts a stage where its file has it.
 
         Args:
@@ -153,7 +156,7 @@ class Checkpoint:
         totals = json.loads(metadata.get("totals", "[]")) or np.zeros(reported)
         return int(metadata["step"]), np.array(totals, np.float64)
 
-    def read(self):
+    def read(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         """Returns `(metadata, {key: array})` of the whole file, checked.
 
         Raises:

@@ -11,6 +11,7 @@ import keras
 
 from sgan_tf.config.schema import ClassifierConfig
 from sgan_tf.config.validation import ConfigError
+from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.models.encoder.adapters import candidates
 from sgan_tf.models.encoder.classifier_graph import ClassifierError, Cut
 from sgan_tf.models.encoder.encoder import Encoder
@@ -39,7 +40,9 @@ class Classifier:
     custom_objects: Sequence[str] = ()
 
     @classmethod
-    def of_file(cls, path: str | os.PathLike, input_range="0..1", custom_objects=()):
+    def of_file(
+        cls, path: str | os.PathLike, input_range: str = "0..1", custom_objects: Sequence[str] = ()
+    ) -> "Classifier":
         """Reads a `.keras` file; code that lies in it is not run.
 
         Raises:
@@ -54,7 +57,12 @@ class Classifier:
         return cls(model, str(path), content, input_range, list(custom_objects))
 
     @classmethod
-    def of_model(cls, model, input_range: str | Callable = "0..1", image_shape=None):
+    def of_model(
+        cls,
+        model: keras.Model,
+        input_range: str | Callable = "0..1",
+        image_shape: Sequence[int] | None = None,
+    ) -> "Classifier":
         """Takes a copy of a model of this program; it stays as it is, trainable or not.
 
         Args:
@@ -72,7 +80,14 @@ class Classifier:
         return cls(model, "the model", content, input_range)
 
     @classmethod
-    def of_name(cls, name: str, weights: str, image_shape, num_classes: int, input_range=None):
+    def of_name(
+        cls,
+        name: str,
+        weights: str,
+        image_shape: Sequence[int],
+        num_classes: int,
+        input_range: str | None = None,
+    ) -> "Classifier":
         """Makes a model of `keras.applications`.
 
         Args:
@@ -85,19 +100,26 @@ class Classifier:
         model, own_range = application(name, weights, image_shape, num_classes)
         return cls(model, name, model_bytes(model), input_range or own_range)
 
-    def candidates(self, image_shape) -> list[Cut]:
+    def candidates(self, image_shape: Sequence[int]) -> list[Cut]:
         """Returns where it can be cut, bottom up."""
         with self._named():
             return candidates(self.model, self.input_range, image_shape)
 
-    def encoder(self, cuts, image_shape, activations=None) -> Encoder:
+    def encoder(
+        self,
+        cuts: Sequence[str],
+        image_shape: Sequence[int],
+        activations: Sequence[str] | None = None,
+    ) -> Encoder:
         """Returns it as an `Encoder`."""
         with self._named():
             return Encoder.from_keras(
                 self.model, cuts, self.input_range, image_shape, activations, name="encoder"
             )
 
-    def adapted(self, cuts: Sequence[str], dataset) -> tuple[Encoder, list[str], ClassifierConfig]:
+    def adapted(
+        self, cuts: Sequence[str], dataset: ImageDataset
+    ) -> tuple[Encoder, list[str], ClassifierConfig]:
         """Fits it to a data set.
 
         Args:

@@ -58,8 +58,8 @@ def with_bytes_of_copy(
     if len(theirs) != len(own) or not all(map(np.array_equal, theirs, own)):
         return classifier
     images = dataset.train_images[:PROBES]
-    outputs = [c.encoder((), dataset.image_shape)(images) for c in (copy, classifier)]
-    return copy if np.allclose(*outputs, rtol=1e-4, atol=1e-4) else classifier
+    theirs, own = (c.encoder((), dataset.image_shape)(images) for c in (copy, classifier))
+    return copy if np.allclose(theirs, own, rtol=1e-4, atol=1e-4) else classifier
 
 
 def builder(run: Run) -> Callable:

@@ -93,7 +93,7 @@ def model_bytes(model: keras.Model) -> bytes:
         with zipfile.ZipFile(path) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
     facts = json.loads(members["metadata.json"])
-    members["metadata.json"] = json.dumps({**facts, "date_saved": ""})
+    members["metadata.json"] = json.dumps({**facts, "date_saved": ""}).encode()
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as archive:
         for name, content in members.items():

@@ -17,7 +17,7 @@ class MetricsLog:
         writes: Whether this process writes to it. Defaults to True.
     """
 
-    def __init__(self, path: pathlib.Path, writes: bool = True):
+    def __init__(self, path: pathlib.Path, writes: bool = True) -> None:
         self.path, self.writes = path, writes
 
     def append(self, line: dict) -> None:

@@ -1,6 +1,7 @@
 """Which configuration a run folder has, and with which one its training may continue."""
 
 import logging
+import os
 import pathlib
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from sgan_tf.runs.checkpoint import Checkpoint, StageProgress
 log = logging.getLogger("sgan_tf")
 
 
-def read_config(path) -> Config:
+def read_config(path: str | os.PathLike) -> Config:
     """Returns the `Config` of a run folder. Raises `RunError` when it is none."""
     file = pathlib.Path(path) / "config.json"
     try:

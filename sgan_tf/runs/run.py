@@ -3,16 +3,23 @@
 import contextlib
 import json
 import logging
+import os
 import pathlib
 import shutil
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from sgan_tf.config.schema import Config
+from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.errors import RunError, UserError, first_line
 from sgan_tf.runs import environment
 from sgan_tf.runs.checkpoint import Checkpoint, StageProgress
 from sgan_tf.runs.metrics_log import MetricsLog
 from sgan_tf.runs.resume import agreed_config, read_config, recovered_config
 from sgan_tf.utils.files import PARTIAL, InUse, sole_writer, write_whole
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 log = logging.getLogger("sgan_tf")
 
@@ -42,7 +49,7 @@ class Run:
     ['encoder (step 0)', 'level0 (step 0)', 'level1 (step 0)', 'joint (step 0)']
     """
 
-    def __init__(self, path, writes: bool = True):
+    def __init__(self, path: str | os.PathLike, writes: bool = True) -> None:
         self.path, self.writes = pathlib.Path(path), writes
         self.metrics = MetricsLog(self.path / "metrics.jsonl", writes)
         self._held = contextlib.ExitStack()
@@ -50,7 +57,7 @@ class Run:
     @classmethod
     def open(
         cls,
-        path,
+        path: str | os.PathLike,
         config: Config,
         overwrite: bool = False,
         keep_epochs: bool = False,
@@ -99,13 +106,13 @@ class Run:
             raise
         return run
 
-    def close(self):
+    def close(self) -> None:
         """Lets other processes use the folder."""
         self._held.close()
 
     def _open(self, config, exists, keep_epochs):
         existing = read_config(self.path) if exists else None
-        if exists:
+        if existing is not None:
             config = agreed_config(self.path, existing, config, self.progress, keep_epochs)
         self.config = config
         if self.config != existing or not (self.path / "config.json").exists():
@@ -157,28 +164,28 @@ class Run:
         for name in ("evaluation", "tensorboard", "checkpoints", "cache"):
             shutil.rmtree(self.path / name, ignore_errors=True)
         _remove(self.path.glob("fakes_*.png"))
-        names = ("reals", "samples", "variations", "factors", "curves", "inspect")
-        _remove(self.path / f"{name}.png" for name in names)
+        pictures = ("reals", "samples", "variations", "factors", "curves", "inspect")
+        _remove(self.path / f"{name}.png" for name in pictures)
         # config.json stays until the new one takes its place: it says whose folder this is. So does
         # a classifier: this may be the only copy, and the one that is to be inverted anew.
-        names = ("encoder.json", "encoder_from.json", "metrics.jsonl", "log.txt", "versions.json")
-        names += () if keep_classifier else ("classifier.keras",)
+        names = ["encoder.json", "encoder_from.json", "metrics.jsonl", "log.txt", "versions.json"]
+        names += [] if keep_classifier else ["classifier.keras"]
         _remove(self.path / name for name in (*names, "inspect.json", "data.json"))
 
     # Files
 
-    def write(self, name: str, content):
+    def write(self, name: str, content: bytes | str) -> None:
         """Writes a file of the folder (bytes or text) whole or not at all."""
         if self.writes:
             write_whole(self.path / name, content)
 
-    def save_png(self, name: str, picture):
+    def save_png(self, name: str, picture: "Image.Image") -> None:
         """Writes a PIL image."""
         from sgan_tf.utils.images import png
 
         self.write(name, png(picture))
 
-    def record(self, name: str, facts):
+    def record(self, name: str, facts: Any) -> Any:
         """Writes `name` (JSON) once.
 
         Returns:
@@ -191,7 +198,7 @@ class Run:
         before = self.read_facts(name)
         return None if before == json.loads(text) else before
 
-    def read_facts(self, name: str):
+    def read_facts(self, name: str) -> Any:
         """Returns what a JSON file of the folder holds.
 
         Raises:
@@ -211,7 +218,7 @@ class Run:
                 "train.py again, which writes it anew"
             ) from error
 
-    def record_facts(self, dataset):
+    def record_facts(self, dataset: ImageDataset) -> None:
         """Records the run's data set, libraries and arithmetic; warns when others began it.
 
         Args:
@@ -253,7 +260,7 @@ class Run:
             )
         return facts
 
-    def adopt(self, other: "Run", stages):
+    def adopt(self, other: "Run", stages: Iterable[str]) -> None:
         """Takes over finished stages of another run, whose settings decide the same weights.
 
         Args:

@@ -51,7 +51,7 @@ class SavedModelSampler(StackSampler):
     seeds = (0, 2**31)
     most_images = 2**32
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike) -> None:
         self.path = pathlib.Path(path)
         self.facts = self._metadata()
         try:

@@ -30,7 +30,9 @@ class ServingModule(tf.Module):
         weights: The `tf.Variable`s that the functions read, each once: what a SavedModel holds.
     """
 
-    def __init__(self, stack: StackedGAN, class_names: Sequence[str], max_batch: int = 1024):
+    def __init__(
+        self, stack: StackedGAN, class_names: Sequence[str], max_batch: int = 1024
+    ) -> None:
         super().__init__()
         # A function, or the SavedModel would hold all that Keras tracks in the stack.
         self._stack = lambda: stack
@@ -141,7 +143,7 @@ class ServingModule(tf.Module):
 
     # Signatures
 
-    def decode(self, labels, **noise):
+    def decode(self, labels: tf.Tensor, **noise: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns `{"images"}` for labels and noise.
 
         Args:
@@ -151,8 +153,8 @@ class ServingModule(tf.Module):
         Returns:
             `{"images": float32 [N, H, W, C] in [0, 1]}`.
         """
-        noise = [noise[name] for name in self._noise]
-        return {IMAGES: self._chain(one_hot(labels, len(self.class_names)), noise)}
+        z = [noise[name] for name in self._noise]
+        return {IMAGES: self._chain(one_hot(labels, len(self.class_names)), z)}
 
     def _fresh(self, labels):
         # Other random ops restart the same stream in every process, or race between requests.

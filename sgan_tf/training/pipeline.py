@@ -3,9 +3,13 @@
 import logging
 from collections.abc import Callable, Iterable
 
+from sgan_tf.config.schema import Config
+from sgan_tf.data.datasets import ImageDataset
 from sgan_tf.errors import RunError
+from sgan_tf.models.encoder.encoder import Encoder
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.runs.classifier_copy import builder
+from sgan_tf.runs.run import Run
 from sgan_tf.training.encoder_stages import EncoderStage, UnlabelledEncoderStage
 from sgan_tf.training.options import TrainingOptions
 from sgan_tf.training.stages import JointStage, LevelStage, Material, Stage
@@ -46,12 +50,12 @@ class Pipeline:
 
     def __init__(
         self,
-        config,
-        run,
-        dataset,
+        config: Config,
+        run: Run,
+        dataset: ImageDataset,
         build: Callable | None = None,
         options: TrainingOptions | None = None,
-    ):
+    ) -> None:
         options = options or TrainingOptions()
         self.run, self.strategy = run, options.strategy
         run.record_facts(dataset)
@@ -61,11 +65,11 @@ class Pipeline:
         self.trainer = Trainer(run, config.batch_size, options)
 
     @property
-    def encoder(self):
+    def encoder(self) -> Encoder:
         return self.material.encoder
 
     @property
-    def stack(self):
+    def stack(self) -> StackedGAN:
         return self.material.stack
 
     def train(self, stages: Iterable[str] | None = None) -> StackedGAN:

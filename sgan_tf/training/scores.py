@@ -11,6 +11,7 @@ from sgan_tf.evaluation.metrics.frechet import frechet_distance
 from sgan_tf.evaluation.metrics.precision_recall import precision_recall
 from sgan_tf.evaluation.reference import Reference
 from sgan_tf.evaluation.scores import Score, to_json
+from sgan_tf.typing import Logs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,10 +66,10 @@ class SampleScores(keras.callbacks.Callback):
         draw: Function of nothing that returns the samples.
     """
 
-    def __init__(self, scoring: Scoring, epochs: int, draw: Callable[[], np.ndarray]):
+    def __init__(self, scoring: Scoring, epochs: int, draw: Callable[[], np.ndarray]) -> None:
         super().__init__()
         self.scoring, self.epochs, self.draw = scoring, epochs, draw
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if epoch + 1 == self.epochs or (epoch + 1) % self.scoring.every == 0:
             logs.update(to_json(self.scoring.scores(self.draw())))

@@ -106,7 +106,7 @@ def class_rows(
     return labels, [class_names[label] for label in labels]
 
 
-def rows_caption(num_classes):
+def rows_caption(num_classes: int) -> str:
     """Returns what the rows of `class_rows` are, in words; nothing where there is one class."""
     if num_classes > MOST_CLASSES:
         return f"a row for each of {MOST_CLASSES} of the {num_classes:,} classes"

@@ -138,5 +138,5 @@ def imagenet_views(reference: ImageNetReference, samples: View, real: View) -> I
     sampled = judged(reference.network, samples.images[:count], BATCH, seen)
     tested = reference.test_logits[:count], reference.test_features[:count]
     for view, outputs in ((samples, sampled), (real, tested)):
-        seen = NetworkOutputs(*outputs, reference.train_features[:count])
-        yield dataclasses.replace(view, imagenet=seen)
+        known = NetworkOutputs(*outputs, reference.train_features[:count])
+        yield dataclasses.replace(view, imagenet=known)

@@ -75,7 +75,8 @@ def read_tensors(content: bytes) -> dict[str, np.ndarray]:
     Raises:
         pickle.UnpicklingError: when the file holds anything else, or ends early.
     """
-    file, storages = io.BytesIO(content), {}
+    file = io.BytesIO(content)
+    storages: dict = {}
     if (_load(file, {}), _load(file, {})) != (MAGIC, PROTOCOL):
         raise pickle.UnpicklingError("this is not a file of PyTorch's legacy format")
     if not _load(file, {})["little_endian"]:
