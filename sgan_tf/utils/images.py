@@ -2,12 +2,15 @@
 
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
 
 from sgan_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 TILE = 32  # least side of an image in a grid, in pixels: smaller ones are enlarged
 ROWS = 10  # of a picture of images of one class
@@ -33,7 +36,7 @@ def image_grid(
     columns: int,
     row_names: Sequence[str] | None = None,
     column_names: Sequence[str] | None = None,
-) -> Image.Image:
+) -> "Image.Image":
     """Lays images out row by row.
 
     Args:
@@ -45,7 +48,7 @@ def image_grid(
     Returns:
         A PIL image.
     """
-    from PIL import Image  # here: the models, which need `as_float`, load no Pillow
+    from PIL import Image, ImageDraw  # here: the models, which need `as_float`, load no Pillow
 
     images = np.asarray(images)
     if images.dtype != np.uint8:
@@ -113,12 +116,12 @@ def rows_caption(num_classes: int) -> str:
     return "a row a class" if num_classes > 1 else ""
 
 
-def png(picture: Image.Image) -> bytes:
+def png(picture: "Image.Image") -> bytes:
     """Returns a PIL image as the bytes of a PNG file."""
     return encoded(picture, ".png")
 
 
-def encoded(picture: Image.Image, suffix: str) -> bytes:
+def encoded(picture: "Image.Image", suffix: str) -> bytes:
     """Returns a PIL image as the bytes of a file; as a PNG in one channel where it has no colour.
 
     Args:

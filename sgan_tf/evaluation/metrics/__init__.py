@@ -25,10 +25,13 @@ import importlib
 import logging
 import pkgutil
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from sgan_tf.evaluation.protocol import Unmeasurable
 from sgan_tf.evaluation.scores import Description, Score
-from sgan_tf.evaluation.view import View
+
+if TYPE_CHECKING:  # programs read the names of scores before Keras is imported
+    from sgan_tf.evaluation.view import View
 
 log = logging.getLogger("sgan_tf")
 
@@ -47,7 +50,7 @@ def descriptions() -> dict[str, Description]:
     return {key: text for module in found() for key, text in module.SCORES.items()}
 
 
-def measure(view: View) -> list[Score]:
+def measure(view: "View") -> list[Score]:
     """Returns the scores of all metrics, in their order.
 
     A score that the images do not allow is left out, and a line in the log says what it needs.
