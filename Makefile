@@ -1,11 +1,12 @@
-# make demo, make test, make lint, make docs, make newcomer, make bench: each makes .venv and installs when needed.
+# make demo, make test, make test-slow, make lint, make docs, make newcomer, make bench: each makes .venv and
+# installs when needed.
 # make results DATASET=svhn: what docs/results.md shows of a data set.
 # make pretrained RUN=runs/digits: puts a trained and evaluated run into the package.
 # make clean removes what was built; runs/ and exports/ stay.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-sample demo-run test newcomer lint docs results bench pretrained clean
+.PHONY: demo demo-sample demo-run test test-slow newcomer lint docs results bench pretrained clean
 
 demo: demo-sample demo-run
 	$(BIN)/python evaluate.py --run_dir runs/demo
@@ -19,8 +20,15 @@ demo-sample: .venv/installed
 demo-run: .venv/installed
 	$(BIN)/python train.py --dataset digits --run_dir runs/demo --sample_every 0
 
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# The quick tests.
 test: .venv/installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not slow"
+
+# The others: trainings, and programs as users run them.
+test-slow: .venv/installed
+	$(PYTEST) -m slow
 
 # Does everything wrong, and fails when an answer is not one line or something is lost.
 newcomer: .venv/installed
