@@ -65,7 +65,8 @@ class LevelGAN(AdversarialModel):
             these too. Condition is the encoder's h_{i+1} with real h_i, and what G_i was given with
             generated ones. Features are the maps of E_i that `config.features` names.
         stage: E_i, any Keras model `h_i -> h_{i+1}`, used frozen in L_cond, Eq. (6).
-        config: A `LevelConfig`, of which z_dim, noise, loss and optimizer are read.
+        config: A `LevelConfig`: z_dim, noise, loss and optimizer. It has no use for the settings of
+            networks.
         index: i, 0 at the bottom: it is part of the names of what is measured.
         num_classes: K at the top level, whose condition is a label; None below.
         adversarial: The adversarial form in place of `ADVERSARIAL[config.loss.adversarial]`.
