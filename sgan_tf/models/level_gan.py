@@ -43,7 +43,7 @@ class LevelBatch(NamedTuple):
         """Returns what D is shown of the encoder."""
         return Rows(self.real, self.real_condition, self.labels)
 
-    def rows_of(self, fake) -> Rows:
+    def rows_of(self, fake: Tensor) -> Rows:
         """Returns what D is shown of `G_i(condition, z_i)`."""
         return Rows(fake, self.condition, self.labels)
 
@@ -65,7 +65,8 @@ class LevelGAN(AdversarialModel):
             these too. Condition is the encoder's h_{i+1} with real h_i, and what G_i was given with
             generated ones. Features are the maps of E_i that `config.features` names.
         stage: E_i, any Keras model `h_i -> h_{i+1}`, used frozen in L_cond, Eq. (6).
-        config: A `LevelConfig`. Its z_dim, noise, loss and optimizer are read, its networks are not.
+        config: A `LevelConfig`: z_dim, noise, loss and optimizer. It has no use for the settings of
+            networks.
         index: i, 0 at the bottom: it is part of the names of what is measured.
         num_classes: K at the top level, whose condition is a label; None below.
         adversarial: The adversarial form in place of `ADVERSARIAL[config.loss.adversarial]`.
@@ -229,7 +230,8 @@ class LevelGAN(AdversarialModel):
         Returns:
             `(objective, {name: scalar})`.
         """
-        c, report, objective = self.config.loss, {}, tf.zeros([])
+        report: dict[str, Tensor] = {}
+        c, objective = self.config.loss, tf.zeros([])
         if not self.discriminator_variables():
             return objective, report
         real, fake = batch.real_rows(), batch.rows_of(tf.stop_gradient(fake))
