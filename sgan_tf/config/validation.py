@@ -20,6 +20,7 @@ class ConfigError(UserError):
     """A setting that cannot be; the message names it and says what would do."""
 
 
+# Settings are `Any` to a type checker, as the schema imports this module.
 def validate(config: Any) -> None:
     """Raises `ConfigError` for a value that cannot be, naming the setting.
 
