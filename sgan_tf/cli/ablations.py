@@ -76,7 +76,7 @@ def _config(row, seed):
         FLAGS.dataset or str(preset).split("-")[0],
         preset,
         seed,
-        [*image_flags.overrides(), *FLAGS["set"].value],
+        [*image_flags.overrides(), *FLAGS.set],
         FLAGS.epochs,
         FLAGS.image_size,
     )

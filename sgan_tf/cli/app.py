@@ -42,7 +42,7 @@ def run(main: Callable[[], int | None], words: str | None = None) -> None:
         try:
             rest = flags.FLAGS(argv)
             if words:
-                flags.FLAGS[words].value = [*flags.FLAGS[words].value, *rest[1:]]
+                flags.FLAGS[words].value = [*getattr(flags.FLAGS, words), *rest[1:]]
             elif len(rest) > 1:
                 raise flags.Error(f"unexpected argument '{rest[1]}'")
         except flags.Error as error:
@@ -51,8 +51,8 @@ def run(main: Callable[[], int | None], words: str | None = None) -> None:
             if flags.FLAGS[name].value != flags.FLAGS[name].value:  # no bound is above or below it
                 _die(f"--{name}: nan is not a number")
         for name in PATHS:
-            if name in flags.FLAGS and flags.FLAGS[name].value:
-                flags.FLAGS[name].value = os.path.expanduser(flags.FLAGS[name].value)
+            if name in flags.FLAGS and (path := flags.FLAGS[name].value):
+                flags.FLAGS[name].value = os.path.expanduser(path)
         return rest
 
     app.run(lambda argv: sys.exit(_guarded(main)), flags_parser=parse)

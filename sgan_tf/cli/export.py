@@ -52,7 +52,7 @@ def define_flags() -> None:
 
 
 def export() -> None:
-    settings = {field.name: FLAGS[field.name].value for field in fields(serving.ExportRequest)}
+    settings = {field.name: getattr(FLAGS, field.name) for field in fields(serving.ExportRequest)}
     if FLAGS.format == "savedmodel":
         settings["precision"] = devices.precision(FLAGS.precision)
     elif FLAGS.precision == "auto":

@@ -11,6 +11,7 @@ def list_presets() -> None:
     for name in PRESETS:
         config = make_config(name.split("-")[0], name)
         image = config.levels[0]
+        assert image.generator is not None and image.discriminator is not None  # of every preset
         widths = {"G_0": image.generator.channels, "D_0": image.discriminator.channels}
         print(
             layout.format(

@@ -150,7 +150,7 @@ def _load(source):
     from sgan_tf.saving.load import load, load_run
     from sgan_tf.saving.saved_model import SavedModelSampler, find
 
-    value = FLAGS[source].value
+    value = getattr(FLAGS, source)
     if source == "run_dir":
         return load_run(value)
     if source == "model":

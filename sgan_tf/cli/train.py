@@ -148,7 +148,7 @@ def train() -> int | None:
     classifier_flags.check_flags()
     config = _config_of_images() if FLAGS.encoder and FLAGS.config is None else _config(_cuts())
     if FLAGS.encoder_from:
-        config = transfer.with_encoder(config, FLAGS.encoder_from, FLAGS["set"].value)
+        config = transfer.with_encoder(config, FLAGS.encoder_from, FLAGS.set)
     if not FLAGS.encoder:
         _check_stages(config)
     image_flags.check_flags(config.dataset)
@@ -243,7 +243,7 @@ def _config_of_images():
 
 def _config(cuts, classifier=None):
     """The configuration that the flags ask for."""
-    overrides = [*image_flags.overrides(), *FLAGS["set"].value]
+    overrides = [*image_flags.overrides(), *FLAGS.set]
     if FLAGS.config is None:
         return make_config(
             FLAGS.dataset,

@@ -4,6 +4,7 @@ All of them work on trees of plain values, as JSON holds them.
 """
 
 import re
+from typing import Any
 
 from sgan_tf.config.validation import ENCODER_LAYERS, MAP_LAYERS, ConfigError
 
@@ -125,7 +126,7 @@ _STEPS = {1: _from_schema_1, 2: _from_schema_2}
 
 def _moved(tree, places):
     """A tree with some of its settings one step further down."""
-    moved = {}
+    moved: dict[str, Any] = {}
     for name, value in tree.items():
         section, _, key = places.get(name, name).rpartition(".")
         if section:

@@ -1,6 +1,8 @@
 """Configurations with some settings changed: by `name=value`, or other epochs."""
 
 import copy
+from collections.abc import Iterable
+from typing import cast
 
 from sgan_tf.config.migrations import SCHEMA, renamed
 from sgan_tf.config.schema import Config
@@ -16,7 +18,7 @@ def with_epochs(config: Config, epochs: dict[str, int]) -> Config:
     return changed
 
 
-def with_overrides(config: Config, overrides, epochs: int | None = None) -> Config:
+def with_overrides(config: Config, overrides: Iterable[str], epochs: int | None = None) -> Config:
     """Returns a configuration with some settings changed, and checks it.
 
     Args:
@@ -34,7 +36,7 @@ def with_overrides(config: Config, overrides, epochs: int | None = None) -> Conf
         stage.epochs = epochs if stage.epochs else 0
     for override in overrides:
         _apply(tree, override)
-    config = OmegaConf.to_object(tree)
+    config = cast(Config, OmegaConf.to_object(tree))
     validate(config)
     return config
 

@@ -5,6 +5,7 @@ level generates, the image, a feature map or a feature vector, so that one row s
 """
 
 import copy
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sgan_tf.config.overrides import with_overrides
@@ -37,11 +38,11 @@ class Preset:
 def make_config(
     dataset: str = "digits",
     preset: str | None = None,
-    cuts=None,
+    cuts: Sequence[str] | None = None,
     image_size: int | None = None,
     epochs: int | None = None,
     seed: int = 0,
-    overrides=(),
+    overrides: Iterable[str] = (),
     precision: str = "float32",
     classifier: ClassifierConfig | None = None,
     labels: str = "given",

@@ -10,7 +10,9 @@ strings here; `sgan_tf.models.build.check_config` asks the registries.
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 from sgan_tf.config.constraints import (
     at_least,
@@ -25,6 +27,8 @@ from sgan_tf.config.migrations import SCHEMA, migrated
 from sgan_tf.config.validation import INPUT_RANGES, PRECISIONS, ConfigError, validate
 from sgan_tf.errors import first_line
 from sgan_tf.utils.labels import clusters
+
+Settings = TypeVar("Settings")  # one of the dataclasses below
 
 
 @dataclass
@@ -263,7 +267,7 @@ class Config:
         ]
 
 
-def from_tree(cls, tree: dict):
+def from_tree(cls: type[Settings], tree: dict) -> Settings:
     """Returns a dataclass of settings with the values of a tree, of which some may be missing.
 
     Args:
@@ -277,7 +281,8 @@ def from_tree(cls, tree: dict):
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), tree))
+        merged = OmegaConf.merge(OmegaConf.structured(cls), tree)
+        return cast(Settings, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
         raise ConfigError(f"not a configuration: {first_line(error)}") from error
 
@@ -285,7 +290,7 @@ def from_tree(cls, tree: dict):
 def _flatten(tree, prefix=""):
     """`{"a": [{"b": 1}]}` becomes `{"a.0.b": 1}`; lists of numbers stay whole."""
     if isinstance(tree, dict):
-        items = tree.items()
+        items: Iterable = tree.items()
     elif isinstance(tree, list) and tree and isinstance(tree[0], dict):
         items = enumerate(tree)
     else:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from sgan_tf.config.constraints import constraint_of
 from sgan_tf.errors import UserError
@@ -18,7 +20,8 @@ class ConfigError(UserError):
     """A setting that cannot be; the message names it and says what would do."""
 
 
-def validate(config):
+# Settings are `Any` to a type checker, as the schema imports this module.
+def validate(config: Any) -> None:
     """Raises `ConfigError` for a value that cannot be, naming the setting.
 
     Args:
@@ -65,7 +68,7 @@ def _between(target, above):
     return MAP_LAYERS[start:stop]
 
 
-def check_settings(settings, prefix: str = ""):
+def check_settings(settings: Any, prefix: str = "") -> None:
     """Raises `ConfigError` for a setting of a dataclass, or of those inside it, that cannot be.
 
     Args:
@@ -91,13 +94,13 @@ def _check(name, value, constraint):
         require(constraint.allows(value), name, value, constraint.need)
 
 
-def require(good, name: str, value, need: str):
+def require(good: object, name: str, value: object, need: str) -> None:
     """Raises `ConfigError` "name: value is not need" unless `good`."""
     if not good:
         raise ConfigError(f"{name}: {value} is not {need}")
 
 
-def check_cuts(cuts):
+def check_cuts(cuts: Sequence[str]) -> None:
     """Raises `ConfigError` when `cuts` are not names of the encoder's layers, bottom up."""
     for cut in cuts:
         if cut not in ENCODER_LAYERS:
@@ -111,7 +114,7 @@ def check_cuts(cuts):
         )
 
 
-def check_image_size(encoder, side: int):
+def check_image_size(encoder: Any, side: int) -> None:
     """Raises `ConfigError` when the encoder's maps do not divide evenly: none could mirror them.
 
     Args:
@@ -127,7 +130,7 @@ def check_image_size(encoder, side: int):
         )
 
 
-def map_sides(encoder, side: int) -> dict[str, int] | None:
+def map_sides(encoder: Any, side: int) -> dict[str, int] | None:
     """Returns the side of the image and of each map of E; None where they do not divide evenly.
 
     Args:

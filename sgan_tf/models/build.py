@@ -4,9 +4,11 @@ import contextlib
 import dataclasses
 import random
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
+import numpy.typing as npt
 
 from sgan_tf.config.schema import Config
 from sgan_tf.config.validation import map_sides, require
@@ -27,7 +29,7 @@ def build(
     config: Config,
     image_shape: Sequence[int],
     class_names: Sequence[str],
-    mean=None,
+    mean: npt.ArrayLike | None = None,
     joint: bool = False,
     encoder: Encoder | None = None,
 ) -> tuple[Encoder, StackedGAN]:
@@ -59,7 +61,7 @@ def build(
             )
     levels = [_level(config, encoder, i, mean, joint) for i in range(len(encoder.stages))]
     seed = stage_seed(config.seed, "joint") if joint else 0
-    settings = {"recipe": recipe, "name": "stack"}
+    settings: dict[str, Any] = {"recipe": recipe, "name": "stack"}
     return encoder, StackedGAN(encoder, levels, config.joint, class_names, seed, **settings)
 
 
@@ -102,7 +104,7 @@ def _level(config, encoder, i, mean, joint):
     )
 
 
-def check_config(config: Config, shapes: Sequence[tuple[int, ...]] | None = None):
+def check_config(config: Config, shapes: Sequence[tuple[int, ...]] | None = None) -> None:
     """Raises `ConfigError` for a name that its registry lacks, or a network that cannot be built.
 
     `adaptive_steps` is refused too where it would follow a loss that is not log 2 at chance.
@@ -124,6 +126,7 @@ def check_config(config: Config, shapes: Sequence[tuple[int, ...]] | None = None
                 _known(f"levels.{i}.loss.{key}", name, table)
         _check_network(f"levels.{i}.generator", level.generator, GENERATORS, target)
         _check_network(f"levels.{i}.discriminator", level.discriminator, DISCRIMINATORS, target)
+        assert level.discriminator is not None  # which was checked
         activation = level.discriminator.posterior_activation
         reached = activation == "linear" or NOISE[level.noise].bounded
         name, need = f"levels.{i}.discriminator.posterior_activation", f"linear, as {level.noise}"
@@ -170,6 +173,7 @@ def _targets(config, shapes):
     names, own = ("image", *config.cuts), config.classifier is None
     if own and shapes is None:
         sides = map_sides(config.encoder, config.image_size)
+        assert sides is not None  # which `validate` has checked
         return [Target(name, (sides[name],) * 2 if name in sides else (), own) for name in names]
     sizes = [tuple(shape[:-1]) for shape in shapes or config.classifier.shapes]
     texts = [
@@ -185,7 +189,7 @@ def stage_seed(seed: int, name: str) -> int:
 
 
 @contextlib.contextmanager
-def computing_in(precision: str):
+def computing_in(precision: str) -> Iterator[None]:
     """Layers that are made meanwhile compute in `precision`; weights are float32 always."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy({"bfloat16": "mixed_bfloat16"}.get(precision, precision))
@@ -196,7 +200,7 @@ def computing_in(precision: str):
 
 
 @contextlib.contextmanager
-def seeded(seed: int):
+def seeded(seed: int) -> Iterator[None]:
     """Seeds what Keras draws the seeds of initial weights from, and restores it afterwards."""
     state = random.getstate()
     random.seed(seed)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from sgan_tf.config.schema import LossConfig
 from sgan_tf.models.encoder.encoder import inner_maps
 from sgan_tf.models.losses import Adversarial
+from sgan_tf.typing import Tensor
 
 # Draws of augmentations that differ within a step: of generated and real h_i in D's objective, and
 # in G's.
@@ -47,14 +48,16 @@ class Critic:
         loss: LossConfig,
         regularizers: Mapping[str, Callable],
         augment: Callable | None,
-    ):
+    ) -> None:
         self.discriminator, self.adversarial, self.loss = discriminator, adversarial, loss
         self.regularizers, self.augment = regularizers, augment
         accepted = inspect.signature(discriminator.call).parameters
         self._told = [name for name in ("labels", "condition") if name in accepted]
         self._maps = inner_maps(stage, features) if "features" in accepted else None
 
-    def __call__(self, rows: Rows, seed, draw: int, training: bool):
+    def __call__(
+        self, rows: Rows, seed: Tensor, draw: int, training: bool
+    ) -> tuple[Tensor, Tensor]:
         """Returns D's logits and Q's estimates, `(logits, z_estimate)`.
 
         Args:
@@ -70,7 +73,9 @@ class Critic:
         given |= {"features": self._maps(h)} if self._maps else {}
         return self.discriminator(h, training=training, **given)
 
-    def compare(self, real: Rows, fake: Rows, seed, training: bool):
+    def compare(
+        self, real: Rows, fake: Rows, seed: Tensor, training: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Returns D's logits on both, and Q's estimates: `(real_logits, fake_logits, z_estimate)`.
 
         Where no row's output depends on those beside it, D sees both in one pass, which is faster.
@@ -85,7 +90,7 @@ class Critic:
         fake_logits, real_logits = tf.split(logits, 2)
         return real_logits, fake_logits, z_estimate[: tf.shape(fake.h)[0]]
 
-    def penalty(self, name: str, real: Rows, fake: Rows, seed, training: bool):
+    def penalty(self, name: str, real: Rows, fake: Rows, seed: Tensor, training: bool) -> Tensor:
         """Returns a regularizer's value; of one step in `regularize_every`, so many times it."""
         every = self.loss.regularize_every
         if every > 1:

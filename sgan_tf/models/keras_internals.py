@@ -1,5 +1,8 @@
 """What Keras has no public interface for: the only calls of its private methods, in one place."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 
 
@@ -8,7 +11,7 @@ def layers_at_any_depth(network: keras.Layer) -> list[keras.Layer]:
     return list(network._flatten_layers())
 
 
-def run_operations(model: keras.Model, inputs, call):
+def run_operations(model: keras.Model, inputs: Any, call: Callable) -> Any:
     """Calls a functional model's operations one after the other on symbolic inputs.
 
     Keras's public ways to do this make a model of the result, whose layers it names anew.

@@ -43,7 +43,7 @@ class LevelBatch(NamedTuple):
         """Returns what D is shown of the encoder."""
         return Rows(self.real, self.real_condition, self.labels)
 
-    def rows_of(self, fake) -> Rows:
+    def rows_of(self, fake: Tensor) -> Rows:
         """Returns what D is shown of `G_i(condition, z_i)`."""
         return Rows(fake, self.condition, self.labels)
 
@@ -230,7 +230,8 @@ class LevelGAN(AdversarialModel):
         Returns:
             `(objective, {name: scalar})`.
         """
-        c, report, objective = self.config.loss, {}, tf.zeros([])
+        report: dict[str, Tensor] = {}
+        c, objective = self.config.loss, tf.zeros([])
         if not self.discriminator_variables():
             return objective, report
         real, fake = batch.real_rows(), batch.rows_of(tf.stop_gradient(fake))

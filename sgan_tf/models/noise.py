@@ -46,7 +46,7 @@ def uniform_rows(
     return tf.reshape(values[before:], [count, columns])
 
 
-def step_seed(noise_seed, kind, step):
+def step_seed(noise_seed: int, kind: int, step: int | Tensor) -> tf.Tensor:
     """Returns the seed `[2]` of a step's noise: a restored model goes on with that of its next one.
 
     Args:
@@ -58,7 +58,7 @@ def step_seed(noise_seed, kind, step):
     return tf.random.experimental.stateless_fold_in(seed, tf.cast(step, tf.int32))
 
 
-def draw_uniform(seed, count, z_dim):
+def draw_uniform(seed: Tensor, count: int | Tensor, z_dim: int) -> tf.Tensor:
     """Draws what this replica's rows of the global batch's noise are made of, uniform on [0, 1).
 
     Every replica draws the whole and keeps its share: a step on several replicas then sees the very

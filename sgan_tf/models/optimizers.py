@@ -1,16 +1,22 @@
 """The optimizers of D and G: the release's Adam, and how its learning rate falls."""
 
+from typing import Any
+
 import keras
+from keras.optimizers.schedules import LearningRateSchedule
 
 from sgan_tf.config.schema import OptimizerConfig
+from sgan_tf.typing import Tensor
 
 
-def adam(name, learning_rate=1e-4, beta_1=0.5):
+def adam(
+    name: str, learning_rate: float | LearningRateSchedule = 1e-4, beta_1: float = 0.5
+) -> keras.optimizers.Adam:
     """Returns the release's Adam; learning rate and beta_1 as asked for."""
     return keras.optimizers.Adam(learning_rate, beta_1, beta_2=0.999, epsilon=1e-8, name=name)
 
 
-def optimizer_pair(settings: OptimizerConfig, steps: int = 0):
+def optimizer_pair(settings: OptimizerConfig, steps: int = 0) -> dict[str, keras.Optimizer]:
     """Returns the Adams of D and G, `{name: optimizer}`.
 
     Args:
@@ -31,7 +37,7 @@ def optimizer_pair(settings: OptimizerConfig, steps: int = 0):
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
-class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
+class ConstantThenLinear(LearningRateSchedule):
     """A learning rate that is constant at first and then falls to 0 along a line.
 
     Args:
@@ -45,12 +51,12 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
     [1.0, 1.0, 0.5, 0.0]
     """
 
-    def __init__(self, rate, start, updates):
+    def __init__(self, rate: float, start: float, updates: int) -> None:
         self.rate, self.start, self.updates = rate, start, updates
 
-    def __call__(self, step):
+    def __call__(self, step: int | Tensor) -> Tensor:
         left = 1 - keras.ops.cast(step, "float32") / self.updates
         return self.rate * keras.ops.clip(left / (1 - self.start), 0.0, 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"rate": self.rate, "start": self.start, "updates": self.updates}

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from sgan_tf.models import checks
 from sgan_tf.models.batched import BATCH, in_batches
+from sgan_tf.typing import Tensor
 
 
 class Decomposition(NamedTuple):
@@ -180,6 +181,22 @@ class StackSampler:
         n = checks.integer("n", n, 0, 2**31)
         varied = self._vary(images, n, *self._place(seed, 0, n * len(images)))
         return varied.reshape(len(images), n, *self.image_shape)
+
+    def _sample(self, seed: int, numbers: Tensor, labels: Tensor) -> Tensor:
+        """Returns the images of a seed that have these consecutive numbers."""
+        raise NotImplementedError
+
+    def _decode(self, top: int, condition: Tensor, *noise: Tensor) -> Tensor:
+        """Returns images of h_{top+1}, or of labels at the highest level."""
+        raise NotImplementedError
+
+    def _encode(self, images: Tensor) -> Decomposition:
+        """Returns the `Decomposition` of images, in tensors."""
+        raise NotImplementedError
+
+    def _vary(self, images: np.ndarray, n: int, seed: int, first: int) -> np.ndarray:
+        """Returns `[N n, H, W, C]`: `n` images that share h_1 with each of `images`."""
+        raise NotImplementedError
 
     def _batched(self, function, arrays, batch_size=BATCH):
         return in_batches(function, arrays, min(batch_size, self.max_batch))

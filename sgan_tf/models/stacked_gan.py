@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -104,8 +104,9 @@ class StackedGAN(StackSampler, AdversarialModel):
                     f"levels[{level.index}] has {level.num_logits} class logits; the encoder has "
                     f"{encoder.num_classes} classes"
                 )
-        self.recipe, self.facts = recipe, {}  # of its training: what `load` knows
-        self._parts = {}
+        self.recipe = recipe
+        self.facts: dict[str, Any] = {}  # of its training: what `load` knows
+        self._parts: dict[tuple[int, int], Callable] = {}
 
     def call(self, labels: Tensor, training: bool = False) -> Tensor:
         """Samples an image for each of the integer `labels` `[N]`, with new noise."""
@@ -127,7 +128,9 @@ class StackedGAN(StackSampler, AdversarialModel):
         images = unit_images(x)
         return StackBatch([images, *self.encoder.features(images)[:-1]], y)
 
-    def discriminator_objective(self, batch, seed, training=True):
+    def discriminator_objective(
+        self, batch: StackBatch, seed: Tensor, training: bool = True
+    ) -> Objective:
         objective, report, _ = self._levels(
             lambda level: level.discriminator_losses, batch, seed, training
         )
@@ -151,7 +154,8 @@ class StackedGAN(StackSampler, AdversarialModel):
         noise = [level.draw_noise(seed, count) for level in self.levels]
         labels = one_hot(batch.labels, self.encoder.num_classes)
         chain = self.chain(labels, noise, lower_weight=lower_weight, training=training)
-        objective, report, reals = tf.zeros([]), {}, [*batch.reals, labels]
+        report: dict[str, Tensor] = {}
+        objective, reals = tf.zeros([]), [*batch.reals, labels]
         for i, (level, (fake, condition), z) in enumerate(zip(self.levels, chain, noise)):
             rows = LevelBatch(reals[i], condition, reals[i + 1], batch.labels)
             part, numbers = losses_of(level)(fake, z, rows, seed, training)
@@ -229,15 +233,15 @@ class StackedGAN(StackSampler, AdversarialModel):
     most_images = MOST_ROWS
 
     @property
-    def image_shape(self) -> tuple[int, ...]:
+    def image_shape(self) -> tuple[int, ...]:  # type: ignore[override]
         return self.encoder.image_shape
 
     @property
-    def z_dims(self) -> list[int]:
+    def z_dims(self) -> list[int]:  # type: ignore[override]
         return [level.config.z_dim for level in self.levels]
 
     @property
-    def feature_shapes(self) -> dict[int, tuple[int, ...]]:
+    def feature_shapes(self) -> dict[int, tuple[int, ...]]:  # type: ignore[override]
         return dict(enumerate(self.encoder.shapes[1:-1], start=1))
 
     def noise(self, count: int, seed: int | None = None, first: int = 0) -> list[np.ndarray]:

@@ -1,6 +1,8 @@
 """The discriminators D_i and posterior networks Q_i: one trunk, two heads."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import layers
@@ -16,6 +18,7 @@ from sgan_tf.models.losses import ADVERSARIAL
 from sgan_tf.models.networks.families import Family, is_even_map, is_map, is_vector
 from sgan_tf.models.noise import NOISE
 from sgan_tf.models.trainable import deserialized
+from sgan_tf.typing import Shape, Tensor
 
 LEAKY_SLOPE = 0.2  # after convolutions
 HALVED_SLOPE = 0.1  # the same, in a halved D
@@ -55,8 +58,8 @@ class Discriminator(keras.Model):
         posterior: keras.Model,
         projection: Projection | None = None,
         heads: FeatureHeads | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{**kwargs, **UNCAST})  # its parts cast for themselves
         self.trunk, self.logits, self.posterior = trunk, logits, posterior
         self.projection, self.heads = projection, heads
@@ -64,7 +67,14 @@ class Discriminator(keras.Model):
         self.separate_rows = not any(isinstance(x, layers.BatchNormalization) for x in parts)
         self.built = True
 
-    def call(self, h, labels=None, condition=None, features=None, training=False):
+    def call(
+        self,
+        h: Tensor,
+        labels: Tensor | None = None,
+        condition: Tensor | None = None,
+        features: Sequence[Tensor] | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor]:
         """Returns `(logits, z_estimate)` for `h` `[N, ...]`, real or generated for a condition.
 
         What is not given of labels, condition and E's features is left out of the logits.
@@ -77,17 +87,17 @@ class Discriminator(keras.Model):
             logits += self.heads(features)
         return logits, self.posterior(shared)
 
-    def estimate_noise(self, h):
+    def estimate_noise(self, h: Tensor) -> Tensor:
         """Returns Q_i's estimate alone; a sampler that needs no more holds no more."""
         return self.posterior(self.trunk(h, training=False))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         parts = {name: getattr(self, name) for name in _PARTS}
         serialized = {n: keras.saving.serialize_keras_object(p) for n, p in parts.items()}
         return {**super().get_config(), **serialized}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "Discriminator":
         return cls(**{**config, **{name: deserialized(config[name]) for name in _PARTS}})
 
 
@@ -96,12 +106,12 @@ _PARTS = ("trunk", "logits", "posterior", "projection", "heads")
 
 def build_discriminator(
     config: LevelConfig,
-    target_shape,
-    condition_shape,
+    target_shape: Shape,
+    condition_shape: Shape,
     num_classes: int,
-    mean=None,
-    feature_shapes=(),
-    name="discriminator",
+    mean: Callable[[], keras.Layer] | None = None,
+    feature_shapes: Sequence[Shape] = (),
+    name: str = "discriminator",
 ) -> Discriminator:
     """Makes D_i and Q_i of a configuration.
 
@@ -116,9 +126,10 @@ def build_discriminator(
         name: Of the model.
     """
     settings = config.discriminator
+    assert settings is not None  # None is for networks that `build` does not make
     family = DISCRIMINATORS[settings.family]
-    centered = mean is not None and not family.rescales
-    before = [*([mean()] if centered else []), *_noise(settings.input_noise, "input_noise")]
+    center = [mean()] if mean is not None and not family.rescales else []
+    before = [*center, *_noise(settings.input_noise, "input_noise")]
     parts = family.make(settings)
     trunk = keras.Sequential([keras.Input(target_shape), *before, *parts], name="trunk")
     shape = trunk.output_shape[1:]
@@ -167,8 +178,8 @@ def _posterior_layer(config, initializer):
     return layers.Dense(config.z_dim, activation, name="dense", dtype="float32", **start)
 
 
-def _dense_trunk(config: DiscriminatorConfig):
-    parts = []
+def _dense_trunk(config: DiscriminatorConfig) -> list[keras.Layer]:
+    parts: list[keras.Layer] = []
     for i, units in enumerate(config.units):
         parts += _noise(config.hidden_noise, f"noise{i}") if i else []
         parts.append(_dense(config, units, f"dense{i}"))
@@ -176,8 +187,8 @@ def _dense_trunk(config: DiscriminatorConfig):
     return parts + _noise(config.hidden_noise, "head_noise")
 
 
-def _strided_trunk(config: DiscriminatorConfig):
-    parts = []
+def _strided_trunk(config: DiscriminatorConfig) -> list[keras.Layer]:
+    parts: list[keras.Layer] = []
     for i, channels in enumerate(config.channels):
         parts.append(_convolution(config, channels, config.kernel_size, 2, "same", f"conv{i}"))
         parts += _activated(config.batch_norm and i > 0, LEAKY_SLOPE, f"conv{i}")
@@ -188,7 +199,7 @@ def _strided_trunk(config: DiscriminatorConfig):
     return parts
 
 
-def _allconv_trunk(config: DiscriminatorConfig):
+def _allconv_trunk(config: DiscriminatorConfig) -> list[keras.Layer]:
     """The release's CIFAR-10 network."""
     rows = (  # kernel, stride, padding, batch normalisation, dropout
         (3, 1, "same", False, False),
@@ -198,7 +209,7 @@ def _allconv_trunk(config: DiscriminatorConfig):
         (3, 1, "valid", True, False),
         (1, 1, "same", False, False),
     )
-    parts = []
+    parts: list[keras.Layer] = []
     for i, (channels, row) in enumerate(zip(config.channels, rows)):
         kernel, stride, padding, norm, drop = row
         parts.append(_convolution(config, channels, kernel, stride, padding, f"conv{i}"))
@@ -207,7 +218,7 @@ def _allconv_trunk(config: DiscriminatorConfig):
     return parts
 
 
-def _halved_trunk(config: DiscriminatorConfig):
+def _halved_trunk(config: DiscriminatorConfig) -> list[keras.Layer]:
     """Convolutions of 3 x 3, and of 4 x 4 and stride 2, in turn, from half the side down.
 
     Two by two pixels become channels first, as few channels at full side cost most for what they

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sgan_tf.config.schema import DiscriminatorConfig, GeneratorConfig
+
 
 class Target(NamedTuple):
     """What is known of h_i before any network is built."""
@@ -42,7 +44,7 @@ class Family:
     least: int = 1
     most: int | None = None
 
-    def allows_widths(self, config) -> bool:
+    def allows_widths(self, config: GeneratorConfig | DiscriminatorConfig) -> bool:
         """Whether a network's settings have as many widths as the family takes."""
         count = len(getattr(config, self.widths))
         return self.least <= count and (self.most is None or count <= self.most)

@@ -7,6 +7,7 @@ from sgan_tf.config.schema import GeneratorConfig, LevelConfig
 from sgan_tf.models.layers.convolution import Rearrange
 from sgan_tf.models.layers.normalization import BatchNormalization, Modulated
 from sgan_tf.models.networks.families import Family, is_even_map, is_map, is_vector
+from sgan_tf.typing import Shape, Tensor
 
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
 SMALLEST_MAP = 4  # side from which `shapes` begins, where the condition is a vector
@@ -15,7 +16,7 @@ SMALLEST_MAP = 4  # side from which `shapes` begins, where the condition is a ve
 def build_generator(
     config: LevelConfig,
     stage: keras.Model,
-    condition_shape,
+    condition_shape: Shape,
     activation: str = "relu",
     name: str = "generator",
 ) -> keras.Model:
@@ -43,17 +44,21 @@ def build_generator(
     Returns:
         A functional Keras model.
     """
+    settings = config.generator
+    assert settings is not None  # None is for networks that `build` does not make
     condition = keras.Input(condition_shape, name="condition")
     z = keras.Input((config.z_dim,), name="z")
     noise = z
-    for i, units in enumerate(config.generator.noise_units):
+    for i, units in enumerate(settings.noise_units):
         noise = _dense(noise, units, f"noise{i}")
-    x = GENERATORS[config.generator.family].make(config.generator, stage, condition, noise)
+    x = GENERATORS[settings.family].make(settings, stage, condition, noise)
     output = layers.Activation(activation, name="activation", dtype="float32")
     return keras.Model([condition, z], output(x), name=name)
 
 
-def _dense_vector(config: GeneratorConfig, stage, condition, noise):
+def _dense_vector(
+    config: GeneratorConfig, stage: keras.Model, condition: Tensor, noise: Tensor
+) -> Tensor:
     x = _joined(config, condition, noise)
     embedding = _embedding(config, x)
     for i, units in enumerate(config.units):
@@ -61,7 +66,9 @@ def _dense_vector(config: GeneratorConfig, stage, condition, noise):
     return layers.Dense(stage.input_shape[-1], kernel_initializer=_normal(), name="output")(x)
 
 
-def _pyramid(config: GeneratorConfig, stage, condition, noise):
+def _pyramid(
+    config: GeneratorConfig, stage: keras.Model, condition: Tensor, noise: Tensor
+) -> Tensor:
     side, _, depth = stage.input_shape[1:]
     half, channels = side // 2, config.channels
     # As many doublings as there are widths, and as the side allows from 3 x 3 on.
@@ -77,7 +84,9 @@ def _pyramid(config: GeneratorConfig, stage, condition, noise):
     return Rearrange(2, "space", name="full", dtype="float32")(x)
 
 
-def _of_any_shape(config: GeneratorConfig, stage, condition, noise):
+def _of_any_shape(
+    config: GeneratorConfig, stage: keras.Model, condition: Tensor, noise: Tensor
+) -> Tensor:
     *size, depth = stage.input_shape[1:]
     maps = len(condition.shape) == 4
     smallest = condition.shape[1:3] if maps else (SMALLEST_MAP, SMALLEST_MAP)
@@ -121,7 +130,9 @@ def _cropped(x, size):
     return layers.Cropping2D(margins)(x) if any(margin for _, margin in margins) else x
 
 
-def _mirror(config: GeneratorConfig, stage, condition, noise):
+def _mirror(
+    config: GeneratorConfig, stage: keras.Model, condition: Tensor, noise: Tensor
+) -> Tensor:
     undo = _mirrored(stage, config.kernel_size)
     side = undo[0]["side"]
     # The last width serves any further layer.
