@@ -27,7 +27,7 @@ from processes import ROOT
 TRAIN, INVERT = "docs/tutorials/train.md", "docs/tutorials/invert.md"
 # Pages whose results others use. All recipes use the run of the first tutorial.
 NEEDS = {TRAIN: [], "docs/install.md": [], INVERT: [], "README.md": [INVERT]}
-# What pages say, and what is run in its place.
+# What pages say, and what is run instead.
 SHORTER = {
     r"pip install \. && ": "",
     r"train\.py --dataset (mnist|svhn|cifar10)( --download| --data_dir \S+)": "train.py --dry_run",
@@ -37,7 +37,10 @@ SHORTER = {
     r"--data_dir photos/": "--data_dir photos/ --set batch_size=4 --dry_run",
     r"evaluate\.py": "evaluate.py --samples 500",
     r"epochs=20": "epochs=2",
-    r'run_dir="runs/': 'epochs=1, overrides=["joint.epochs=0"], run_dir="runs/',
+    r'run_dir="runs/': (
+        'hyperparameters=sgan_tf.Hyperparameters(epochs=1, overrides=["joint.epochs=0"]), '
+        'run_dir="runs/'
+    ),
     r"--count 1000000": "--count 80",
 }
 SLOW = {
