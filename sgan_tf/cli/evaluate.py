@@ -89,7 +89,7 @@ def evaluate() -> None:
         save_facts(out, facts)
     finally:  # if the facts cannot be written, they are at least shown
         _print(facts)
-    (out / "report.html").unlink(missing_ok=True)  # of an earlier evaluation
+    (out / "report.html").unlink(missing_ok=True)  # from an earlier evaluation
     curves = figures.curve_drawings(run.metrics.read())
     page = report.html(facts, _figures(facts, stack, other, reference, dataset), curves)
     write_whole(out / "report.html", page)

@@ -170,7 +170,7 @@ class Checkpoint:
         if not self.path.exists():
             return 0, np.zeros(reported)
         metadata = self.load(state)
-        # Version 0.1.0 did not save the sums: an epoch that it began is averaged over its rest.
+        # Version 0.1.0 kept the sums elsewhere: an epoch that it began is averaged over its rest.
         totals = json.loads(metadata.get("totals", "[]")) or np.zeros(reported)
         return int(metadata["step"]), np.array(totals, np.float64)
 

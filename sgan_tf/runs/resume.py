@@ -1,4 +1,4 @@
-"""Reads the configuration of a run folder, and decides with which one its training continues."""
+"""Reads the configuration of a run folder and decides how its training may continue."""
 
 import logging
 import os
