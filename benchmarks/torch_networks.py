@@ -33,11 +33,19 @@ def flat(x):
 
 
 class Flatten(nn.Module):
+    """Flattens maps in TensorFlow's order; see `flat`."""
+
     def forward(self, x):
         return flat(x)
 
 
 class SubtractMean(nn.Module):
+    """Subtracts the mean image.
+
+    Args:
+        shape: Tuple of integers `(C, H, W)`.
+    """
+
     def __init__(self, shape):
         super().__init__()
         self.register_buffer("mean", torch.zeros(shape))
@@ -47,6 +55,12 @@ class SubtractMean(nn.Module):
 
 
 class GaussianNoise(nn.Module):
+    """Adds Gaussian noise in training.
+
+    Args:
+        stddev: Float. Standard deviation of the noise.
+    """
+
     def __init__(self, stddev):
         super().__init__()
         self.stddev = stddev
@@ -78,6 +92,7 @@ class Spectral(nn.Module):
 
     @torch.no_grad()
     def iterate(self):
+        """Makes one power iteration, which updates the estimate of the singular vectors."""
         matrix = self.weight.flatten(1)
         self.v.copy_(F.normalize(torch.mv(matrix.T, self.u), dim=0))
         self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0))
@@ -298,6 +313,7 @@ class Discriminator(nn.Module):
             return logits, self.posterior(flat(shared))
 
     def iterate(self):
+        """Makes one power iteration in each spectrally normalized layer."""
         for layer in self.modules():
             if isinstance(layer, Spectral):
                 layer.iterate()

@@ -108,6 +108,7 @@ def parameters(network: tf.keras.Model) -> int:
 
 
 def stage_named(pipeline: Pipeline, name: str) -> Stage:
+    """Returns the stage of a pipeline that has this name."""
     return next(stage for stage in pipeline.stages if stage.name == name)
 
 

@@ -26,10 +26,24 @@ class RunError(UserError):
 
 
 def first_line(error: Exception) -> str:
-    """Returns the first line of an error's message, or the error's type if it has no message."""
+    """Returns the first line of an error's message, or the error's type if it has no message.
+
+    Args:
+        error: Exception.
+
+    Returns:
+        String.
+    """
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def shown(path: object) -> str:
-    """Returns a path as one printable line; other characters become question marks."""
+    """Returns a path as one printable line. Other characters become question marks.
+
+    Args:
+        path: String or path.
+
+    Returns:
+        String.
+    """
     return "".join(character if character.isprintable() else "?" for character in str(path))

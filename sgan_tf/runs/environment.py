@@ -10,7 +10,11 @@ LEAST_CAPABILITY = (8, 0)  # least compute capability of a GPU with bfloat16 uni
 
 
 def versions() -> dict[str, str]:
-    """Returns library versions, the machine type and the arithmetic settings, `{name: value}`."""
+    """Returns library versions, the machine type and the arithmetic settings.
+
+    Returns:
+        Dictionary of strings `{name: value}`.
+    """
     import keras
     import numpy
     import tensorflow as tf

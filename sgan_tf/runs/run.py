@@ -317,19 +317,44 @@ class Run:
     # Stages
 
     def checkpoint(self, stage: str) -> Checkpoint:
-        """Returns the `Checkpoint` of a stage, whether its file exists or not."""
+        """Returns the `Checkpoint` of a stage, whether its file exists or not.
+
+        Args:
+            stage: String. The stage's name.
+        """
         return Checkpoint(self.path / "checkpoints" / f"{stage}.safetensors", stage)
 
     def progress(self, stage: str) -> StageProgress:
-        """Returns the `StageProgress` of a stage; `(0, False)` if it has no checkpoint."""
+        """Returns the `StageProgress` of a stage; `(0, False)` if it has no checkpoint.
+
+        Args:
+            stage: String. The stage's name.
+
+        Raises:
+            CheckpointError: If the checkpoint is damaged.
+        """
         return self.checkpoint(stage).progress()
 
     def weights(self, config: Config) -> dict[str, str]:
-        """Returns `{stage: checksum}` of the checkpoints, which identifies the weights."""
+        """Returns the checksums of the checkpoints, which identify the weights.
+
+        Args:
+            config: `Config` of the run.
+
+        Returns:
+            Dictionary of strings `{stage: checksum}`; `""` for a stage without a checkpoint.
+        """
         return {name: self.checkpoint(name).checksum() for name in config.stages()}
 
     def unfinished(self, config: Config) -> list[str]:
-        """Returns the stages that are not finished, such as `["joint (step 1200)"]`."""
+        """Lists the stages that are not finished.
+
+        Args:
+            config: `Config` of the run.
+
+        Returns:
+            List of strings, such as `["joint (step 1200)"]`.
+        """
         progress = {name: self.progress(name) for name in config.stages()}
         return [f"{name} (step {p.step})" for name, p in progress.items() if not p.done]
 

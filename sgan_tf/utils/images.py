@@ -139,7 +139,14 @@ def rows_caption(num_classes: int) -> str:
 
 
 def png(picture: "Image.Image") -> bytes:
-    """Returns a PIL image as the bytes of a PNG file."""
+    """Returns a PIL image as the bytes of a PNG file.
+
+    Args:
+        picture: PIL image of mode RGB or L.
+
+    Returns:
+        Bytes.
+    """
     return encoded(picture, ".png")
 
 
