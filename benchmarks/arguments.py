@@ -1,4 +1,4 @@
-"""What the flags of several benchmarks may be; TensorFlow is imported last, if at all."""
+"""Checks the flags that several benchmarks share, without importing TensorFlow first."""
 
 import importlib.util
 import os
@@ -12,7 +12,15 @@ from sgan_tf.runs.environment import best_precision
 
 
 def check_presets(names: Sequence[str], known: Sequence[str] = tuple(PRESETS)) -> None:
-    """Raises `UsageError` for a name of --presets that is not known."""
+    """Checks the names in --presets.
+
+    Args:
+        names: List of strings. The names to check.
+        known: List of strings. The allowed names. Defaults to all presets.
+
+    Raises:
+        UsageError: If a name is not allowed.
+    """
     unknown = [name for name in names if name not in known]
     if unknown:
         raise UsageError(
@@ -21,7 +29,18 @@ def check_presets(names: Sequence[str], known: Sequence[str] = tuple(PRESETS)) -
 
 
 def integers(flag: str, values: Sequence[str]) -> list[int]:
-    """Returns the numbers of a flag that lists some; `UsageError` for what is none above 0."""
+    """Returns the integers in the value of a flag.
+
+    Args:
+        flag: String. The flag's name, for messages.
+        values: List of strings.
+
+    Returns:
+        List of integers.
+
+    Raises:
+        UsageError: If a value is not an integer above 0.
+    """
     wrong = [value for value in values if not value.isdecimal() or not int(value)]
     if wrong:
         raise UsageError(f"--{flag}: '{wrong[0]}' is not an integer above 0")
@@ -29,7 +48,18 @@ def integers(flag: str, values: Sequence[str]) -> list[int]:
 
 
 def precisions(names: Sequence[str]) -> list[str]:
-    """Returns what --precisions names; `auto` stands for those that the hardware computes in."""
+    """Returns the precisions in --precisions, each once.
+
+    Args:
+        names: List of strings. Precisions, or `auto` for float32 and the faster precision of this
+            machine.
+
+    Returns:
+        List of strings.
+
+    Raises:
+        UsageError: If a name is not known.
+    """
     unknown = [name for name in names if name not in ("auto", *PRECISIONS)]
     if unknown:
         raise UsageError(
@@ -41,7 +71,14 @@ def precisions(names: Sequence[str]) -> list[str]:
 
 
 def require_torch(compiled: bool) -> None:
-    """Raises `UsageError` where PyTorch is not installed, or what `torch.compile` needs."""
+    """Checks that PyTorch is installed.
+
+    Args:
+        compiled: Boolean. Whether to check for the C++ compiler that `torch.compile` needs too.
+
+    Raises:
+        UsageError: If something is not installed.
+    """
     if importlib.util.find_spec("torch") is None:
         raise UsageError("PyTorch is not installed; pip install .[bench]")
     compiler = os.environ.get("CXX", "g++")

@@ -1,10 +1,10 @@
-"""Measure what it costs to write samples: images a second of each format, and of sampling alone.
+"""Measure what it costs to write samples: images per second of each format and of sampling alone.
 
     python benchmarks/bulk.py --models digits,svhn --count 2000
 
-`StackedGAN.sample` and the formats of `sgan-sample --format` take turns in one run. A ratio is of
-images a second, the format's over `sample`'s; it is the median of the alternations' own ratios,
-with the least and the most. CPU seconds are those of the whole process.
+`StackedGAN.sample` and the formats of `sgan-sample --format` alternate in one run. A ratio divides
+the images per second of the format by those of `sample`. It is the median of the ratios of all
+alternations, with the least and the most. CPU seconds are those of the whole process.
 """
 
 import pathlib
@@ -51,7 +51,7 @@ def _rows(model):
 
 
 def _ways(model, folder):
-    """Returns `{way: function of nothing}`."""
+    """Returns `{way: function without arguments}`."""
     import numpy as np
 
     import sgan_tf
@@ -70,7 +70,7 @@ def _ways(model, folder):
 
 
 def _timed(way, cpu):
-    """Returns a way that adds the CPU seconds of its calls to a list."""
+    """Returns a function that calls `way` and appends the CPU seconds of the call to `cpu`."""
 
     def call():
         started = time.process_time()

@@ -1,4 +1,4 @@
-"""Contestants in processes of their own: TensorFlow and PyTorch in one process may crash it."""
+"""Runs contestants in separate processes: TensorFlow and PyTorch in one process may crash it."""
 
 import contextlib
 import multiprocessing
@@ -16,21 +16,22 @@ APART = {"tensorflow", "torch"}  # PyTorch's triton, imported after TensorFlow, 
 
 
 class Contestant:
-    """A process that prepares a function, then calls it whenever it is asked to.
+    """A process that prepares a function and calls it on request.
 
-    A context manager: the process ends with the block.
+    It is a context manager: the process ends with the block.
 
     Args:
-        name: What errors call it.
-        make: A function that the process can import. It returns `(function, facts)`: what is timed,
-            and what the parent has to know, which can be pickled.
-        arguments: What `make` takes.
+        name: String. The contestant's name in errors.
+        make: Function that the process can import. It returns `(function, facts)`: the function to
+            time, and a value for the parent process, which can be pickled.
+        arguments: Arguments of `make`, which can be pickled.
 
     Attributes:
-        facts: What `make` returned.
+        name: String. The contestant's name in errors.
+        facts: The value that `make` returned for the parent process.
 
     Raises:
-        UsageError: in one line, when the process fails or dies, here or later.
+        UsageError: If the process fails or dies, now or later. The message is one line.
     """
 
     def __init__(self, name: str, make: Callable, *arguments):
@@ -43,8 +44,19 @@ class Contestant:
         self.facts: Any = self._answer()
 
     def timed(self, calls: int = 1, *arguments) -> float:
-        """Returns the seconds of a call of the function, the mean of so many, in its process."""
-        with contextlib.suppress(OSError):  # where it has died since, the answer says how
+        """Times calls of the function in its process.
+
+        Args:
+            calls: Integer. Number of calls. Defaults to 1.
+            arguments: Arguments of the function, which can be pickled.
+
+        Returns:
+            Float. Seconds per call, the mean of all calls.
+
+        Raises:
+            UsageError: If the process fails or has died.
+        """
+        with contextlib.suppress(OSError):  # if the process has died, `_answer` says how
             self._pipe.send((calls, arguments))
         return self._answer()
 
@@ -71,7 +83,7 @@ class Contestant:
 
 
 def _work(pipe, make, arguments):
-    """Answers `(None, what was asked for)`, or once `(message, whether it is a user's error)`."""
+    """Sends `(None, answer)` per request, or once `(message, whether the user caused it)`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends, and the pipe with it
     with contextlib.suppress(OSError):  # the parent has ended
         try:

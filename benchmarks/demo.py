@@ -2,8 +2,8 @@
 
     python benchmarks/demo.py
 
-It is the training alone, on the embedded digits, in a folder that goes afterwards; `make demo`
-evaluates and exports as well.
+This measures the training alone, on the embedded digits, in a temporary folder. `make demo` also
+evaluates and exports.
 """
 
 import os

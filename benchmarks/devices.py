@@ -2,10 +2,10 @@
 
     python benchmarks/devices.py --preset svhn
 
-Two logical CPU devices stand for two accelerators: they share the cores that one device has alone,
-so a ratio of 1 means that dividing the batch costs nothing. Each setting has a process of its own;
-they take turns. The ratio is of images a second, two devices' over one's, the median of the
-alternations' own ratios with the least and the most.
+Two logical CPU devices represent two accelerators. They share the cores that one device has alone,
+so a ratio of 1 means that dividing the batch costs nothing. Each setting has a separate process,
+and the processes alternate. The ratio divides the images per second of two devices by those of one.
+It is the median of the ratios of all alternations, with the least and the most.
 """
 
 import contextlib
@@ -51,7 +51,7 @@ def bench():
 
 
 def _step(count, config):
-    """Makes a step on so many logical devices of its process."""
+    """Returns a training step on `count` logical devices of this process, and None."""
     tf = startup.import_tensorflow()
     from workload import stage_named, step_of, untrained
 

@@ -1,11 +1,11 @@
-"""Compare what trains an encoder: a Markdown table, a row a data set and objective.
+"""Compare objectives that train an encoder: a table with one row per data set and objective.
 
     python benchmarks/features.py --datasets digits,mnist --set encoder.views=[affine,cutout]
 
-`labels` stands for the encoder that is trained on labels, `nothing` for one that is not trained.
-The probe is a logistic regression on fc3, of up to 10,000 training images, and its accuracy that on
-the test images. Purity is that of ten clusters of the training images. The time is the processor's,
-all cores together, which other work on the machine changes less than it does that of the clock.
+`labels` is the encoder that is trained on labels, and `nothing` is an encoder that is not trained.
+The probe is a logistic regression on fc3, trained on up to 10,000 training images; its accuracy is
+measured on the test images. Purity is measured on ten clusters of the training images. The time is
+CPU time of all cores together, which other work on the machine changes less than wall-clock time.
 """
 
 import dataclasses
@@ -17,8 +17,8 @@ from absl import flags
 from sgan_tf.cli import app, startup
 
 FLAGS = flags.FLAGS
-SUPERVISED = ("nothing", "labels")  # and the objectives without labels
-PROBED = 10_000  # training images that a probe learns from
+SUPERVISED = ("nothing", "labels")  # not objectives of self-supervised learning
+PROBED = 10_000  # most training images of a probe
 CLUSTERS = 10
 
 
@@ -55,7 +55,7 @@ def bench():
 
 
 def _part(dataset):
-    """The first images that --images asks for."""
+    """Returns the data set with the first --images of its training images."""
     return dataclasses.replace(
         dataset,
         train_images=dataset.train_images[: FLAGS.images],
@@ -104,7 +104,7 @@ def _fc3(encoder, images):
 
 
 def _clustered(k_means, features, labels):
-    """Returns clusters and labels of features, standardised as the last stage of E sees them."""
+    """Returns `(clusters, labels)` of features, which are scaled as for the last stage of E."""
     from sgan_tf.evaluation.metrics.nearest import nearest
 
     scaled = features / (features.std(0) + 1e-6)

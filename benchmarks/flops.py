@@ -1,8 +1,8 @@
-"""Floating-point operations of a training step, counted in its graph."""
+"""Counts the floating-point operations of a training step in its graph."""
 
 import tensorflow as tf
 
-PRODUCTS = [  # what takes nearly all of them; a multiplication and an addition are two
+PRODUCTS = [  # they take nearly all operations; a multiplication and an addition count as two
     "^Conv2D$",
     "^Conv2DBackpropInput$",
     "^Conv2DBackpropFilter$",
@@ -12,12 +12,15 @@ PRODUCTS = [  # what takes nearly all of them; a multiplication and an addition 
 
 
 def update_flop(model: tf.keras.Model, inputs: list, labels) -> int:
-    """Returns the FLOP of one update: of a level or a stack, one of D and one of G.
+    """Counts the FLOP of one update. For a level or a stack, it is one update of D and one of G.
 
     Args:
-        model: A compiled `Encoder`, `LevelGAN` or `StackedGAN`.
-        inputs: A batch of what it is trained on, a list of arrays.
-        labels: Integers `[N]`.
+        model: `Encoder`, `LevelGAN` or `StackedGAN`, compiled.
+        inputs: List of `np.ndarray`. A batch of the model's training inputs.
+        labels: Integer array `[N]`.
+
+    Returns:
+        Integer.
     """
     x, y = [tf.constant(part) for part in inputs], tf.constant(labels)
     update = tf.function(lambda: model.update(x[0] if len(x) == 1 else x, y))
@@ -25,7 +28,14 @@ def update_flop(model: tf.keras.Model, inputs: list, labels) -> int:
 
 
 def graph_flop(graph: tf.Graph) -> int:
-    """Returns the FLOP of the convolutions and matrix products of a graph of known shapes."""
+    """Counts the FLOP of the convolutions and matrix products of a graph.
+
+    Args:
+        graph: `tf.Graph` whose shapes are known.
+
+    Returns:
+        Integer.
+    """
     profiler = tf.compat.v1.profiler
     options = (
         profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation())
@@ -33,7 +43,7 @@ def graph_flop(graph: tf.Graph) -> int:
         .with_empty_output()
         .build()
     )
-    logger = tf.get_logger()  # the profiler warns of itself
+    logger = tf.get_logger()  # the profiler logs warnings about itself
     level = logger.level
     logger.setLevel("ERROR")
     try:

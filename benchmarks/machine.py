@@ -1,4 +1,4 @@
-"""What machine this is: what a table of times has to say before it says anything."""
+"""Describes the machine on which the benchmarks run."""
 
 import importlib.metadata
 import os
@@ -7,7 +7,7 @@ import platform
 
 from sgan_tf.runs.environment import best_precision
 
-# Of a CPU's flags, those that decide how fast matrices are multiplied.
+# The CPU flags that decide how fast matrices are multiplied.
 FLAGS = (
     *("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "avx_vnni"),
     *("amx_tile", "amx_bf16", "asimd", "sve", "bf16"),
@@ -16,7 +16,11 @@ PACKAGES = ("sgan-tf", "tensorflow", "keras", "torch", "numpy")
 
 
 def described() -> list[tuple[str, str]]:
-    """Returns what matters of this machine, `[(what, value), …]`; the same at every call."""
+    """Describes this machine. The result is the same at every call.
+
+    Returns:
+        List of tuples of strings `(property, value)`.
+    """
     import tensorflow as tf
 
     cpu = _cpu()
@@ -39,7 +43,7 @@ def described() -> list[tuple[str, str]]:
 
 
 def _cpu():
-    """The first processor that Linux lists, `{name: value}`; empty elsewhere."""
+    """Returns `{name: value}` of the first processor that Linux lists; empty on other systems."""
     file = pathlib.Path("/proc/cpuinfo")
     text = file.read_text() if file.exists() else ""
     pairs = (line.partition(":") for line in text.split("\n\n")[0].splitlines())

@@ -1,4 +1,4 @@
-"""How the benchmarks measure: contestants that take turns, ratios with their spread, tables."""
+"""Measures contestants that alternate, and formats ratios, times and tables."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,7 +8,13 @@ import numpy as np
 
 
 class Ratio(NamedTuple):
-    """A ratio of two contestants, measured once in each alternation."""
+    """The ratio of two contestants over all alternations.
+
+    Attributes:
+        median: Float. The median of the ratios.
+        least: Float. The least ratio.
+        most: Float. The largest ratio.
+    """
 
     median: float
     least: float
@@ -19,7 +25,16 @@ class Ratio(NamedTuple):
 
 
 def timed(call: Callable[..., object], calls: int = 1, *arguments) -> float:
-    """Returns the seconds of a call, the mean of so many."""
+    """Times calls of a function.
+
+    Args:
+        call: Function to time.
+        calls: Integer. Number of calls. Defaults to 1.
+        arguments: Arguments of the function.
+
+    Returns:
+        Float. Seconds per call, the mean of all calls.
+    """
     started = time.perf_counter()
     for _ in range(calls):
         call(*arguments)
@@ -32,17 +47,18 @@ def alternate(
     calls: int = 1,
     timed: Callable[[Callable, int], float] = timed,
 ) -> dict[str, list[float]]:
-    """Times contestants in turn, A B C A B C …, so that all of them meet the same machine.
+    """Times contestants alternately, A B C A B C …, so that the machine is the same for all.
 
     Args:
-        contestants: `{name: function}`; what the functions do first (tracing, compiling) has been
-            done before.
-        alternations: Turns of each.
-        calls: Of the function in a turn.
-        timed: What times a turn; of contestants in processes of their own `Contestant.timed`.
+        contestants: Dictionary `{name: function}`. The functions have been called before, so that
+            they are traced and compiled.
+        alternations: Integer. Number of turns of each contestant.
+        calls: Integer. Number of calls in a turn. Defaults to 1.
+        timed: Function of a contestant and a number of calls that returns seconds per call; for
+            contestants in separate processes, `Contestant.timed`. Defaults to the function `timed`.
 
     Returns:
-        `{name: [seconds a call, a number a turn]}`.
+        Dictionary `{name: list of floats}`. Seconds per call, one number per turn.
 
     Example:
 
@@ -58,10 +74,14 @@ def alternate(
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
-    """Returns ours over theirs: the median, least and most of the alternations' own ratios.
+    """Divides our times by theirs in each alternation.
 
     Args:
-        ours, theirs: A number an alternation, as `alternate` gives them.
+        ours: List of floats. One number per alternation, as `alternate` returns them.
+        theirs: List of floats. One number per alternation.
+
+    Returns:
+        A `Ratio` of the alternations.
 
     Example:
 
@@ -73,12 +93,26 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
 
 
 def fastest(seconds: dict[str, list[float]]) -> str:
-    """Returns the name of the contestant whose median is least."""
+    """Finds the fastest contestant.
+
+    Args:
+        seconds: Dictionary `{name: list of floats}`, as `alternate` returns it.
+
+    Returns:
+        The name of the contestant with the least median.
+    """
     return min(seconds, key=lambda name: np.median(seconds[name]))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Returns a Markdown table.
+
+    Args:
+        head: List of strings. The titles of the columns.
+        rows: List of lists. The cells of each row.
+
+    Returns:
+        String.
 
     Example:
 
@@ -95,7 +129,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def seconds_text(seconds: Sequence[float]) -> str:
-    """Returns the median of times as text: `"1.82 s"`, or in milliseconds below a second.
+    """Formats the median of times: `"1.82 s"`, or milliseconds if it is less than a second.
+
+    Args:
+        seconds: List of floats. Times in seconds.
+
+    Returns:
+        String.
 
     Example:
 

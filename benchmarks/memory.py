@@ -1,10 +1,10 @@
-"""Measure the peak memory of a process that trains, samples or evaluates: its resident set.
+"""Measure the peak resident memory of a process that trains, samples or evaluates.
 
     python benchmarks/memory.py --preset svhn
 
-Training makes some steps of the encoder, of each level and of all jointly, on a few batches of
-random images: to its figure comes the data set itself, uint8, and the encoder's features, float32.
-Evaluation is `evaluate.py` on a short run on the embedded digits.
+Training makes some steps of the encoder, of each level and of all levels jointly, on a few batches
+of random images. Add the data set itself, in uint8, and the encoder's features, in float32, to its
+figure. Evaluation is `evaluate.py` on a short run on the embedded digits.
 """
 
 import os
@@ -25,8 +25,8 @@ from workload import configuration, untrained
 with untrained(configuration(sys.argv[2])) as pipeline:
     pipeline.seconds_per_step(1)
 """
-# Starts Python and prints its peak. A process inherits the peak of the one that started it, so that
-# one has to be small.
+# Starts Python and prints its peak. A process inherits the peak of its parent, so the parent has to
+# be small.
 _LAUNCH = """
 import os, subprocess, sys
 process = subprocess.Popen([sys.executable, *sys.argv[1:]], stdout=subprocess.DEVNULL)
@@ -71,7 +71,14 @@ def _evaluation():
 
 
 def peak(arguments: list[str]) -> str:
-    """Runs Python to its end; returns its peak resident set in MiB, as text."""
+    """Runs Python in a new process and measures its peak resident memory.
+
+    Args:
+        arguments: List of strings. Command-line arguments of Python.
+
+    Returns:
+        String. The peak in MiB.
+    """
     command = [sys.executable, "-c", _LAUNCH, *arguments]
     out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return f"{int(out) / 1024:,.0f}"  # Linux counts KiB

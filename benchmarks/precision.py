@@ -1,11 +1,11 @@
-"""Compare the precisions that a trained stack can be sampled in: images, and every score.
+"""Compare the images and all scores of a trained stack in float32 and bfloat16.
 
     python benchmarks/precision.py --run_dir runs/mnist --samples 10000
     python benchmarks/precision.py --model digits
 
-prints how far images of the same labels and noise lie apart in float32 and bfloat16, and the scores
-of evaluate.py in each beside the real test set's, as a Markdown table. Whether another precision is
-faster is another question, which sampling.py answers.
+prints how much images of the same labels and noise differ between float32 and bfloat16, and a
+Markdown table of the scores of evaluate.py in each precision and of the real test images. To see
+which precision is faster, use sampling.py.
 """
 
 import pathlib
@@ -16,7 +16,7 @@ from sgan_tf.cli import app, image_flags, judge_flags, logs, startup
 from sgan_tf.config.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
-IMAGES = 1000  # images of which the values are compared
+IMAGES = 1000  # images whose values are compared
 
 
 def define_flags():
@@ -52,7 +52,7 @@ def bench():
 
 
 def _of_a_run():
-    """Returns the configuration, the description of the images, and what loads them."""
+    """Returns a run's `Config`, the description of its images, and a function that loads them."""
     from sgan_tf.evaluation.protocol import check_samples
     from sgan_tf.runs.resume import read_config
     from sgan_tf.runs.run import Run
@@ -64,7 +64,7 @@ def _of_a_run():
 
 
 def _of_a_model():
-    """The same of a stack that was saved, whose images are a data set's."""
+    """Returns the same for a saved stack that was trained on a named data set."""
     from sgan_tf.config.schema import Config
     from sgan_tf.data.datasets import load_dataset
     from sgan_tf.evaluation.protocol import check_samples

@@ -3,9 +3,9 @@
     python benchmarks/report.py
     python benchmarks/report.py --parts training,sampling
 
-The page's last section, the notes, is handwritten, and kept. With --parts the sections of the
-others are kept too, as long as they are of this machine. A benchmark that fails leaves its section
-as it was, but for one of another machine, which goes with the first that succeeds.
+The last section of the page, the notes, is written by hand and kept. With --parts the other
+sections are kept too, if they were measured on this machine. If a benchmark fails, its section
+stays as it was. Sections of another machine are removed once a benchmark succeeds.
 """
 
 import ast
@@ -62,17 +62,17 @@ def bench():
 
 
 def write(path: pathlib.Path, parts: dict[str, tuple[str, list[str]]]) -> int:
-    """Runs benchmarks and puts their sections into a page, after each of them.
+    """Runs benchmarks, and writes the page after each of them.
 
     Args:
-        path: Of the page, which may exist.
-        parts: `{name: (title, command)}` of those to run, out of `PARTS`.
+        path: `pathlib.Path`. The page, which may exist.
+        parts: Dictionary `{name: (title, command)}`. The benchmarks to run, entries of `PARTS`.
 
     Returns:
-        1 when any of them failed, else 0.
+        Integer. 1 if any of them failed, else 0.
 
     Raises:
-        UsageError: when the page keeps sections of another machine.
+        UsageError: If the page would keep sections of another machine.
     """
     from machine import described
     from measure import table
@@ -100,7 +100,14 @@ def write(path: pathlib.Path, parts: dict[str, tuple[str, list[str]]]) -> int:
 
 
 def read_sections(text: str) -> dict[str, str]:
-    """Returns `{title: text}` of a page's sections; the notes may have headings of their own."""
+    """Splits a page into its sections. The notes may contain headings.
+
+    Args:
+        text: String. The page in Markdown.
+
+    Returns:
+        Dictionary of strings `{title: text}`.
+    """
     before, _, notes = text.partition(f"\n## {NOTES}\n")
     parts = (part.partition("\n") for part in before.split("\n## ")[1:])
     sections = {title: body.strip() for title, _, body in parts}
@@ -108,16 +115,28 @@ def read_sections(text: str) -> dict[str, str]:
 
 
 def page(sections: dict[str, str]) -> str:
-    """Returns the page of sections; inverse of `read_sections`."""
+    """Joins sections into a page. This is the inverse of `read_sections`.
+
+    Args:
+        sections: Dictionary of strings `{title: text}`.
+
+    Returns:
+        String. The page in Markdown.
+    """
     titles = [MACHINE, *(title for title, _ in PARTS.values()), NOTES]
     texts = [f"## {title}\n\n{sections[title]}" for title in titles if title in sections]
     return "\n\n".join([INTRODUCTION, *texts]) + "\n"
 
 
 def run(command: list[str]) -> str | None:
-    """Runs a benchmark; returns its section: command, when, what it says, its table.
+    """Runs a benchmark in a new process.
 
-    None when it failed, which it has said itself.
+    Args:
+        command: List of strings. The program and its arguments.
+
+    Returns:
+        String. The section: the command, its date and duration, an explanation, and the table. None
+        if the benchmark failed; it has printed the error itself.
     """
     load, started, day = os.getloadavg()[0], time.monotonic(), datetime.date.today()
     program, *arguments = command
@@ -133,7 +152,14 @@ def run(command: list[str]) -> str | None:
 
 
 def explanation(program: str) -> list[str]:
-    """Returns the paragraphs of a benchmark's docstring that follow its usage."""
+    """Returns the paragraphs of a benchmark's docstring that explain its table.
+
+    Args:
+        program: String. File name of the benchmark.
+
+    Returns:
+        List of strings: all paragraphs but the first and the usage.
+    """
     text = ast.get_docstring(ast.parse((FOLDER / program).read_text()))
     return [part for part in text.split("\n\n")[1:] if not part.startswith("    ")]
 

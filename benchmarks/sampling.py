@@ -1,16 +1,17 @@
-"""Compare the ways to sample a stack: images a second, and how long the first call takes.
+"""Compare the ways to sample a stack: images per second, and how long the first call takes.
 
     python benchmarks/sampling.py --run_dir runs/mnist
     python benchmarks/sampling.py --preset svhn --precisions float32,bfloat16
 
 The ways are `StackedGAN.sample` in process, two signatures of the exported SavedModel,
 `keras.Model.predict` on the chained generators, as a user of plain Keras would write it, and the
-same generators in PyTorch, channels last, as they are and through torch.compile with frozen
-weights. All draw new noise and return NumPy arrays. Each has a process of its own; they take turns
-in one run. A ratio is of images a second, this package's over the fastest of PyTorch's: above 1
-this package is faster. Each is the median of the alternations' own ratios, with the least and the
-most. Weights do not matter to the time, so --preset samples an untrained stack, and PyTorch's are
-never trained. PyTorch needs `pip install .[bench]`, or --nopytorch.
+same generators in PyTorch, channels last, both eager and through torch.compile with frozen weights.
+All draw new noise and return NumPy arrays. Each way has a separate process, and the processes
+alternate in one run. A ratio divides the images per second of this package by those of the fastest
+way of PyTorch: above 1, this package is faster. It is the median of the ratios of all alternations,
+with the least and the most. The time does not depend on the weights, so --preset samples an
+untrained stack, and the PyTorch networks are never trained. PyTorch needs `pip install .[bench]`;
+without it, use --nopytorch.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from sgan_tf.cli import app, startup
 from sgan_tf.config.presets import PRESETS
 
 FLAGS = flags.FLAGS
-LEAST_IMAGES = 100  # of a turn
+LEAST_IMAGES = 100  # least images in a turn
 
 
 def define_flags():
@@ -62,7 +63,7 @@ def bench():
 
 
 def _ways(run_dir, precisions, most, stack):
-    """Returns `{(way, precision): Contestant}`, functions of labels that return images."""
+    """Returns `{(way, precision): Contestant}`. Each function maps labels to images."""
     from contestants import Contestant
     from workload import IN_TORCH
 
@@ -156,7 +157,7 @@ def _measure(ways, batches):
 
     first, seconds = {}, {}
     for batch in batches:
-        labels = np.zeros(batch, np.int64)  # of any data set; the time does not depend on them
+        labels = np.zeros(batch, np.int64)  # the time does not depend on the labels
         for way, contestant in ways.items():
             first.setdefault(way, contestant.timed(1, labels))
             contestant.timed(1, labels)

@@ -2,9 +2,9 @@
 
     python benchmarks/scaling.py --preset svhn
 
-A step of level 0 is one update of its D and one of its G, a joint step one of all Ds and one of all
-Gs, but for presets with adaptive steps, which make up to 7 of G; sampling is `StackedGAN.sample` of
-100 images. FLOP as in stages.py. The times are medians.
+A step of level 0 is one update of its D and one of its G. A joint step is one update of all Ds and
+one of all Gs. Presets with adaptive steps make up to 7 updates of G. Sampling is
+`StackedGAN.sample` of 100 images. FLOP are counted as in stages.py. The times are medians.
 """
 
 from absl import flags
@@ -14,7 +14,7 @@ from sgan_tf.config.presets import PRESETS
 from sgan_tf.config.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
-CUTS = {1: [], 2: ["fc3"], 3: ["pool2", "fc3"]}  # of E, by the number of levels
+CUTS = {1: [], 2: ["fc3"], 3: ["pool2", "fc3"]}  # cuts of E by the number of levels
 SAMPLED = 100
 
 
@@ -51,7 +51,7 @@ def bench():
 
 
 def _configurations(variations):
-    """The variations of the preset, each once."""
+    """Returns the configurations of the variations, each once."""
     from workload import configuration
 
     configs, precision = [], devices.precision(FLAGS.precision)

@@ -4,10 +4,10 @@
     python benchmarks/serving.py --model exports/mnist
     python benchmarks/serving.py --model exports/mnist --requests 200000   # a soak, with its memory
 
-Each connection sends a request, waits for its answer and sends the next, as does each thread that
-calls the model. Both sample PNGs (`sample_png`) by seeds, and take turns. In process are the
-functions that the server serves, of an export its SavedModel's. `of it` is the ratio of requests a
-second, the server's over those in process.
+Each connection sends a request, waits for its answer and sends the next; each thread that calls the
+model does the same. Both sample PNGs (`sample_png`) from seeds, and they alternate. "In process"
+calls the same functions directly, without the server; for an export these are the functions of its
+SavedModel. `of it` divides the requests per second of the server by those in process.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from sgan_tf.cli import app, startup
 FLAGS = flags.FLAGS
 CONNECTIONS = (1, 8, 64)
 SIGNATURE = "sample_png"
-PARTS = 10  # of a soak
+PARTS = 10  # parts of a soak, one row each
 
 
 def define_flags():
@@ -59,7 +59,20 @@ def bench():
 
 
 def over_rest(url, connections, until):
-    """Returns the seconds of each request, sent over so many connections until `until(count)`."""
+    """Sends requests to a server.
+
+    Args:
+        url: String. URL of the server's REST API.
+        connections: Integer. Number of connections.
+        until: Function of the number of a request, an integer from 0. A connection ends when it
+            returns True.
+
+    Returns:
+        List of floats. The seconds of each request.
+
+    Raises:
+        UsageError: If the server answers with an error.
+    """
     host, port = url.removeprefix("http://").rsplit(":", 1)
     counter, seconds = itertools.count(), []
 
@@ -86,7 +99,17 @@ def over_rest(url, connections, until):
 
 
 def in_process(function, threads, until):
-    """The same for calls of a function of labels and seeds by so many threads."""
+    """Calls a function from several threads.
+
+    Args:
+        function: Function of `labels` and `seeds`, lists of integers.
+        threads: Integer. Number of threads.
+        until: Function of the number of a call, an integer from 0. A thread ends when it returns
+            True.
+
+    Returns:
+        List of floats. The seconds of each call.
+    """
     counter, seconds = itertools.count(), []
 
     def call():
@@ -130,7 +153,7 @@ def _compare(url):
 
 
 def _measure(ways, count):
-    """Returns `{way: (requests a second, seconds of each)}`."""
+    """Returns `{way: (requests per second, seconds of each request)}`."""
     for way in ways.values():  # warms up
         way(count, lambda number: number >= 2 * count)
     measured = {name: [] for name in ways}

@@ -1,11 +1,11 @@
-"""Measure how long an epoch of each preset's stages takes here: a Markdown table, a row a preset.
+"""Measure how long an epoch of each preset's stages takes: a table with one row per preset.
 
     python benchmarks/stages.py --presets mnist,svhn-small --steps 10
 
-Random images of the data set's shape and number stand in for it, and a few steps for an epoch. The
-FLOP, a multiplication and an addition counted as two, are of the convolutions and matrix products
-of one update, of a level or of all of them one of D and one of G; presets with adaptive steps make
-up to 7 of G.
+The images are random, and the time of an epoch is computed from a few steps and the size of the
+data set. FLOP are those of the convolutions and matrix products of one update; a multiplication and
+an addition count as two. For a level or for all levels, an update is one of D and one of G. Presets
+with adaptive steps make up to 7 updates of G.
 """
 
 from absl import flags
@@ -15,7 +15,7 @@ from sgan_tf.config.presets import PRESETS
 from sgan_tf.config.validation import PRECISIONS
 
 FLAGS = flags.FLAGS
-# Training images: what a row of `datasets.DATASETS` does not tell before it is loaded.
+# Numbers of training images, which `datasets.DATASETS` does not hold.
 IMAGES = {"digits": 1497, "mnist": 60000, "svhn": 73257, "cifar10": 50000}
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/startup.py --preset svhn
 
-The times are of whole processes, medians of turns, and include Python's own start.
+The times are medians over whole processes, and include the start of Python.
 """
 
 import subprocess

@@ -1,8 +1,8 @@
-"""The networks of the presets, written plainly in PyTorch: what this package is compared with.
+"""Networks of the presets in plain PyTorch, with which this package is compared.
 
-TensorFlow pads a map more behind than before where the two cannot be equal, PyTorch the other way
-round. So these are the package's networks on images turned by 180 degrees (`torch_weights.py` turns
-the kernels too), and need no padding of their own. Maps are channels_last throughout.
+If the padding of a map cannot be equal on both sides, TensorFlow pads more at the end and PyTorch
+more at the beginning. So these are the package's networks on images turned by 180 degrees, and need
+no extra padding layers. `torch_weights.py` turns the kernels too. Maps are channels_last.
 """
 
 import math
@@ -13,24 +13,39 @@ from torch.nn import functional as F
 
 from sgan_tf.config.schema import Config, EncoderConfig, LevelConfig
 
-EPSILON, MOMENTUM = 1e-6, 0.1  # of batch normalisation
+EPSILON, MOMENTUM = 1e-6, 0.1  # of batch normalization
 
-if torch.cuda.is_available():  # as TensorFlow does by itself: TF32, and the fastest convolutions
+if torch.cuda.is_available():  # as in TensorFlow: TF32, and the fastest convolutions
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = True
 
 
 def flat(x):
-    """A map as a vector, in TensorFlow's order, which in channels_last is that of the memory."""
+    """Flattens maps in TensorFlow's order, which is the memory's order in channels_last.
+
+    Args:
+        x: Float tensor `[N, C, H, W]`.
+
+    Returns:
+        Float tensor `[N, H * W * C]`.
+    """
     return x.permute(0, 2, 3, 1).flatten(1)
 
 
 class Flatten(nn.Module):
+    """Flattens maps in TensorFlow's order; see `flat`."""
+
     def forward(self, x):
         return flat(x)
 
 
 class SubtractMean(nn.Module):
+    """Subtracts the mean image.
+
+    Args:
+        shape: Tuple of integers `(C, H, W)`.
+    """
+
     def __init__(self, shape):
         super().__init__()
         self.register_buffer("mean", torch.zeros(shape))
@@ -40,6 +55,12 @@ class SubtractMean(nn.Module):
 
 
 class GaussianNoise(nn.Module):
+    """Adds Gaussian noise in training.
+
+    Args:
+        stddev: Float. Standard deviation of the noise.
+    """
+
     def __init__(self, stddev):
         super().__init__()
         self.stddev = stddev
@@ -49,7 +70,16 @@ class GaussianNoise(nn.Module):
 
 
 class Spectral(nn.Module):
-    """A convolution or dense layer over its largest singular value; see `sgan_tf`'s `Spectral`."""
+    """A convolution or dense layer divided by its largest singular value.
+
+    See `Spectral` of `sgan_tf`.
+
+    Args:
+        inputs: Integer. Number of input channels.
+        units: Integer. Number of output channels.
+        kernel: Integer. Side of the kernel; 0 makes a dense layer. Defaults to 0.
+        stride: Integer. Stride of the convolution. Defaults to 1.
+    """
 
     def __init__(self, inputs, units, kernel=0, stride=1):
         super().__init__()
@@ -62,6 +92,7 @@ class Spectral(nn.Module):
 
     @torch.no_grad()
     def iterate(self):
+        """Makes one power iteration, which updates the estimate of the singular vectors."""
         matrix = self.weight.flatten(1)
         self.v.copy_(F.normalize(torch.mv(matrix.T, self.u), dim=0))
         self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0))
@@ -76,7 +107,13 @@ class Spectral(nn.Module):
 
 
 class Normalised(nn.Module):
-    """Batch normalisation, its scale and shift of an embedding where there is one, then a ReLU."""
+    """Batch normalization followed by ReLU; scale and shift may depend on an embedding.
+
+    Args:
+        channels: Integer. Number of channels.
+        embedding: Integer. Width of the embedding; 0 if scale and shift are plain weights.
+        of: Class of the normalization layer. Defaults to `nn.BatchNorm2d`.
+    """
 
     def __init__(self, channels, embedding, of=nn.BatchNorm2d):
         super().__init__()
@@ -92,7 +129,12 @@ class Normalised(nn.Module):
 
 
 class Dense(nn.Sequential):
-    """A dense layer without bias, batch normalisation, ReLU."""
+    """A dense layer without bias, followed by batch normalization and ReLU.
+
+    Args:
+        inputs: Integer. Width of the input.
+        units: Integer. Width of the output.
+    """
 
     def __init__(self, inputs, units):
         norm = Normalised(units, 0, nn.BatchNorm1d)
@@ -100,13 +142,29 @@ class Dense(nn.Sequential):
 
 
 def dense_layers(inputs, widths):
-    """Returns `Dense` layers one after another, and the width that they end with."""
+    """Builds a sequence of `Dense` layers.
+
+    Args:
+        inputs: Integer. Width of the input.
+        widths: List of integers. Widths of the layers.
+
+    Returns:
+        Tuple `(module, width)`. `width` is the width of the output.
+    """
     sizes = [inputs, *widths]
     return nn.Sequential(*(Dense(a, b) for a, b in zip(sizes, widths))), sizes[-1]
 
 
 def encoder_stage(config: EncoderConfig, image_shape) -> nn.Module:
-    """E_0 of one cut at fc3: images -> 256 features or so."""
+    """Builds E_0 of an encoder that is cut at fc3.
+
+    Args:
+        config: `EncoderConfig`.
+        image_shape: Tuple of integers `(H, W, C)`.
+
+    Returns:
+        Module that maps images `[N, C, H, W]` to features `[N, config.units]`.
+    """
     side, _, depth = image_shape
     padding = config.kernel_size // 2 if config.padding == "same" else 0
     center = [SubtractMean((depth, side, side))] if config.subtract_mean else []
@@ -120,7 +178,13 @@ def encoder_stage(config: EncoderConfig, image_shape) -> nn.Module:
 
 
 class VectorGenerator(nn.Module):
-    """G_i of a vector h_i."""
+    """G_i of a level whose h_i is a vector.
+
+    Args:
+        config: `LevelConfig`.
+        condition: Integer. Width of the condition.
+        units: Integer. Width of h_i.
+    """
 
     def __init__(self, config: LevelConfig, condition: int, units: int):
         super().__init__()
@@ -135,7 +199,14 @@ class VectorGenerator(nn.Module):
 
 
 class ImageGenerator(nn.Module):
-    """G_0 on a vector condition, of both families."""
+    """G_0 with a vector as condition, of the family `mirror` or `pyramid`.
+
+    Args:
+        config: `LevelConfig`.
+        encoder: `EncoderConfig`.
+        condition: Integer. Width of the condition.
+        image_shape: Tuple of integers `(H, W, C)`.
+    """
 
     def __init__(self, config: LevelConfig, encoder: EncoderConfig, condition: int, image_shape):
         super().__init__()
@@ -169,7 +240,7 @@ def _transposed(inputs, outputs, kernel, stride, same=True, bias=False):
 
 
 def _pyramid(config, encoder, image_shape):
-    """The side and widths of the maps, what lies between them, and the last layer."""
+    """Returns the first map's side, the widths of the maps, the layers between, the last layer."""
     half, widths = image_shape[0] // 2, config.generator.channels
     doublings = len(widths) - 1
     while doublings and (half % 2**doublings or half < 3 * 2**doublings):
@@ -181,7 +252,7 @@ def _pyramid(config, encoder, image_shape):
 
 
 def _mirror(config, encoder, image_shape):
-    """The same; undoes pool2, conv2, pool1 and conv1."""
+    """Returns the same as `_pyramid`. The layers invert pool2, conv2, pool1 and conv1."""
     kernel, same = encoder.kernel_size, encoder.padding == "same"
     side = image_shape[0]
     for _ in range(2):
@@ -197,7 +268,14 @@ def _mirror(config, encoder, image_shape):
 
 
 class Discriminator(nn.Module):
-    """D_0 and Q_0 on images: halved, strided or all-convolutional."""
+    """D_0 and Q_0 on images, of the family `halved`, `strided` or `allconv`.
+
+    Args:
+        config: `LevelConfig`.
+        encoder: `EncoderConfig`.
+        image_shape: Tuple of integers `(H, W, C)`.
+        classes: Integer. Number of classes, K.
+    """
 
     def __init__(self, config: LevelConfig, encoder: EncoderConfig, image_shape, classes: int):
         super().__init__()
@@ -235,6 +313,7 @@ class Discriminator(nn.Module):
             return logits, self.posterior(flat(shared))
 
     def iterate(self):
+        """Makes one power iteration in each spectrally normalized layer."""
         for layer in self.modules():
             if isinstance(layer, Spectral):
                 layer.iterate()
@@ -249,7 +328,7 @@ def _mean_places(x):
 
 
 def _trunk(config, shape):
-    """The convolutions of D, and the side and channels that they end with."""
+    """Returns the convolutions of D, and `(side, channels)` of their output."""
     side, depth = shape
     parts = []
     for (kernel, stride, same, norm, drop), channels in zip(
@@ -270,7 +349,7 @@ def _trunk(config, shape):
 
 
 def _rows(config):
-    """Kernel, stride, 'same' padding, batch normalisation and dropout of D's convolutions."""
+    """Returns `(kernel, stride, same padding, normalization, dropout)` per convolution of D."""
     if config.discriminator.family == "allconv":
         return [
             (3, 1, True, False, False),
@@ -292,7 +371,16 @@ def _rows(config):
 
 
 def generators(config: Config, image_shape, classes: int) -> list[nn.Module]:
-    """Returns `[G_0, G_1]` of a stack that is cut at fc3."""
+    """Builds the generators of a stack that is cut at fc3.
+
+    Args:
+        config: `Config`.
+        image_shape: Tuple of integers `(H, W, C)`.
+        classes: Integer. Number of classes, K.
+
+    Returns:
+        List of modules `[G_0, G_1]`.
+    """
     bottom, top = config.levels
     features = config.encoder.units
     return [

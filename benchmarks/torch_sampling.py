@@ -1,4 +1,4 @@
-"""The chained generators of a stack in plain PyTorch, as a function that samples."""
+"""Samples from the chained generators of a stack in plain PyTorch."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,14 @@ from sgan_tf.config.schema import Config
 
 
 class Chain(nn.Module):
-    """G_0 on G_1 on a label, with new noise."""
+    """G_1 followed by G_0: maps labels to images, with new noise.
+
+    Args:
+        bottom: Module. G_0.
+        top: Module. G_1.
+        classes: Integer. Number of classes, K.
+        z_dims: List of integers. Widths of z_0 and z_1.
+    """
 
     def __init__(self, bottom: nn.Module, top: nn.Module, classes: int, z_dims: list[int]):
         super().__init__()
@@ -31,14 +38,18 @@ def sampler(
     precision: str,
     compiled: bool,
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a function of labels, int64 `[N]`, that returns images of networks not trained.
+    """Returns a function that samples from untrained networks.
 
     Args:
-        config: Of a stack whose preset is one of `workload.IN_TORCH`, and which is cut at fc3.
-        image_shape: Height, width and channels.
-        classes: K.
-        precision: float32, or bfloat16 by autocast.
-        compiled: Through `torch.compile`, the weights constants, once for each batch size.
+        config: `Config` of a preset in `workload.IN_TORCH` that is cut at fc3.
+        image_shape: Tuple of integers `(H, W, C)`.
+        classes: Integer. Number of classes, K.
+        precision: String. `float32`, or `bfloat16` through autocast.
+        compiled: Boolean. Whether to use `torch.compile` with the weights as constants. It compiles
+            once per batch size.
+
+    Returns:
+        Function that maps labels, an int64 array `[N]`, to images, a float array `[N, H, W, C]`.
     """
     modules = generators(config, image_shape, classes)
     z_dims = [level.z_dim for level in config.levels]

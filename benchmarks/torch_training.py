@@ -1,4 +1,4 @@
-"""A training step of level 0 in plain PyTorch: the same losses, schedule and precision."""
+"""A training step of level 0 in plain PyTorch, with the same losses, schedule and precision."""
 
 from collections.abc import Sequence
 
@@ -16,19 +16,20 @@ NOISE_VARIANCE = 1 / 12  # of U[0, 1)
 
 
 class Level0:
-    """Level 0 of a stack that is cut at fc3: one D and one G update a step.
+    """Level 0 of a stack that is cut at fc3. A step is one update of D and one of G.
 
     Args:
-        config: A `Config` of a preset in `workload.IN_TORCH`.
-        inputs: A batch on which every step is made: images `[N, H, W, C]` in [0, 1], and the
-            encoder's h_1 of them `[N, D]`.
-        labels: Integers `[N]`.
-        classes: K.
-        precision: float32, or bfloat16 by autocast.
-        compiled: Pass the two objectives through `torch.compile`, with their gradients.
+        config: `Config` of a preset in `workload.IN_TORCH`.
+        inputs: List of two float32 arrays, the batch of every step: images `[N, H, W, C]` in [0, 1]
+            and their h_1 from the encoder, `[N, D]`.
+        labels: Integer array `[N]`.
+        classes: Integer. Number of classes, K.
+        precision: String. `float32`, or `bfloat16` through autocast. Defaults to `"float32"`.
+        compiled: Boolean. Whether to pass the generator and both objectives, with their gradients,
+            through `torch.compile`. Defaults to False.
 
     Attributes:
-        networks: `{"G": module, "D": module, "E": module}`.
+        networks: Dictionary of modules with the keys `G`, `D` and `E`.
     """
 
     def __init__(
@@ -76,7 +77,11 @@ class Level0:
         }
 
     def step(self) -> float:
-        """Updates D and Q once and G once; returns the last objective, so the step is done."""
+        """Updates D and Q once, and then G once.
+
+        Returns:
+            Float. The objective of G; reading it waits until the step is done.
+        """
         self.discriminator.requires_grad_(True)
         self.discriminator.iterate()
         z = self._noise()
@@ -94,12 +99,20 @@ class Level0:
         return objective.item()
 
     def discriminator_objective(self, fake, z):
-        """The objective of D and Q, of `fake`, what G made of `z`."""
+        """Computes the objective of D and Q.
+
+        Args:
+            fake: Float tensor `[N, C, H, W]`. Images that G generated from `z`.
+            z: Float tensor `[N, z_dim]`.
+
+        Returns:
+            Float tensor, a scalar.
+        """
         c = self.config.loss
         if any(isinstance(m, nn.BatchNorm2d) for m in self.discriminator.modules()):
             fake_logits, estimate = self.discriminator(fake, self.labels)
             real_logits, _ = self.discriminator(self.images, self.labels)
-        else:  # no row depends on those beside it
+        else:  # no row depends on the other rows of the batch
             both = torch.cat([fake, self.images])
             logits, estimate = self.discriminator(both, self.labels.repeat(2))
             fake_logits, real_logits = logits.chunk(2)
@@ -112,7 +125,14 @@ class Level0:
         return c.lambda_adv * loss + c.posterior_weight * c.lambda_ent / unit * entropy
 
     def generator_objective(self, z):
-        """The objective of G."""
+        """Computes the objective of G.
+
+        Args:
+            z: Float tensor `[N, z_dim]`.
+
+        Returns:
+            Float tensor, a scalar.
+        """
         c = self.config.loss
         fake = self.generator(self.features, z)
         logits, estimate = self.discriminator(fake, self.labels)

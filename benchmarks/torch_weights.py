@@ -1,7 +1,7 @@
-"""This package's weights in the PyTorch networks: both then compute the same of the same.
+"""Copies this package's weights to the PyTorch networks, so that both compute the same outputs.
 
-The PyTorch networks see images turned by 180 degrees (see `torch_networks.py`), so kernels are
-turned too, and with them whatever counts the places of a map.
+The PyTorch networks take images turned by 180 degrees (see `torch_networks.py`). So kernels are
+turned too, and weights that belong to the places of a flattened map are reordered.
 """
 
 from typing import TYPE_CHECKING
@@ -25,17 +25,38 @@ ALL = slice(None)
 
 
 def turned(maps: np.ndarray) -> np.ndarray:
-    """Returns maps `[..., H, W, C]` turned by 180 degrees."""
+    """Turns maps by 180 degrees.
+
+    Args:
+        maps: `np.ndarray` `[..., H, W, C]`.
+
+    Returns:
+        `np.ndarray` of the same shape.
+    """
     return np.ascontiguousarray(maps[..., ::-1, ::-1, :])
 
 
 def to_torch(images: np.ndarray) -> torch.Tensor:
-    """Returns images `[N, H, W, C]` as the PyTorch networks take them."""
+    """Converts images to the inputs of the PyTorch networks.
+
+    Args:
+        images: `np.ndarray` `[N, H, W, C]`.
+
+    Returns:
+        Tensor `[N, C, H, W]`, turned by 180 degrees.
+    """
     return torch.from_numpy(turned(images)).permute(0, 3, 1, 2)
 
 
 def from_torch(images: torch.Tensor) -> np.ndarray:
-    """Inverse of `to_torch`."""
+    """Converts outputs of the PyTorch networks to images. This is the inverse of `to_torch`.
+
+    Args:
+        images: Tensor `[N, C, H, W]`.
+
+    Returns:
+        `np.ndarray` `[N, H, W, C]`.
+    """
     return turned(images.detach().permute(0, 2, 3, 1).numpy())
 
 
@@ -45,7 +66,12 @@ def parameters(network: nn.Module) -> int:
 
 
 def copy_stage(stage: "keras.Model", module: nn.Module) -> None:
-    """Copies E_0 of one cut at fc3."""
+    """Copies the weights of E_0 of an encoder that is cut at fc3.
+
+    Args:
+        stage: `keras.Model`. E_0.
+        module: Module that `encoder_stage` built.
+    """
     *convolutions, dense = [layer for layer in stage.layers if layer.weights]
     *theirs, _, last, _ = [m for m in module if not isinstance(m, nn.MaxPool2d)]
     for layer, part in zip(convolutions, (m for m in theirs if not isinstance(m, nn.ReLU))):
@@ -54,7 +80,12 @@ def copy_stage(stage: "keras.Model", module: nn.Module) -> None:
 
 
 def copy_generator(ours: "keras.Model", module: ImageGenerator | VectorGenerator) -> None:
-    """Copies G_0 or G_1."""
+    """Copies the weights of G_0 or G_1.
+
+    Args:
+        ours: `keras.Model`. The generator.
+        module: `ImageGenerator` or `VectorGenerator`.
+    """
     layer = ours.get_layer
     branches = {"noise": module.noise}
     if isinstance(module, VectorGenerator):
@@ -81,14 +112,19 @@ def copy_generator(ours: "keras.Model", module: ImageGenerator | VectorGenerator
 
 
 def copy_discriminator(ours: "keras.Model", module: Discriminator) -> None:
-    """Copies D_0 and Q_0."""
+    """Copies the weights of D_0 and Q_0.
+
+    Args:
+        ours: `keras.Model`. The discriminator.
+        module: `Discriminator`.
+    """
     layers = [layer for layer in ours.trunk.layers if layer.weights]
     parts = [part for part in (*module.before, *module.trunk) if part.state_dict()]
     for i, (layer, part) in enumerate(zip(layers, parts, strict=True)):
         first = module.halved and i == 0
         _copy(layer, part, rows=_squares(ours.trunk.layers[1].output.shape[-1]) if first else ALL)
     places = _places(ours.trunk.output_shape[1:])
-    whole = module.logits.weight.shape[1] == len(places)  # else the places are summed before
+    whole = module.logits.weight.shape[1] == len(places)  # else summed or averaged over places
     _copy(ours.logits.get_layer("dense"), module.logits, rows=places if whole else ALL)
     _copy(ours.posterior.get_layer("dense"), module.posterior, rows=places)
     if module.classes is not None:
@@ -96,18 +132,18 @@ def copy_discriminator(ours: "keras.Model", module: Discriminator) -> None:
 
 
 def _places(shape):
-    """Where each entry of a flattened map comes from when the map is turned."""
+    """Returns the index in a flattened map of each entry of the turned map."""
     *places, channels = shape
     return np.arange(np.prod(shape)).reshape(-1, channels)[::-1].ravel()
 
 
 def _squares(channels):
-    """The same of the channels that squares of 2 x 2 pixels become; PyTorch counts pixels last."""
+    """Returns the same for channels made of 2 x 2 pixels, which PyTorch counts last."""
     return np.arange(channels).reshape(4, -1)[::-1].T.ravel()
 
 
 def _copy(layer, module, rows=ALL, columns=ALL):
-    """Copies a layer; `rows` and `columns` order its inputs and outputs."""
+    """Copies a layer; `rows` and `columns` are the orders of its inputs and outputs."""
     if isinstance(module, SubtractMean):
         _set(module.mean, turned(layer.mean.numpy()).transpose(2, 0, 1))
     elif isinstance(module, Normalised):
@@ -133,7 +169,7 @@ def _copy(layer, module, rows=ALL, columns=ALL):
 
 
 def _kernel(kernel, rows, columns):
-    """`[k, k, in, out]` or `[in, out]` of TensorFlow in PyTorch's order; transposed ones too."""
+    """Returns a kernel `[k, k, in, out]` or `[in, out]`, transposed or not, in PyTorch's order."""
     kernel = kernel[..., rows, :][..., columns]
     if kernel.ndim == 2:
         return kernel.T

@@ -2,11 +2,11 @@
 
     python benchmarks/training.py --presets svhn,cifar10-release --precisions float32,bfloat16
 
-The same networks are written plainly in PyTorch (torch_networks.py, torch_training.py), channels
-last, as they are and through torch.compile. Each has a process of its own; all take turns in one
-run. A ratio is of seconds, this
-package's over PyTorch's: below 1 this package is faster. Each is the median of the alternations'
-own ratios, with the least and the most. Needs `pip install .[bench]`.
+The same networks are written in plain PyTorch (torch_networks.py, torch_training.py), channels
+last, and run both eager and through torch.compile. Each contestant has a separate process, and the
+processes alternate in one run. A ratio divides the seconds of this package by those of PyTorch:
+below 1, this package is faster. It is the median of the ratios of all alternations, with the least
+and the most. This needs `pip install .[bench]`.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def bench():
 
 
 def _rows(preset, precisions):
-    """Measures a preset; returns a row a precision."""
+    """Measures a preset; returns one row per precision."""
     from contestants import Contestant
     from measure import alternate, fastest, ratio, seconds_text
 
@@ -72,7 +72,7 @@ def _rows(preset, precisions):
 
 
 def _contestants(preset, precision, stack):
-    """Returns `{(who, precision): Contestant}`, and how large their networks are."""
+    """Returns `{(who, precision): Contestant}`, and the sizes of their networks as text."""
     from contestants import Contestant
     from workload import CLASSES, configuration
 
@@ -90,7 +90,7 @@ def _contestants(preset, precision, stack):
 
 
 def _here(config):
-    """Makes a step of this package; returns it, how large its networks are, and its batch."""
+    """Returns a training step of this package, and `(sizes of its networks, its batch)`."""
     startup.import_tensorflow()
     from workload import one_batch, parameters, stage_named, step_of, untrained
 
@@ -102,7 +102,7 @@ def _here(config):
 
 
 def _pytorch(*settings):
-    """Makes a step of PyTorch; returns it, and how large its networks are."""
+    """Returns a training step in PyTorch, and the sizes of its networks."""
     from torch_training import Level0
     from torch_weights import parameters
 

@@ -1,12 +1,12 @@
-"""Show what the scores on ImageNet features see: a Markdown table, one row per set of images.
+"""Show what scores on ImageNet features measure: a table with one row per set of images.
 
     python benchmarks/yardstick.py --dataset cifar10 --images 3000
     python benchmarks/yardstick.py --dataset svhn --images 3000 --noanchors
 
 Each row has as many images as there are training images to compare them with. The anchors are real
-images and what is done to them: test images, other training images, test images that are blurred
-(standard deviation 1.5 pixels), noisy (25 grey levels) or without the first four classes. The stack
-is the one of the data set's name that comes with the package, or --model.
+images, changed or not: test images, other training images, and test images that are blurred
+(standard deviation 1.5 pixels), noisy (25 gray levels) or without the first four classes. The stack
+is --model, or by default the packaged stack with the name of the data set.
 """
 
 import numpy as np
@@ -16,8 +16,8 @@ from sgan_tf.cli import app, logs, startup
 from sgan_tf.data.datasets import DATASETS
 
 FLAGS = flags.FLAGS
-BLUR, NOISE = 1.5, 25.0  # standard deviations in pixels and in grey levels of 255
-DROPPED = 4  # classes
+BLUR, NOISE = 1.5, 25.0  # standard deviations, in pixels and in gray levels of 255
+DROPPED = 4  # number of classes left out
 HEAD = ["images", "Fréchet distance", "precision", "recall", "classifier score"]
 
 
@@ -54,14 +54,14 @@ def bench():
     for name, images in sets.items():
         if len(images) < FLAGS.images:
             raise app.UsageError(f"--images: there are {len(images)} {name}")
-        seen = judged(network, images[: FLAGS.images], BATCH, logs.progress(name))
-        scores = imagenet_scores(NetworkOutputs(*seen, train_features), silent)
+        outputs = judged(network, images[: FLAGS.images], BATCH, logs.progress(name))
+        scores = imagenet_scores(NetworkOutputs(*outputs, train_features), silent)
         rows.append([name, *(f"{score.value:.3g}" for score in scores)])
     print(table(HEAD, rows))
 
 
 def _real(dataset, order):
-    """Returns `{what they are: uint8 images}` of test images and of other training images."""
+    """Returns `{description: uint8 images}` of test images and of other training images."""
     from scipy.ndimage import gaussian_filter
 
     rng = np.random.default_rng(FLAGS.seed)

@@ -1,10 +1,10 @@
-"""Types that annotations name; nothing here is computed with."""
+"""Types for annotations."""
 
 from typing import Any, TypeAlias
 
-# Of Keras's backend, eager or symbolic: backends share no class, so a checker takes any.
+# A tensor of Keras's backend, eager or symbolic. Backends share no class, so it is `Any`.
 Tensor: TypeAlias = Any
-# With the batch dimension, which is None where it is open, as Keras hands shapes to layers.
+# A shape as Keras passes it to layers: with the batch dimension, which is None if unknown.
 Shape: TypeAlias = tuple[Any, ...]
-# What Keras tells a callback: `{name of a number: its mean over the epoch so far}`.
+# The logs that Keras passes to a callback: `{metric: its mean over the epoch so far}`.
 Logs: TypeAlias = dict[str, Any]

@@ -47,7 +47,7 @@ def ablations() -> int:
     from sgan_tf.evaluation.protocol import check_samples
 
     configs = {(row, seed): _config(row, seed) for seed in range(FLAGS.seeds) for row in _rows()}
-    any_config = next(iter(configs.values()))  # they agree in what does not make a row
+    any_config = next(iter(configs.values()))  # they differ only in what makes a row
     image_flags.check_flags(any_config.dataset)
     out = pathlib.Path(FLAGS.out)
     startup.import_tensorflow(any_config.image_size)
@@ -119,7 +119,7 @@ def _train_and_score(configs, dataset, strategy, out, log, signals):
 
 
 def _train(config, run, dataset, strategy, finished, signals):
-    """Trains what no other run has trained to the same weights; returns the run's stack."""
+    """Trains the stages that no other run has trained to the same weights; returns the stack."""
     from sgan_tf.saving.load import load_run
     from sgan_tf.training.options import TrainingOptions
     from sgan_tf.training.pipeline import Pipeline
@@ -134,7 +134,7 @@ def _train(config, run, dataset, strategy, finished, signals):
 
 
 def _score(config, run, stack, reference):
-    """Returns the facts of the run's evaluation, from its folder when they are there."""
+    """Returns the facts of the run's evaluation, read from its folder if they are there."""
     from sgan_tf.evaluation.evaluate import EvaluationOptions, evaluate_run, save_facts
 
     path = run.path / "evaluation" / "metrics.json"
@@ -151,7 +151,7 @@ def _score(config, run, stack, reference):
 
 
 def _write(folder, config, results, figure5):
-    """Writes and prints the table; `folder` is a `Run`, for its atomic writes."""
+    """Writes and prints the table. `folder` is a `Run`, whose writes are atomic."""
     table = summarize(results)
     settings = {name: getattr(config, name) for name in ("dataset", "preset", "image_size")}
     settings |= {name: FLAGS[name].value for name in ("seeds", "epochs", "set", "samples")}

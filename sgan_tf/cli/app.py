@@ -1,4 +1,4 @@
-"""What the programs share: flags and their help, error lines, exit codes."""
+"""Flags and their help, error lines and exit codes, which all programs share."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ from sgan_tf.cli.interrupts import end_on_interrupt, interrupted, was_interrupte
 from sgan_tf.errors import UserError
 
 WIDTH = 100  # columns of --help
-# Flags that hold a path; a leading ~ in one is the user's home.
+# Flags that hold a path; a leading ~ is replaced with the user's home.
 PATHS = (
     *("run_dir", "data_dir", "export_dir", "config", "cache_dir", "out", "csv", "inception"),
     *("without_entropy", "encoder_from", "encoder", "encoder_weights", "model", "export", "votes"),
@@ -24,15 +24,16 @@ PATHS = (
 
 
 class UsageError(UserError):
-    """A flag that cannot be; the message names it."""
+    """An invalid flag, which the message names."""
 
 
 def run(main: Callable[[], int | None], words: str | None = None) -> None:
-    """Parses the flags, runs `main()` and exits; users' errors are one line and exit code 2.
+    """Parses the flags, runs `main()` and exits. A user's error is one line and exit code 2.
 
     Args:
-        main: A program; what it returns is the exit code, None being 0.
-        words: Name of the repeatable flag whose values may also stand as words without a flag.
+        main: Function without arguments, the program. It returns the exit code; None is 0.
+        words: String. Name of a repeatable flag whose values may also follow as words without the
+            flag. Defaults to None.
     """
     end_on_interrupt()
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS reports every file it opens
@@ -48,7 +49,7 @@ def run(main: Callable[[], int | None], words: str | None = None) -> None:
         except flags.Error as error:
             _die(str(error).splitlines()[0] + "; --help lists the flags")
         for name in flags.FLAGS:
-            if flags.FLAGS[name].value != flags.FLAGS[name].value:  # no bound is above or below it
+            if flags.FLAGS[name].value != flags.FLAGS[name].value:  # nan passes every bound
                 _die(f"--{name}: nan is not a number")
         for name in PATHS:
             if name in flags.FLAGS and (path := flags.FLAGS[name].value):
@@ -61,7 +62,7 @@ def run(main: Callable[[], int | None], words: str | None = None) -> None:
 def _guarded(main):
     try:
         code = main() or 0
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done, and its code stands
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done, so the exit code is final
         return code
     except BaseException as error:
         if was_interrupted():
@@ -79,7 +80,7 @@ def _die(message):
 
 
 def _define_help(program):
-    """Makes --help (and -h) print a program's docstring and own flags, in place of absl's."""
+    """Makes --help (and -h) print a program's docstring and flags, without those of absl."""
 
     class Help(flags.BooleanFlag):
         def parse(self, argument):
@@ -93,12 +94,20 @@ def _define_help(program):
 
 
 def help_text(program: ModuleType) -> str:
-    """Returns what --help prints of a program, a module, whose `GROUPS` are titles and flags."""
-    own = flags.FLAGS.get_flags_for_module(program)
-    adopted = [f for f in flags.FLAGS.get_key_flags_for_module(program) if f not in own]
+    """Returns the text of a program's --help.
+
+    Args:
+        program: Module of the program. Its `GROUPS`, if it has any, is a dictionary `{title: names
+            of flags}`.
+
+    Returns:
+        String.
+    """
+    defined = flags.FLAGS.get_flags_for_module(program)
+    adopted = [f for f in flags.FLAGS.get_key_flags_for_module(program) if f not in defined]
     groups, lines = getattr(program, "GROUPS", {}), [(program.__doc__ or "").strip(), ""]
     grouped = {name for names in groups.values() for name in names}
-    rest = [flag.name for flag in [*adopted, *own] if flag.name not in grouped]
+    rest = [flag.name for flag in [*adopted, *defined] if flag.name not in grouped]
     for title, names in {**groups, "flags": rest}.items():
         if names:
             lines += [f"{title}:", *(_flag_help(flags.FLAGS[name]) for name in names), ""]
@@ -108,7 +117,7 @@ def help_text(program: ModuleType) -> str:
 def _flag_help(flag):
     switch = flag.boolean and not flag.name.startswith("no_")
     name = f"  --[no]{flag.name}" if switch else f"  --{flag.name}"
-    # Without absl's own remarks: a list of an enum's values before, of repetition behind.
+    # Without the texts that absl adds: an enum's values at the start, repetition at the end.
     text = " ".join(flag.help.split(";\n")[0].split()).split(">: ")[-1]
     if flag.default is None:
         needed = any(not validator.checker(None) for validator in flag.validators)
@@ -126,9 +135,16 @@ def _flag_help(flag):
 
 
 def train_guarded(log: logging.Logger, signals: list[int], train: Callable[[], object]) -> int:
-    """Runs `train()`; returns the program's exit code.
+    """Runs a training and returns the program's exit code.
 
-    128 and the signal's number when a signal stopped it, 3 when it diverged.
+    Args:
+        log: Logger for the outcome.
+        signals: List of integers. The signals that were received; see `stop_signals`.
+        train: Function without arguments.
+
+    Returns:
+        Integer. 0 if the training finished, 128 plus the signal's number if a signal stopped it,
+        and 3 if it diverged.
     """
     from sgan_tf.training.trainer import Interrupted, TrainingDiverged
 
@@ -140,7 +156,7 @@ def train_guarded(log: logging.Logger, signals: list[int], train: Callable[[], o
             stop,
             shlex.join([sys.executable, *sys.argv]),
         )
-        return 128 + (signals or [signal.SIGTERM])[0]  # or another worker was told to stop
+        return 128 + (signals or [signal.SIGTERM])[0]  # or another worker received a signal
     except TrainingDiverged as error:
         log.error("%s", error)
         print(f"error: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The flags of a classifier of one's own, for train.py: which it is, and how it is opened."""
+"""The flags of train.py for your own classifier, and how it is opened."""
 
 import os
 import pathlib
@@ -22,7 +22,7 @@ NAMES = ("encoder", *DETAILS)
 
 
 def define_flags() -> None:
-    """Defines all of them."""
+    """Defines the flags."""
     flags.DEFINE_string(
         "encoder",
         None,
@@ -53,7 +53,11 @@ def define_flags() -> None:
 
 
 def check_flags() -> None:
-    """Raises `UsageError` for flags that do not go together."""
+    """Checks that the flags do not contradict each other.
+
+    Raises:
+        UsageError: If they do, or if one is missing.
+    """
     details = [name for name in DETAILS if FLAGS[name].present]
     if not FLAGS.encoder:
         if details:
@@ -80,16 +84,23 @@ def check_flags() -> None:
 
 
 def is_file() -> bool:
-    """Tells whether --encoder is a path; else it is a name."""
+    """Returns whether --encoder is a path. Otherwise it is a name of `keras.applications`."""
     return "." in FLAGS.encoder or os.sep in FLAGS.encoder or os.path.exists(FLAGS.encoder)
 
 
 def open_classifier(dataset: ImageDataset, run_dir: pathlib.Path | None) -> "Classifier":
-    """Returns the `Classifier` that the flags name.
+    """Opens the classifier that the flags name.
 
     Args:
-        dataset: The images.
-        run_dir: The run folder, which may hold its copy; None where that does not count.
+        dataset: `ImageDataset` to train on.
+        run_dir: `pathlib.Path`. The run folder, whose copy of the classifier is used if it is the
+            same model. None ignores such a copy.
+
+    Returns:
+        A `Classifier`.
+
+    Raises:
+        ConfigError: If the classifier cannot be read or made.
     """
     from sgan_tf.runs.classifier import Classifier
     from sgan_tf.runs.classifier_copy import with_bytes_of_copy
@@ -109,11 +120,11 @@ def open_classifier(dataset: ImageDataset, run_dir: pathlib.Path | None) -> "Cla
 
 
 def print_cuts(classifier: "Classifier", dataset: ImageDataset, configure: Callable) -> None:
-    """Prints where a `Classifier` can be cut, and what a stack would cost that is cut there alone.
+    """Prints where a classifier can be cut, and the cost of a stack with that cut alone.
 
     Args:
-        classifier: The `Classifier`.
-        dataset: The images.
+        classifier: `Classifier`.
+        dataset: `ImageDataset` to train on.
         configure: Function of a list of cuts and a `ClassifierConfig` that returns a `Config`.
     """
     from sgan_tf.models.cost import StackCosts
@@ -128,12 +139,12 @@ def print_cuts(classifier: "Classifier", dataset: ImageDataset, configure: Calla
         shapes = [list(dataset.image_shape), list(cut.shape)]
         described = ClassifierConfig("", shapes=shapes, activations=["sigmoid", "relu"])
         config = configure([cut.name], described)
-        cost = _listed(costs.of(cut, config), config, len(dataset.train_images))
+        cost = _cost_text(costs.of(cut, config), config, len(dataset.train_images))
         print(f"#   {cut.name}  {' x '.join(map(str, cut.shape))}: {cost}", flush=True)
 
 
-def _listed(cost, config, images):
-    """A `StackCost` in the words of `print_cuts`."""
+def _cost_text(cost, config, images):
+    """Returns a `StackCost` as the text that `print_cuts` prints."""
     steps = steps_per_epoch(images, config.batch_size)
     flop = {stage: config.batch_size * count for stage, count in cost.flop.items()}
     whole = sum(epochs * steps * flop[stage] for stage, epochs in config.stages().items())

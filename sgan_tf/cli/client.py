@@ -43,7 +43,7 @@ def client() -> None:
     )
     from sgan_tf.utils.files import write_whole
 
-    # What can be refused is refused before anything is asked for.
+    # Check the flags before sending a request.
     out, seeds = out_flag.picture_path(FLAGS.out), range(FLAGS.seed, FLAGS.seed + FLAGS.count)
     check_seeds((seeds[0], seeds[-1]))
     if FLAGS.grpc:
@@ -65,7 +65,7 @@ def client() -> None:
 
 
 def _grid(pngs, suffix):
-    """Returns a file of all images, a row a label; without labels as near to a square as can be."""
+    """Returns the picture file: one row per label, or nearly a square if there are no labels."""
     import numpy as np
     from PIL import Image
 

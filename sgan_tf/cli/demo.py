@@ -16,7 +16,7 @@ from absl import flags
 from sgan_tf.cli import app, serve, turing_flags
 
 FLAGS = flags.FLAGS
-ROWS = 4096  # most under way
+ROWS = 4096  # most rows that are processed at a time
 
 
 def define_flags() -> None:
@@ -46,7 +46,7 @@ def _source():
     if FLAGS.backend is None:
         from sgan_tf.server.servable import open_source
 
-        alike = FLAGS.turing and not FLAGS["model"].present  # the stack of the same name
+        alike = FLAGS.turing and not FLAGS["model"].present  # the stack with the data set's name
         return open_source(FLAGS.dataset if alike else FLAGS.model)
     if FLAGS["model"].present:
         raise app.UsageError("--backend: it has a model already; leave --model or --backend out")

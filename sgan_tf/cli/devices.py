@@ -1,4 +1,4 @@
-"""What is computed on, and in which precision: `--devices`, `--precision` and TF_CONFIG."""
+"""Chooses devices and precision from `--devices`, `--precision` and TF_CONFIG."""
 
 import json
 import os
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 def several_machines() -> bool:
-    """Tells whether TF_CONFIG makes this process a worker among several."""
+    """Returns whether TF_CONFIG makes this process one of several workers.
+
+    Raises:
+        UsageError: If TF_CONFIG is invalid.
+    """
     try:
         cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
         return len(cluster.get("worker", [])) > 1
@@ -23,20 +27,24 @@ def several_machines() -> bool:
 
 
 def strategy(devices: str, batch_size: int = 0) -> "tf.distribute.Strategy":
-    """Returns the `tf.distribute` strategy of `--devices`.
+    """Returns the `tf.distribute` strategy of `--devices`, or of TF_CONFIG's workers.
 
     Args:
-        devices: A number of GPUs, `all` (every GPU, the CPU when there is none) or `cpu`.
-        batch_size: The global batch, which the devices must divide; 0 where nothing is trained.
+        devices: String. A number of GPUs, `all` (every GPU, or the CPU if there is none) or `cpu`.
+        batch_size: Integer. Global batch size, which the number of devices must divide; 0 if
+            nothing is trained. Defaults to 0.
+
+    Returns:
+        A `tf.distribute.Strategy`.
 
     Raises:
-        UsageError: when there are not so many devices, or they do not divide the batch.
+        UsageError: If there are fewer devices, or if they do not divide the batch.
     """
     import tensorflow as tf
 
     if several_machines():
         return _workers(batch_size)
-    # Logical devices: what a GPU, or a CPU in tests, has been split into counts.
+    # Logical devices, as a GPU, or a CPU in tests, may be split into several.
     gpus = [
         device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")
     ]
@@ -67,7 +75,14 @@ def strategy(devices: str, batch_size: int = 0) -> "tf.distribute.Strategy":
 
 
 def precision(asked: str) -> str:
-    """Returns a precision as `--precision` asks for it: of `auto`, the one that is faster here."""
+    """Returns the precision of `--precision`.
+
+    Args:
+        asked: String. `float32`, `bfloat16`, or `auto` for the faster one on this machine.
+
+    Returns:
+        `"float32"` or `"bfloat16"`.
+    """
     if asked != "auto":
         return asked
     import_tensorflow()
@@ -75,7 +90,7 @@ def precision(asked: str) -> str:
 
 
 def _workers(batch_size):
-    """The strategy of TF_CONFIG's workers; it has to be made before anything else is computed."""
+    """Returns the strategy of TF_CONFIG's workers. Create it before computing anything else."""
     import tensorflow as tf
 
     try:
@@ -88,7 +103,15 @@ def _workers(batch_size):
 
 
 def check_batch(strategy: "tf.distribute.Strategy", batch_size: int) -> None:
-    """Raises `UsageError` when the devices of TF_CONFIG's workers do not divide the batch."""
+    """Checks that the devices of TF_CONFIG's workers divide the batch.
+
+    Args:
+        strategy: `tf.distribute.Strategy` of the workers.
+        batch_size: Integer. Global batch size.
+
+    Raises:
+        UsageError: If they do not.
+    """
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise UsageError(

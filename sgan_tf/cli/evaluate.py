@@ -70,7 +70,7 @@ def evaluate() -> None:
     from sgan_tf.runs.resume import read_config
     from sgan_tf.runs.run import Run
 
-    # What can be refused is refused before TensorFlow is imported.
+    # Check the flags before TensorFlow is imported.
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
     data = run.data()
     check_samples(FLAGS.samples, len(data["class_names"]))
@@ -87,9 +87,9 @@ def evaluate() -> None:
     facts, reference, dataset = _measure(config, run, data, stack, precision)
     try:
         save_facts(out, facts)
-    finally:  # what cannot be written is shown at least
+    finally:  # if the facts cannot be written, they are at least shown
         _print(facts)
-    (out / "report.html").unlink(missing_ok=True)  # of an earlier evaluation
+    (out / "report.html").unlink(missing_ok=True)  # from an earlier evaluation
     curves = figures.curve_drawings(run.metrics.read())
     page = report.html(facts, _figures(facts, stack, other, reference, dataset), curves)
     write_whole(out / "report.html", page)
@@ -109,7 +109,7 @@ def _print(facts):
 
 
 def _check_writable(folder):
-    """Raises `UsageError` unless a folder, which is made, takes a file."""
+    """Creates a folder; raises `UsageError` if no file can be written to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(prefix=PARTIAL, dir=folder) as file:
@@ -121,14 +121,14 @@ def _check_writable(folder):
 
 
 def _measure(config, run, data, stack, precision):
-    """Returns the facts of the evaluation, the `Reference`, and the `ImageDataset` or None."""
+    """Returns the facts of the evaluation, its `Reference`, and the `ImageDataset` or None."""
     from sgan_tf.evaluation.evaluate import EvaluationOptions, evaluate_run
     from sgan_tf.evaluation.imagenet.features import imagenet_reference
 
     inception = _inception(judge_flags.cache()) if FLAGS.inception else None
     network = _imagenet_network(data) if FLAGS.imagenet else None
     dataset = _dataset(config, run, needed=inception is not None)
-    # Without images only a cached judge will do; loading them again says why they are not there.
+    # Without images the judge must be cached; loading them again raises the reason otherwise.
     reference = judge_flags.reference(
         data, config.encoder.flip, lambda: dataset or image_flags.load_again(config, run)
     )
@@ -164,7 +164,7 @@ def _imagenet_network(data):
 
 
 def _dataset(config, run, needed):
-    """Returns the run's `ImageDataset`; None when it is not there and not needed."""
+    """Returns the run's `ImageDataset`, or None if it is neither available nor needed."""
     try:
         return image_flags.load_again(config, run)
     except UserError:
@@ -174,9 +174,9 @@ def _dataset(config, run, needed):
 
 
 def _figures(facts, stack, other, reference, dataset):
-    """Returns the report's pictures, `{caption: PNG}`; a caption begins with its title.
+    """Returns the report's pictures, `{caption: PNG}`. A caption begins with its title.
 
-    What sgan-inspect has drawn of the same weights is among them.
+    They include the picture of sgan-inspect, if it shows the same weights.
     """
     from sgan_tf.evaluation import figures, report
     from sgan_tf.evaluation.judge import judged

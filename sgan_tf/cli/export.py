@@ -56,8 +56,8 @@ def export() -> None:
     if FLAGS.format == "savedmodel":
         settings["precision"] = devices.precision(FLAGS.precision)
     elif FLAGS.precision == "auto":
-        settings["precision"] = "float32"  # all that the other formats know
-    # A mistake shows before TensorFlow is imported, and what is there already needs none.
+        settings["precision"] = "float32"  # the only precision of the other formats
+    # Errors show before TensorFlow is imported, and an existing export does not need it.
     found = serving.ExportRequest(**settings).found()
     said = "holds these weights already, so no new version is made (--version N makes one)"
     if found:
@@ -75,7 +75,7 @@ def export() -> None:
 
 
 def _commands(path):
-    """What the export may be tried with, to be pasted into a shell."""
+    """Returns shell commands with which the user can try the export."""
     cli = f"{shlex.quote(sys.executable)} -m tensorflow.python.tools.saved_model_cli"
     model = f"--dir {shlex.quote(str(path))} --tag_set serve --signature_def {SAMPLE_SEEDED}"
     body = {"signature_name": SAMPLE_SEEDED, "inputs": {LABELS: [0, 1], SEEDS: [7, 8]}}

@@ -2,8 +2,8 @@
 
     sgan-figures --run_dir runs/mnist
 
-samples: a row a class. variations: one generated h_1 a row. factors: y alone, then each level's
-noise alone varies. Of more than 20 classes, samples and variations show 20, evenly chosen.
+samples: one row per class. variations: one generated h_1 per row. factors: y alone, then each
+level's noise alone varies. Of more than 20 classes, samples and variations show 20, evenly chosen.
 """
 
 from absl import flags

@@ -1,4 +1,4 @@
-"""The flags of which images are read, and how, for all programs that read images."""
+"""The flags that say which images are read and how, for all programs that read images."""
 
 import logging
 import os
@@ -14,14 +14,14 @@ from sgan_tf.errors import DataError, RunError
 from sgan_tf.runs.run import Run
 
 FLAGS = flags.FLAGS
-CACHE = "cache"  # the folder of a folder's images, in that of the run
+CACHE = "cache"  # subfolder of the run folder for the images of an image folder
 NAMES = ("dataset", "data_dir", "download", "image_size", "resize", "skip_unreadable", "flip")
-OWN = ("resize", "skip_unreadable", "flip")  # flags for images of one's own
+OWN = ("resize", "skip_unreadable", "flip")  # flags for your own images
 log = logging.getLogger("sgan_tf")
 
 
 def define_place_flags() -> None:
-    """Defines where images are; a program that is not told more asks its run for the rest."""
+    """Defines the flags that say where images are. The run's data.json holds the rest."""
     flags.DEFINE_string(
         "data_dir",
         None,
@@ -32,10 +32,10 @@ def define_place_flags() -> None:
 
 
 def define_flags(dataset: str | None) -> None:
-    """Defines all of them.
+    """Defines all flags.
 
     Args:
-        dataset: The default of --dataset; None where that follows from --preset.
+        dataset: String. The default of --dataset; None if it follows from --preset.
     """
     by_preset = "" if dataset else "; by default the one that the preset is named after"
     flags.DEFINE_string("dataset", dataset, ", ".join(DATASETS) + by_preset)
@@ -65,16 +65,19 @@ def define_flags(dataset: str | None) -> None:
 
 
 def overrides() -> list[str]:
-    """Returns the settings that --flip stands for, as --set would give them."""
+    """Returns the settings of --flip as strings `name=value`, as for --set."""
     names = [] if FLAGS.flip is None else ["encoder.flip", "flip"]
     return [f"{name}={str(FLAGS.flip).lower()}" for name in names]
 
 
 def check_flags(dataset: str) -> None:
-    """Raises `UsageError` for a flag for images of one's own where others are asked for.
+    """Checks that flags for your own images are only used with --dataset folder.
 
     Args:
-        dataset: Name of the data set.
+        dataset: String. Name of the data set.
+
+    Raises:
+        UsageError: If they are used with another data set.
     """
     own = [name for name in OWN if FLAGS[name].present]
     if own and dataset != "folder":
@@ -94,11 +97,15 @@ def load(config: Config, cache_dir: str | os.PathLike) -> ImageDataset:
     """Loads the images of a configuration as the flags say.
 
     Args:
-        config: A `Config`.
-        cache_dir: Where `ImageDataset.keep` leaves those of a folder.
+        config: `Config`.
+        cache_dir: String or path. The folder in which `ImageDataset.keep` stores the images of an
+            image folder.
+
+    Returns:
+        An `ImageDataset`.
 
     Raises:
-        DataError: as `load_dataset` does.
+        DataError: If the images are missing or unusable; see `load_dataset`.
     """
     reading = {"resize": FLAGS.resize, "skip_unreadable": FLAGS.skip_unreadable}
     dataset = _load(config, cache_dir, reading)
@@ -109,14 +116,20 @@ def load(config: Config, cache_dir: str | os.PathLike) -> ImageDataset:
 
 
 def load_again(config: Config, run: Run) -> ImageDataset:
-    """Loads the images of a run again, from where the flags say, read as the run's data.json says.
+    """Loads the images of a run again.
+
+    The flags say where they are, and the run's data.json says how to read them.
 
     Args:
-        config: The run's `Config`.
-        run: The `Run`; a folder's images are kept in it.
+        config: `Config` of the run.
+        run: `Run`. The images of an image folder are cached in it.
+
+    Returns:
+        An `ImageDataset`.
 
     Raises:
-        DataError: as `load_dataset` does, and when the images are not those.
+        DataError: If the images are missing, unusable, or not those of the run.
+        RunError: If the run's data.json is missing or damaged.
     """
     data = run.data()
     reading = data.get("reading", {})

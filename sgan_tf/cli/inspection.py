@@ -19,7 +19,7 @@ from sgan_tf.errors import DataError, shown
 
 FLAGS = flags.FLAGS
 SETTINGS = ("images", "resize", "draws", "count", "seed", "originals")  # that inspect.json records
-HELD_OUT_DRAWS = 2  # of each test image: the least that have a variance
+HELD_OUT_DRAWS = 2  # per test image: the fewest that have a variance
 
 
 def define_flags() -> None:
@@ -59,9 +59,9 @@ def inspect() -> None:
     from sgan_tf.runs.resume import read_config
     from sgan_tf.runs.run import Run
 
-    # What can be refused is refused before TensorFlow is imported.
+    # Check the flags before TensorFlow is imported.
     config, run = read_config(FLAGS.run_dir), Run(FLAGS.run_dir)
-    out, given = _out(run), _read(run.data())
+    out, images = _out(run), _read(run.data())
     startup.import_tensorflow()
     from sgan_tf.evaluation import figures
     from sgan_tf.evaluation.inspection import inspect_layers
@@ -71,7 +71,7 @@ def inspect() -> None:
 
     stack = load_run(FLAGS.run_dir)
     test_images, measured_on = _held_out(config, run)
-    layers = inspect_layers(stack, given, FLAGS.draws, FLAGS.seed)
+    layers = inspect_layers(stack, images, FLAGS.draws, FLAGS.seed)
     scores = _scores(stack, test_images, layers, config.cuts)
     print(f"measured on {measured_on}\n\n{markdown(scores)}", flush=True)
     captions = [caption(score) for score in scores]
@@ -83,13 +83,13 @@ def inspect() -> None:
         "captions": captions,
         "layers": [dataclasses.asdict(score) for score in scores],
     }
-    picture = figures.layers(given if FLAGS.originals else None, layers, captions)
+    picture = figures.layers(images if FLAGS.originals else None, layers, captions)
     save(out, facts, encoded(picture, out.suffix.lower()))
     print(f"{out}\n{out.with_suffix('.json')}")
 
 
 def _out(run):
-    """The path of the picture; nothing is there but what an earlier inspection wrote."""
+    """Returns the path of the picture; only files of an earlier inspection may be overwritten."""
     from sgan_tf.evaluation.layer_scores import PICTURE, read_facts
 
     out = out_flag.picture_path(FLAGS.out) if FLAGS.out else run.path / PICTURE
@@ -102,7 +102,7 @@ def _out(run):
 
 
 def _read(data):
-    """The images of --images, uint8 `[N, H, W, C]`, as the run's networks take them."""
+    """Returns the images of --images, uint8 `[N, H, W, C]`, in the shape of the run's images."""
     from sgan_tf.data.decoding import read_images, with_channels
 
     paths = [pathlib.Path(name).expanduser() for name in FLAGS.images]
@@ -118,7 +118,7 @@ def _read(data):
 
 
 def _held_out(config, run):
-    """Returns --count test images in random order and their name; None and why without any."""
+    """Returns --count random test images and their description; None and why if there are none."""
     import numpy as np
 
     try:
@@ -132,7 +132,7 @@ def _held_out(config, run):
 
 
 def _scores(stack, test_images, layers, cuts):
-    """The `LayerScores` of each condition, with the name of its layer in the encoder."""
+    """Returns the `LayerScores` of each condition, with the name of its layer in the encoder."""
     from sgan_tf.evaluation.inspection import score_layers
 
     if test_images is None:

@@ -1,4 +1,4 @@
-"""Ctrl-C ends a program in one line, in the midst of its imports too."""
+"""Makes Ctrl-C end a program with one line, even while it imports modules."""
 
 import contextlib
 import os
@@ -9,29 +9,37 @@ from typing import NoReturn
 
 
 def interrupted(*_: object) -> NoReturn:
-    """Ends the process at once with one line and exit code 128 + SIGINT; a signal handler too."""
+    """Ends the process at once with one line and exit code 130. It is also a signal handler."""
     with contextlib.suppress(Exception):
         sys.stdout.flush()
     with contextlib.suppress(Exception):
-        os.write(sys.stderr.fileno(), b"interrupted\n")  # a print may be what was interrupted
-    os._exit(130)  # as threads of TensorFlow may be at work, which a usual end waits for
+        os.write(sys.stderr.fileno(), b"interrupted\n")  # a print may be interrupted
+    os._exit(130)  # a normal exit would wait for threads of TensorFlow
 
 
 def unwind(number: int, frame: FrameType | None) -> NoReturn:
-    """A handler of SIGINT: unwinds the program; a second Ctrl-C ends it at once."""
+    """Handles SIGINT by raising KeyboardInterrupt. A second Ctrl-C ends the program at once.
+
+    Args:
+        number: Integer. Number of the signal.
+        frame: Frame that was interrupted.
+
+    Raises:
+        KeyboardInterrupt: Always.
+    """
     signal.signal(signal.SIGINT, interrupted)
     raise KeyboardInterrupt
 
 
 def was_interrupted() -> bool:
-    """Tells whether `unwind` was called: libraries turn its KeyboardInterrupt into other errors."""
+    """Returns whether `unwind` was called, as libraries convert its exception to others."""
     return signal.getsignal(signal.SIGINT) is interrupted
 
 
 def end_on_interrupt() -> None:
-    """Makes Ctrl-C end this process in one line from now on: the first thing that a program does.
+    """Makes Ctrl-C end this process with one line. A program calls this first.
 
-    It changes nothing where SIGINT has a handler already, or is ignored, as in a job.
+    It changes nothing if SIGINT has a handler already or is ignored, as in a background job.
     """
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         return
@@ -47,9 +55,10 @@ def end_on_interrupt() -> None:
 
 
 def stop_signals() -> list[int]:
-    """Catches Ctrl-C and SIGTERM; returns the list to which the first is added.
+    """Catches Ctrl-C and SIGTERM. A second signal ends the process at once.
 
-    A second one ends the process at once.
+    Returns:
+        List of integers, to which the first signal's number is added when it arrives.
     """
     received: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,4 +1,4 @@
-"""The flag of where judges are cached, and how the judge of a data set is got there."""
+"""The flag for the folder of cached judges, and the judge of a data set."""
 
 import os
 from collections.abc import Callable
@@ -24,29 +24,34 @@ def define_flags() -> None:
 
 
 def reference(data: dict, flip: bool, dataset: Callable[[], ImageDataset]) -> "Reference":
-    """Returns a data set's `Reference`: the cached one, or one that is made and cached.
+    """Returns the cached reference of a data set, or makes and caches it.
 
-    Where labels are not used, it is that of the data set with its own labels, if it has any.
+    If the run does not use labels, this is the reference of the data set with its labels, if it has
+    any.
 
     Args:
-        data: `ImageDataset.description()`.
-        flip: The run's `encoder.flip`.
-        dataset: Function of nothing that loads the images; not called where the cache has all.
+        data: Dictionary that `ImageDataset.description` returned.
+        flip: Boolean. The run's setting `encoder.flip`.
+        dataset: Function without arguments that loads the `ImageDataset`. It is only called if the
+            reference is not cached.
+
+    Returns:
+        A `Reference`.
 
     Raises:
-        EvaluationError: when the cache cannot be written.
+        EvaluationError: If the cache cannot be written.
     """
     from sgan_tf.evaluation.reference import load_reference, make_reference
 
-    known = load_reference(cache(), {**data, **data.get("source", {})}, flip)
-    if known:
-        return known
+    cached = load_reference(cache(), {**data, **data.get("source", {})}, flip)
+    if cached:
+        return cached
     loaded = dataset()
     return make_reference(cache(), loaded.source or loaded, logs.progress, flip)
 
 
 def cache() -> str | os.PathLike:
-    """Returns the folder of the judges, and of what else evaluation fetches."""
+    """Returns the folder for judges and for downloads of the evaluation."""
     from sgan_tf.evaluation.reference import default_cache
 
     return FLAGS.cache_dir or default_cache()

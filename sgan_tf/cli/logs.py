@@ -1,4 +1,4 @@
-"""What programs print while they run: the log, stderr without TensorFlow's C++, progress bars."""
+"""The log, progress bars, and a stderr without the messages of TensorFlow's C++."""
 
 import logging
 import os
@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Iterable
 from logging.handlers import MemoryHandler
 
-# Copies its stdin, but for the lines of TensorFlow's C++ below a fatal error; it ends with the last
-# process that writes to it, and so loses nothing however that process ends.
+# Copies stdin to stdout, without the lines of TensorFlow's C++ that are not fatal errors. It ends
+# after the last process that writes to it, so it loses nothing, however that process ends.
 _PASS_ON = r"""
 import re, signal, sys
 for number in signal.SIGINT, signal.SIGTERM:
@@ -28,11 +28,11 @@ _filter = None  # the process of `quiet_stderr`
 
 
 def quiet_stderr() -> None:
-    """Keeps what TensorFlow's C++ logs off stderr, but for fatal errors.
+    """Removes the messages of TensorFlow's C++ from stderr, except for fatal errors.
 
-    File descriptor 2 becomes a pipe to a process that passes on all other lines, of processes that
-    are started from here too. `sys.stderr` goes past it. TF_CPP_MIN_LOG_LEVEL=0 in the environment
-    keeps everything.
+    File descriptor 2 becomes a pipe to a process that passes on all other lines. This includes the
+    lines of child processes. `sys.stderr` does not use the pipe. With TF_CPP_MIN_LOG_LEVEL=0 in the
+    environment nothing is removed.
     """
     global _filter
     if _filter or sys.stderr is None or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
@@ -55,14 +55,15 @@ def quiet_stderr() -> None:
 
 
 def start_log(path: str | os.PathLike | None = None) -> logging.Logger:
-    """Sends the package's log to stdout, and all of it, each epoch too, to a file if one is named.
+    """Sends the package's log to stdout and optionally to a file, which also gets debug messages.
+
+    The file may be named in a later call. It then also gets what was logged since the first call.
 
     Args:
-        path: Of the file, which is appended to. It may be known in a later call only: it gets what
-            was logged since the first.
+        path: String or path. The file, to which lines are appended. Defaults to None.
 
     Returns:
-        The logger.
+        `logging.Logger`.
     """
     log = logging.getLogger("sgan_tf")
     earlier = [handler for handler in log.handlers if isinstance(handler, MemoryHandler)]
@@ -85,7 +86,7 @@ def start_log(path: str | os.PathLike | None = None) -> logging.Logger:
 
 
 class _Console(logging.StreamHandler):
-    """Writes its lines above a progress bar, where one is shown."""
+    """Writes log lines above the progress bar, if one is shown."""
 
     def emit(self, record):
         from tqdm import tqdm
@@ -98,7 +99,14 @@ class _Console(logging.StreamHandler):
 
 
 def progress(what: str) -> Callable[[Iterable], Iterable]:
-    """Returns a wrapper of iterables that shows on a terminal how far `what` is."""
+    """Returns a function that wraps an iterable in a progress bar, if stderr is a terminal.
+
+    Args:
+        what: String. Description of the bar.
+
+    Returns:
+        Function of an iterable that returns an iterable.
+    """
     from tqdm import tqdm
 
     return lambda blocks: tqdm(blocks, desc=what, leave=False, disable=not sys.stderr.isatty())

@@ -1,4 +1,4 @@
-"""The flag --out of programs that write one picture, checked before the work begins."""
+"""Checks the flag --out of programs that write one picture, before the work begins."""
 
 import pathlib
 
@@ -7,7 +7,17 @@ from sgan_tf.utils.images import FORMATS
 
 
 def picture_path(out: str) -> pathlib.Path:
-    """Returns the path of a picture to write; `UsageError` where it cannot be one."""
+    """Checks the path of a picture to write.
+
+    Args:
+        out: String. The value of --out.
+
+    Returns:
+        `pathlib.Path`.
+
+    Raises:
+        UsageError: If the suffix is not that of a picture, or if the folder does not exist.
+    """
     path = pathlib.Path(out)
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"--out: '{out}' does not end with one of {', '.join(FORMATS)}")

@@ -1,8 +1,8 @@
-"""What `train.py --list_presets` prints."""
+"""Prints the table of `train.py --list_presets`."""
 
 
 def list_presets() -> None:
-    """Prints the presets: a row each, with the data set it is named after, and cut at fc3."""
+    """Prints one row per preset, on the data set that it is named after and cut at fc3."""
     from sgan_tf.config.presets import PRESETS, make_config
 
     layout = "{:25}  {:7}  {:>7}  {:>6}  {:>6}  {:>5}  {:>5}  {}"

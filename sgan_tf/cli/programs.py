@@ -1,4 +1,4 @@
-"""What starts each program: Ctrl-C ends it in one line before its module is imported, too."""
+"""Starts the programs. Ctrl-C ends them with one line, even while their modules are imported."""
 
 import functools
 import importlib

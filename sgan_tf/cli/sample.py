@@ -20,8 +20,8 @@ from sgan_tf.cli import app, logs, startup
 from sgan_tf.errors import UserError
 
 FLAGS = flags.FLAGS
-COLUMNS = 16  # of a picture, at the most
-MOST = 10_000  # images of a picture
+COLUMNS = 16  # most columns of a picture
+MOST = 10_000  # most images of a picture
 SOURCES = ("model", "run_dir", "export")
 FORMATS = ("png", "npz", "tfrecord")
 GROUPS = {
@@ -69,7 +69,7 @@ def define_flags() -> None:
 def sample() -> None:
     from sgan_tf.utils.images import FORMATS as PICTURES
 
-    # What can be refused is refused before TensorFlow is imported.
+    # Check the flags before TensorFlow is imported.
     out, source = pathlib.Path(FLAGS.out), _source()
     shards, which = _shards()
     kind = FLAGS.format or out.suffix.lower().removeprefix(".")
@@ -87,7 +87,7 @@ def sample() -> None:
         return bar(bulk.Blocks(stack, labels, FLAGS.seed, rows))
 
     if FLAGS.format:
-        request = {"source": _known(stack)[1], "labels": FLAGS.label, "seed": FLAGS.seed}
+        request = {"source": _facts_and_digest(stack)[1], "labels": FLAGS.label, "seed": FLAGS.seed}
         request["count"] = FLAGS.count
         for path, count in bulk.write_shards(out, kind, request, shards, which, draw):
             print(f"{path}: {count:,} images" if count else f"{path}: is there already")
@@ -101,20 +101,20 @@ def sample() -> None:
 
 
 def _source():
-    """Returns the name of the one flag that says what samples."""
-    given = [name for name in SOURCES if FLAGS[name].value is not None]
-    if len(given) != 1:
+    """Returns the name of the one flag in `SOURCES` that is set."""
+    sources = [name for name in SOURCES if FLAGS[name].value is not None]
+    if len(sources) != 1:
         flags_ = ", ".join(f"--{name}" for name in SOURCES)
         raise app.UsageError(
-            f"--{given[1]}: --{given[0]} says what samples already"
-            if given
+            f"--{sources[1]}: --{sources[0]} says what samples already"
+            if sources
             else f"--model: one of {flags_} has to say what samples"
         )
-    return given[0]
+    return sources[0]
 
 
 def _shards():
-    """Returns in how many shards the images are divided, and the numbers of those wanted."""
+    """Returns the number of shards, and the indices of the shards to write."""
     if FLAGS["shard"].present and not FLAGS.format:
         raise app.UsageError("--shard: is for folders of shards; add --format")
     match = re.fullmatch(r"(all|\d+)/(\d+)", FLAGS.shard)
@@ -165,14 +165,14 @@ def _load(source):
 
 
 def _labels(stack):
-    """Returns what gives the labels of a block by its number."""
+    """Returns the function that gives the labels of a block."""
     from sgan_tf.sampling import bulk
 
     names = stack.class_names
     if FLAGS.label == "uniform":
         return bulk.labels_in_turn(range(len(names)))
     if FLAGS.label == "frequencies":
-        evaluation = _known(stack)[0].get("metrics", {}).get("evaluation", {})
+        evaluation = _facts_and_digest(stack)[0].get("metrics", {}).get("evaluation", {})
         if "class_counts" not in evaluation:
             raise app.UsageError(
                 "--label: how frequent the classes were in training is not known; evaluate.py "
@@ -183,7 +183,7 @@ def _labels(stack):
 
 
 def _label(word, names):
-    """Returns the label of a class's name, or of its number where no class has that name."""
+    """Returns the label of a class's name, or of its number if no class has that name."""
     word = word.strip()
     if word in names:
         return names.index(word)
@@ -193,8 +193,8 @@ def _label(word, names):
     raise app.UsageError(f"--label: '{word}' is no class; the classes are {shown}")
 
 
-def _known(stack):
-    """Returns what is known of the training, and what tells the weights from others."""
+def _facts_and_digest(stack):
+    """Returns the facts of the training, and a digest that identifies the weights."""
     from sgan_tf.saving import stack_folder
     from sgan_tf.saving.saved_model import SavedModelSampler
 
@@ -204,7 +204,7 @@ def _known(stack):
 
 
 def _write_picture(out, drawn, names):
-    """Writes a grid in which a row holds images of one label; a plain one of many labels."""
+    """Writes a grid with one label per row; a grid without such rows if there are many labels."""
     import numpy as np
 
     from sgan_tf.utils.files import write_whole
@@ -213,15 +213,15 @@ def _write_picture(out, drawn, names):
     images = np.concatenate([block.images for block in drawn])
     labels = np.concatenate([block.labels for block in drawn])
     columns, kinds = min(COLUMNS, max(np.bincount(labels))), dict.fromkeys(labels.tolist())
-    if len(kinds) > MOST_CLASSES:  # a row for each would be a strip that nobody can look at
+    if len(kinds) > MOST_CLASSES:  # one row per label would make the picture too tall
         write_whole(out, encoded(image_grid(images, COLUMNS), out.suffix.lower()))
         return
     rows, row_names = [], []
     for label in kinds:
-        own = images[labels == label]
-        blank = np.full((-len(own) % columns, *images.shape[1:]), 255, np.uint8)
-        rows += [own, blank]
-        row_names += [names[label]] * ((len(own) + len(blank)) // columns)
+        same = images[labels == label]
+        blank = np.full((-len(same) % columns, *images.shape[1:]), 255, np.uint8)
+        rows += [same, blank]
+        row_names += [names[label]] * ((len(same) + len(blank)) // columns)
     picture = image_grid(np.concatenate(rows), columns, row_names if len(names) > 1 else None)
     write_whole(out, encoded(picture, out.suffix.lower()))
 

@@ -92,7 +92,7 @@ def serve() -> None:
         if not re.fullmatch(ORIGIN, origin):
             raise app.UsageError(f"--cors: '{origin}' is no origin, as https://example.org, nor *")
     turing_flags.check_flags()
-    source = open_source(FLAGS.model)  # a mistake shows before TensorFlow is imported
+    source = open_source(FLAGS.model)  # errors show before TensorFlow is imported
     options = dict(
         host=FLAGS.host,
         port=FLAGS.port,
@@ -111,13 +111,20 @@ def serve() -> None:
 def open_server(
     source: "Source", name: str | None, rows: int, stream: TextIO | None, options: dict
 ) -> "Server":
-    """Returns a server whose model is loaded, and which listens already.
+    """Returns a server that listens and whose model is loaded.
 
     Args:
-        source: Of the model, a `Source`.
-        name, rows: Of `Model`.
-        stream: Where log lines go; None for nowhere.
-        options: Of `Options`, a dictionary.
+        source: `Source` of the model's versions.
+        name: String. Name under which the model is served; None for the source's name.
+        rows: Integer. Most rows that are processed at a time.
+        stream: Text stream for log lines; None writes no log.
+        options: Dictionary. The attributes of `Options`.
+
+    Returns:
+        A `Server`.
+
+    Raises:
+        UsageError: If a package that the server needs is not installed.
     """
     startup.import_tensorflow()
     with extra():
@@ -130,13 +137,13 @@ def open_server(
     model.refresh()
     if examiner:
         examiner.open()
-    interrupts.stop_signals()  # uvicorn takes them while it serves, and hands them on at the end
+    interrupts.stop_signals()  # uvicorn takes them while it serves, then raises them again
     return server
 
 
 @contextlib.contextmanager
 def extra() -> Iterator[None]:
-    """Names the extra that brings a package which is not there."""
+    """Raises `UsageError`, which names the extra, if a package is missing in the block."""
     try:
         yield
     except ModuleNotFoundError as error:

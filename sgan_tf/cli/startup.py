@@ -1,4 +1,4 @@
-"""TensorFlow's start: quiet, without packages that nobody needs, with the right kernels."""
+"""Imports TensorFlow quietly, with the right kernels and without packages that are not needed."""
 
 import contextlib
 import signal
@@ -12,7 +12,7 @@ from sgan_tf.utils.arithmetic import ONEDNN_SIDE, prefer_onednn
 
 @contextlib.contextmanager
 def _without(*names):
-    """Packages that are not imported yet are as if they were not installed while it lasts."""
+    """Hides packages that are not imported yet, as if they were not installed, for the block."""
     absent = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(absent))
     try:
@@ -23,15 +23,22 @@ def _without(*names):
 
 
 def import_tensorflow(side: int = ONEDNN_SIDE) -> ModuleType:
-    """Imports TensorFlow, with the kernels for images of that side, and returns it; its C++ quiet.
+    """Imports TensorFlow with the messages of its C++ removed from stderr.
 
-    Keras imports scikit-learn, SciPy, Matplotlib and IPython where they are installed, for what
-    nothing here uses: a third of the time that a program needs to start.
+    If scikit-learn, SciPy, Matplotlib or IPython are installed, Keras imports them for features
+    that this package does not use. This takes a third of a program's start, so they are hidden.
+
+    Args:
+        side: Integer. Side of the images, in pixels, which decides the kernels; see
+            `prefer_onednn`. Defaults to `ONEDNN_SIDE`.
+
+    Returns:
+        The module `tensorflow`.
     """
     quiet_stderr()
     prefer_onednn(side)
     unwinding = signal.getsignal(signal.SIGINT) is unwind
-    if unwinding:  # an exception in its C++ would abort the process, and nothing is open yet
+    if unwinding:  # an exception in TensorFlow's C++ would abort the process
         signal.signal(signal.SIGINT, interrupted)
     try:
         with _without("sklearn", "scipy", "matplotlib", "IPython"):

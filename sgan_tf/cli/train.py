@@ -2,7 +2,7 @@
 
     python train.py                                      # scikit-learn's embedded digits
     python train.py --dataset svhn --data_dir ~/tensorflow_datasets
-    python train.py --dataset folder --data_dir photos/  # one sub-directory a class
+    python train.py --dataset folder --data_dir photos/  # one sub-directory per class
     python train.py --labels none --dataset folder --data_dir photos/  # images alone
     python train.py --dry_run > mine.json                # all settings, to be edited and read again
     python train.py --config mine.json
@@ -39,7 +39,7 @@ from sgan_tf.utils.arithmetic import arithmetic, set_arithmetic
 from sgan_tf.utils.images import rows_caption
 
 FLAGS = flags.FLAGS
-# By --config, in their place.
+# Flags whose settings --config holds.
 SAID_BY_CONFIG = ("dataset", "preset", "cuts", "image_size", "labels", "seed")
 
 GROUPS = {  # of --help
@@ -152,11 +152,11 @@ def train() -> int | None:
     if not FLAGS.encoder:
         _check_stages(config)
     image_flags.check_flags(config.dataset)
-    # What needs no TensorFlow comes first, so that a mistake shows at once.
+    # Checks without TensorFlow come first, so that errors show at once.
     if DATASETS[config.dataset].tfds or devices.several_machines():
         startup.import_tensorflow(config.image_size)
     strategy = devices.several_machines() and devices.strategy(FLAGS.devices)
-    if not FLAGS.dry_run:  # it prints settings, and no log among them
+    if not FLAGS.dry_run:  # its output is the settings alone
         logs.start_log()
     dataset = image_flags.load(config, _run_dir(config) / image_flags.CACHE)
     if FLAGS.encoder_from:
@@ -172,7 +172,7 @@ def train() -> int | None:
         dataset = dataset if FLAGS.class_names is None else dataset.named(FLAGS.class_names)
         kept = None if FLAGS.overwrite else _run_dir(config)
         classifier = classifier_flags.open_classifier(dataset, kept)
-        if FLAGS.cuts is None and FLAGS.config is None:  # --dry_run, as check_flags saw
+        if FLAGS.cuts is None and FLAGS.config is None:  # only with --dry_run; see check_flags
             classifier_flags.print_cuts(classifier, dataset, _config)
             return None
         encoder, config = _adapted(classifier, dataset, config)
@@ -189,7 +189,7 @@ def train() -> int | None:
 
 
 def _adapted(classifier, dataset, config):
-    """Returns a classifier as an encoder, and the configuration with it in the encoder's place."""
+    """Returns a classifier as an `Encoder`, and the configuration that has it as the encoder."""
     if FLAGS.config is None:
         encoder, cuts, described = classifier.adapted(_cuts(), dataset)
         return encoder, _config(cuts, described)
@@ -212,7 +212,7 @@ def _check_stages(config):
 
 
 def _precision(config):
-    """The precision to train in; a run goes on in its own, on whatever machine."""
+    """Returns the precision to train in. A run keeps its precision on every machine."""
     if FLAGS.precision != "auto":
         return FLAGS.precision
     from sgan_tf.runs.resume import read_config
@@ -231,7 +231,7 @@ def _cuts():
 
 
 def _config_of_images():
-    """What is known while a classifier is not open: the images."""
+    """Returns a configuration of the images alone, for use before the classifier is open."""
     if FLAGS.dataset not in DATASETS:
         raise app.UsageError(
             f"--dataset: unknown data set '{FLAGS.dataset}'; choose from {', '.join(DATASETS)}"
@@ -242,7 +242,7 @@ def _config_of_images():
 
 
 def _config(cuts, classifier=None):
-    """The configuration that the flags ask for."""
+    """Returns the configuration that the flags describe."""
     overrides = [*image_flags.overrides(), *FLAGS.set]
     if FLAGS.config is None:
         return make_config(
@@ -256,9 +256,9 @@ def _config(cuts, classifier=None):
             classifier=classifier,
             labels=FLAGS.labels,
         )
-    said = [name for name in SAID_BY_CONFIG if FLAGS[name].present]
-    if said:
-        raise app.UsageError(f"--{said[0]}: --config says it already; change it in the file")
+    repeated = [name for name in SAID_BY_CONFIG if FLAGS[name].present]
+    if repeated:
+        raise app.UsageError(f"--{repeated[0]}: --config says it already; change it in the file")
     try:
         config = Config.from_json(pathlib.Path(FLAGS.config).read_text())
     except (ConfigError, UnicodeDecodeError) as error:
@@ -279,7 +279,7 @@ def _run_dir(config):
 
 
 def _dry_run(config, dataset, encoder, steps):
-    """Prints the configuration, and beside it what --config passes over."""
+    """Prints the configuration, and comments that --config skips."""
     from sgan_tf.models.build import build
 
     encoder, stack = build(config, dataset.image_shape, dataset.class_names, encoder=encoder)
@@ -331,7 +331,7 @@ def _train(config, dataset, strategy, classifier, encoder):
     if workers.is_chief:
         dataset.keep(run.path / image_flags.CACHE)
     scoring = _scoring(run.config, dataset) if workers.is_chief else None
-    signals = interrupts.stop_signals()  # what comes before has nothing to save
+    signals = interrupts.stop_signals()  # before this there is nothing to save
     options = TrainingOptions(
         strategy,
         FLAGS.sample_every,
@@ -350,7 +350,7 @@ def _train(config, dataset, strategy, classifier, encoder):
 
 
 def _scoring(config, dataset):
-    """How samples are scored on the way; None where that is not asked for."""
+    """Returns the `Scoring` of samples during training, or None without --score_every."""
     if not FLAGS.score_every:
         return None
     from sgan_tf.training.scores import Scoring

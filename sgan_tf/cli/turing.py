@@ -39,7 +39,7 @@ def turing() -> None:
 
 
 def _out(columns):
-    """The path of --csv; nothing is there but what an earlier summary wrote."""
+    """Returns the path of --csv; only a file of an earlier summary may be overwritten."""
     if not FLAGS.csv:
         return None
     out, head = pathlib.Path(FLAGS.csv), ",".join(columns).encode()

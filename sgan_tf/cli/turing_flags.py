@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from sgan_tf.server.turing.examiner import Examiner
 
 FLAGS = flags.FLAGS
-# How a folder's images were cut to size is known to the runs on it alone.
+# Not folder: only its runs know how its images were resized.
 NAMES = tuple(name for name in DATASETS if name != "folder")
 DETAILS = ("dataset", "data_dir", "votes")
 
 
 def define_flags() -> None:
-    """Defines all of them."""
+    """Defines the flags."""
     flags.DEFINE_bool("turing", False, "the visual Turing test, at /turing: real or generated?")
     flags.DEFINE_enum("dataset", None, NAMES, f"with --turing, what is real: {', '.join(NAMES)}")
     flags.DEFINE_string("data_dir", None, "with --turing, where TFDS keeps its data sets")
@@ -27,7 +27,11 @@ def define_flags() -> None:
 
 
 def check_flags() -> None:
-    """Raises `UsageError` for flags that do not go together."""
+    """Checks that the flags do not contradict each other.
+
+    Raises:
+        UsageError: If they do, or if one is missing.
+    """
     details = [name for name in DETAILS if FLAGS[name].present]
     if details and not FLAGS.turing:
         raise app.UsageError(f"--{details[0]}: is of the visual Turing test; add --turing")
@@ -39,15 +43,19 @@ def check_flags() -> None:
 
 
 def examiner(model: "Model") -> "Examiner | None":
-    """Returns the `Examiner` that `Server` takes; None without --turing.
+    """Returns the examiner of the visual Turing test for a `Server`.
 
-    Once the model is loaded its `open` sees whether the images fit, and opens the file of votes.
+    Once the model is loaded, call its method `open`, which checks whether the images fit the model
+    and opens the file of votes.
 
     Args:
-        model: The `sgan_tf.server.model.Model` that is served.
+        model: `sgan_tf.server.model.Model` that is served.
+
+    Returns:
+        An `Examiner`; None without --turing.
 
     Raises:
-        UsageError: when the images are not there; they are never fetched.
+        UsageError: If the images are not available. They are never downloaded.
     """
     if not FLAGS.turing:
         return None
@@ -55,7 +63,7 @@ def examiner(model: "Model") -> "Examiner | None":
 
     try:
         dataset = load_dataset(FLAGS.dataset, data_dir=FLAGS.data_dir)
-    except DataError as error:  # which offers a flag that is not here, as a server fetches nothing
+    except DataError as error:  # its text names --download, which a server does not have
         how = f"or fetch it: train.py --dataset {FLAGS.dataset} --download --dry_run"
         raise app.UsageError(f"{str(error).partition(', or fetch it')[0]}, {how}") from error
     return Examiner(model, dataset, FLAGS.votes)

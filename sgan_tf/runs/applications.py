@@ -1,4 +1,4 @@
-"""Models of `keras.applications` by their names."""
+"""Makes models of `keras.applications` from their names."""
 
 import difflib
 import inspect
@@ -20,17 +20,18 @@ def application(
     """Makes a model of `keras.applications`.
 
     Args:
-        name: As `mobilenet_v2`; case and underscores do not matter.
-        weights: Path of a file of its weights, for images of `image_shape` and `num_classes`
-            classes; or `imagenet`, which Keras downloads.
-        image_shape: `(H, W, C)` of the images.
-        num_classes: K.
+        name: String. The model's name, such as `mobilenet_v2`. Case and underscores do not matter.
+        weights: String. Path of a file of weights for images of `image_shape` and `num_classes`
+            classes, or `imagenet`, whose weights Keras downloads.
+        image_shape: Tuple of integers `(H, W, C)`. Shape of the images, in pixels.
+        num_classes: Integer. Number of classes, K.
 
     Returns:
-        The model, and what it expects of images, a name out of `INPUT_RANGES`.
+        Tuple `(model, input_range)`. `input_range` is the name in `INPUT_RANGES` of the values that
+        the model expects of images.
 
     Raises:
-        ConfigError: when there is no such model, or its weights cannot be had.
+        ConfigError: If there is no such model, or if its weights cannot be loaded.
     """
     make, input_range = _maker(name)
     height, width, _ = image_shape
@@ -39,7 +40,7 @@ def application(
     if settings and not pathlib.Path(weights).is_file():
         raise ConfigError(f"`encoder_weights`: {weights} is no file, nor imagenet")
     try:
-        with warnings.catch_warnings(action="ignore"):  # a line for every layer that misfits
+        with warnings.catch_warnings(action="ignore"):  # one per layer that does not fit
             return make(weights=weights, **settings), input_range
     except Exception as error:  # whatever the network stack and HDF5 raise
         raise ConfigError(
@@ -48,7 +49,7 @@ def application(
 
 
 def _maker(name):
-    """Returns a function of `keras.applications`, and the name of what it expects of images."""
+    """Returns a function of `keras.applications` and the name of its input range."""
     catalogue = vars(keras.applications)
     makers = {n.lower(): n for n, thing in catalogue.items() if inspect.isfunction(thing)}
     maker = makers.get(name.replace("_", "").lower())

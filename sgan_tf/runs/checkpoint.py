@@ -1,17 +1,17 @@
-"""`Checkpoint`: the whole state of a stage in one file. This is the place to read how resume works.
+"""`Checkpoint` holds the whole state of a stage in one file. This module explains how resume works.
 
-A stage is resumed bit for bit because everything that its next step depends on is either in the
-file, or a pure function of the step's number:
+A resumed stage gives the same results bit for bit. Everything that its next step depends on is
+either in the file, or a pure function of the step's number:
 
-* in the file: the weights of the networks, batch normalisation's moving averages, the states of
-  noise layers, the optimizers' slots and iterations, the step, and the sums of what was measured
-  since the epoch began
-* functions of the step: the order of the images and their flips and shifts (`batches`), the noise
-  z of the generators (`AdversarialModel`, from the optimizers' iterations)
+* The file holds the weights of the networks, the moving averages of batch normalization, the states
+  of noise layers, the optimizers' slots and iterations, the step, and the sums of what was measured
+  since the epoch began.
+* Functions of the step are the order of the images with their flips and shifts (`batches`), and the
+  noise z of the generators (`AdversarialModel`, from the optimizers' iterations).
 
-The file (safetensors) is written aside, flushed, and put in place by one rename, so it is there
-whole or not at all, and the weights never disagree with the step. Checksums cover the arrays and
-the metadata. Only finite numbers are ever saved: the last good checkpoint outlives a divergence.
+The file (safetensors) is written under a temporary name, flushed, and then renamed. So it is either
+complete or absent, and the weights never disagree with the step. Checksums cover the arrays and the
+metadata. Only finite numbers are saved, so the last good checkpoint survives a divergence.
 """
 
 import json
@@ -26,7 +26,7 @@ import numpy as np
 from sgan_tf.errors import UserError, first_line
 from sgan_tf.utils.files import write_whole
 
-FORMAT = "2"  # of the metadata; files of version 0.1.0 say none
+FORMAT = "2"  # of the metadata; files of version 0.1.0 have no such entry
 
 
 class CheckpointError(UserError):
@@ -34,7 +34,12 @@ class CheckpointError(UserError):
 
 
 class StageProgress(NamedTuple):
-    """How far a stage is."""
+    """The progress of a stage.
+
+    Attributes:
+        step: Integer. Number of steps done. Defaults to 0.
+        done: Boolean. Whether the stage is finished. Defaults to False.
+    """
 
     step: int = 0
     done: bool = False
@@ -44,8 +49,8 @@ class Checkpoint:
     """The checkpoint file of a stage.
 
     Args:
-        path: Of the file, `pathlib.Path`; it need not exist.
-        stage: The stage's name, for messages.
+        path: `pathlib.Path`. The file, which need not exist.
+        stage: String. The stage's name, for messages.
 
     Example:
 
@@ -63,10 +68,13 @@ class Checkpoint:
         self.path, self.stage = path, stage
 
     def progress(self) -> StageProgress:
-        """Returns how far the stage is, out of the file's header alone.
+        """Reads the progress of the stage from the file's header alone.
+
+        Returns:
+            A `StageProgress`; `(0, False)` if there is no file.
 
         Raises:
-            CheckpointError: when the header is damaged or the file is cut short.
+            CheckpointError: If the header is damaged or the file is cut short.
         """
         if not self.path.exists():
             return StageProgress()
@@ -76,28 +84,31 @@ class Checkpoint:
     def save(
         self, state: dict, step: int, done: bool, totals: Iterable[float] = (), config: str = ""
     ) -> None:
-        """Replaces the file.
+        """Replaces the file with the given state.
 
         Args:
-            state: `{group: Keras variables}`.
-            step: Steps done.
-            done: The stage is finished.
-            totals: Sums over the steps since the epoch began of what was measured.
-            config: The run's configuration as JSON, from which a lost one can be recovered.
+            state: Dictionary `{group: list of Keras variables}`.
+            step: Integer. Number of steps done.
+            done: Boolean. Whether the stage is finished.
+            totals: Iterable of floats. Sums of the measurements over the steps since the epoch
+                began. Defaults to none.
+            config: String. The run's configuration as JSON, from which a lost `config.json` can be
+                recovered. Defaults to `""`.
 
         Raises:
-            FloatingPointError: when a number is not finite; the file is left as it was.
-            OSError: when the file cannot be written.
+            FloatingPointError: If a number is not finite. The file is left as it was.
+            OSError: If the file cannot be written.
         """
         self._write(named_arrays(state), step, done, totals, config)
 
     def take(self, arrays: dict[str, np.ndarray], step: int, config: str = "") -> None:
-        """Replaces the file by a finished stage of arrays that another file holds.
+        """Replaces the file with a finished stage whose arrays come from another file.
 
         Args:
-            arrays: `{key: array}` as `read` returns them, or those of a group; no optimizers are
-                needed.
-            step, config: See `save`.
+            arrays: Dictionary `{key: np.ndarray}`, as `read` returns it, or the part of it that
+                belongs to some groups. The optimizers' arrays are not needed.
+            step: Integer. Number of steps done.
+            config: String. The run's configuration as JSON; see `save`. Defaults to `""`.
         """
         self._write(arrays, step, True, (), config)
 
@@ -123,13 +134,14 @@ class Checkpoint:
         """Assigns the file's arrays to variables.
 
         Args:
-            state: `{group: Keras variables}`; groups of the file that it lacks are passed over.
+            state: Dictionary `{group: list of Keras variables}`. Groups that only the file has are
+                skipped.
 
         Returns:
-            The metadata of the file.
+            Dictionary of strings. The metadata of the file.
 
         Raises:
-            CheckpointError: when the file is damaged or does not fit the variables.
+            CheckpointError: If the file is damaged or does not fit the variables.
         """
         metadata, arrays = self.read()
         if misfit := assign(arrays, state):
@@ -140,27 +152,36 @@ class Checkpoint:
         return metadata
 
     def resume(self, state: dict, reported: int) -> tuple[int, np.ndarray]:
-        """Puts a stage where its file has it.
+        """Restores the state of a stage from its file, if the file exists.
 
         Args:
-            state: As in `load`, with the optimizers.
-            reported: Number of what is measured.
+            state: Dictionary `{group: list of Keras variables}` that includes the optimizers; see
+                `load`.
+            reported: Integer. Number of quantities that the stage measures.
 
         Returns:
-            `(step, totals)`; the totals are float64 `[reported]`.
+            Tuple `(step, totals)`. `step` is the number of steps done, and `totals` a float64 array
+            `[reported]`, the sums of the measurements since the epoch began. Both are 0 if there is
+            no file.
+
+        Raises:
+            CheckpointError: If the file is damaged or does not fit the variables.
         """
         if not self.path.exists():
             return 0, np.zeros(reported)
         metadata = self.load(state)
-        # Version 0.1.0 kept its sums elsewhere: an epoch that it began is averaged over its rest.
+        # Version 0.1.0 kept the sums elsewhere: an epoch that it began is averaged over its rest.
         totals = json.loads(metadata.get("totals", "[]")) or np.zeros(reported)
         return int(metadata["step"]), np.array(totals, np.float64)
 
     def read(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-        """Returns `(metadata, {key: array})` of the whole file, checked.
+        """Reads the whole file and checks it.
+
+        Returns:
+            Tuple `(metadata, arrays)` of the dictionaries `{name: string}` and `{key: np.ndarray}`.
 
         Raises:
-            CheckpointError: when it is damaged.
+            CheckpointError: If the file is damaged.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -175,11 +196,11 @@ class Checkpoint:
         return metadata, arrays
 
     def checksum(self) -> str:
-        """Returns the checksum of the file's arrays, as its header has it; "" without a file."""
+        """Returns the checksum of the arrays from the file's header; `""` if there is no file."""
         return self._metadata()["crc32"] if self.path.exists() else ""
 
     def config(self) -> str:
-        """Returns the configuration that the stage was trained by, as JSON; "" if it says none."""
+        """Returns the configuration of the training as JSON; `""` if the file has none."""
         return self._metadata().get("config", "") if self.path.exists() else ""
 
     def _metadata(self):
@@ -210,21 +231,28 @@ class Checkpoint:
 
 
 def named_arrays(state: dict) -> dict[str, np.ndarray]:
-    """Returns `{key: array}` of `{group: Keras variables}`, as files of weights hold them."""
+    """Returns variables as the arrays that files of weights hold.
+
+    Args:
+        state: Dictionary `{group: list of Keras variables}`.
+
+    Returns:
+        Dictionary `{key: np.ndarray}`, whose keys are `group/place/name`.
+    """
     return {key: np.asarray(v.numpy(), order="C") for key, v in _named(state).items()}
 
 
 def assign(arrays: dict[str, np.ndarray], state: dict) -> str | None:
-    """Assigns arrays that `named_arrays` named to variables, if all of them fit.
+    """Assigns arrays with keys as in `named_arrays` to variables, if all of them fit.
 
     Args:
-        arrays: `{key: array}`; what `state` lacks is passed over.
-        state: `{group: Keras variables}`.
+        arrays: Dictionary `{key: np.ndarray}`. Arrays that `state` lacks are skipped.
+        state: Dictionary `{group: list of Keras variables}`.
 
     Returns:
-        The first key that does not fit; None when all are assigned.
+        String. The first key of `state` that does not fit; None if all variables are assigned.
     """
-    # Places decide; the names beside them are for readers, and Keras numbers them anew.
+    # Only places are compared: Keras numbers the names differently in each process.
     places = {key.rpartition("/")[0]: array for key, array in arrays.items()}
     pairs = [(places.get(k.rpartition("/")[0]), k, v) for k, v in _named(state).items()]
     for array, key, variable in pairs:
@@ -236,7 +264,7 @@ def assign(arrays: dict[str, np.ndarray], state: dict) -> str | None:
 
 
 def _named(state):
-    """Names variables by group and place, which are stable, and by their own names."""
+    """Returns `{key: variable}`, with keys of the group, the place in it and the name."""
     return {
         f"{group}/{i:03d}/{v.path.split('/')[-1]}": v
         for group, variables in state.items()

@@ -1,4 +1,4 @@
-"""`Classifier`: a Keras classifier that is to be inverted, and where it comes from."""
+"""`Classifier` is a Keras classifier to be inverted, read from a file or made by its name."""
 
 import contextlib
 import dataclasses
@@ -18,19 +18,20 @@ from sgan_tf.models.encoder.encoder import Encoder
 from sgan_tf.runs.applications import application
 from sgan_tf.runs.keras_file import import_objects, model_bytes, read_model
 
-ADAPT_IMAGES = 5000  # on which features are measured, at the most
+ADAPT_IMAGES = 5000  # most images on which features are measured
 
 
 @dataclasses.dataclass
 class Classifier:
-    """A Keras classifier that is to be inverted.
+    """A Keras classifier to be inverted.
 
     Attributes:
-        model: It, built.
-        source: What it is called in messages.
-        content: The bytes of its `.keras` file.
-        input_range: What it expects of images; see `Encoder.from_keras`.
-        custom_objects: `module:name` of layers of its own.
+        model: `keras.Model`. The classifier, built.
+        source: String. The classifier's name in messages.
+        content: Bytes. The content of its `.keras` file.
+        input_range: String. The values that it expects of images, a name in `INPUT_RANGES`; see
+            `Encoder.from_keras`. Defaults to `"0..1"`.
+        custom_objects: List of strings `module:name`. Its custom layers. Defaults to none.
     """
 
     model: keras.Model
@@ -43,10 +44,20 @@ class Classifier:
     def of_file(
         cls, path: str | os.PathLike, input_range: str = "0..1", custom_objects: Sequence[str] = ()
     ) -> "Classifier":
-        """Reads a `.keras` file; code that lies in it is not run.
+        """Reads a `.keras` file. Code in the file is not run.
+
+        Args:
+            path: String or path. The file.
+            input_range: String. The values that the classifier expects of images, a name in
+                `INPUT_RANGES`. Defaults to `"0..1"`.
+            custom_objects: List of strings `module:name`. Layers that Keras does not know. Defaults
+                to none.
+
+        Returns:
+            A `Classifier`.
 
         Raises:
-            ConfigError: when it is none, cannot be read, or would run code.
+            ConfigError: If the file is not a `.keras` file, cannot be read, or would run code.
         """
         objects = import_objects(custom_objects)
         try:
@@ -63,13 +74,21 @@ class Classifier:
         input_range: str | Callable = "0..1",
         image_shape: Sequence[int] | None = None,
     ) -> "Classifier":
-        """Takes a copy of a model of this program; it stays as it is, trainable or not.
+        """Copies a model of this program. The model itself is not changed.
 
         Args:
-            model: A Keras model, whose custom layers have to be registered with Keras.
-            input_range: As in `Encoder.from_keras`; a function becomes part of the copy.
-            image_shape: `(H, W, C)` of the images that such a function takes; by default the
-                model's.
+            model: `keras.Model`. Its custom layers have to be registered with Keras.
+            input_range: String or function. The values that the model expects of images; see
+                `Encoder.from_keras`. A function becomes part of the copy. Defaults to `"0..1"`.
+            image_shape: Tuple of integers `(H, W, C)`. Shape of the images that such a function
+                takes. Defaults to the model's input shape.
+
+        Returns:
+            A `Classifier`.
+
+        Raises:
+            ClassifierError: If Keras cannot save the model, or if it cannot be cut with such a
+                function.
         """
         content = model_bytes(model)
         model = read_model("the model", content)
@@ -91,17 +110,34 @@ class Classifier:
         """Makes a model of `keras.applications`.
 
         Args:
-            name, weights, image_shape, num_classes: As in `application`.
-            input_range: By default the model's own.
+            name: String. The model's name, such as `mobilenet_v2`.
+            weights: String. Path of a file of weights, or `imagenet`; see `application`.
+            image_shape: Tuple of integers `(H, W, C)`. Shape of the images, in pixels.
+            num_classes: Integer. Number of classes, K.
+            input_range: String. The values that the model expects of images, a name in
+                `INPUT_RANGES`. Defaults to those of its `preprocess_input`.
+
+        Returns:
+            A `Classifier`.
 
         Raises:
-            ConfigError: when there is no such model, or its weights cannot be had.
+            ConfigError: If there is no such model, or if its weights cannot be loaded.
         """
         model, own_range = application(name, weights, image_shape, num_classes)
         return cls(model, name, model_bytes(model), input_range or own_range)
 
     def candidates(self, image_shape: Sequence[int]) -> list[Cut]:
-        """Returns where it can be cut, bottom up."""
+        """Lists where the classifier can be cut.
+
+        Args:
+            image_shape: Tuple of integers `(H, W, C)`. Shape of the images, in pixels.
+
+        Returns:
+            List of `Cut`, bottom up.
+
+        Raises:
+            ConfigError: If the classifier cannot be inverted.
+        """
         with self._named():
             return candidates(self.model, self.input_range, image_shape)
 
@@ -111,7 +147,20 @@ class Classifier:
         image_shape: Sequence[int],
         activations: Sequence[str] | None = None,
     ) -> Encoder:
-        """Returns it as an `Encoder`."""
+        """Returns the classifier as an `Encoder`.
+
+        Args:
+            cuts: List of strings. Names of its layers, in any order.
+            image_shape: Tuple of integers `(H, W, C)`. Shape of the images, in pixels.
+            activations: List of strings. Activations that `Encoder.adapt` found earlier. Defaults
+                to None.
+
+        Returns:
+            An `Encoder`.
+
+        Raises:
+            ConfigError: If the classifier cannot be inverted, or cannot be cut there.
+        """
         with self._named():
             return Encoder.from_keras(
                 self.model, cuts, self.input_range, image_shape, activations, name="encoder"
@@ -120,18 +169,19 @@ class Classifier:
     def adapted(
         self, cuts: Sequence[str], dataset: ImageDataset
     ) -> tuple[Encoder, list[str], ClassifierConfig]:
-        """Fits it to a data set.
+        """Fits the classifier to a data set.
 
         Args:
-            cuts: Names of its layers, in any order.
-            dataset: An `ImageDataset`.
+            cuts: List of strings. Names of its layers, in any order.
+            dataset: `ImageDataset`. Its training images are used to measure the features.
 
         Returns:
-            The encoder, its features measured; the cuts, bottom up; what a `Config` holds of it.
+            Tuple `(encoder, cuts, config)`: the `Encoder` with its features measured, the names of
+            the cuts, bottom up, and the `ClassifierConfig` that describes the classifier.
 
         Raises:
-            ConfigError: as `Encoder.from_keras` and `Encoder.adapt` do, and where its classes are
-                not as many as the data set's.
+            ConfigError: For the reasons of `Encoder.from_keras` and `Encoder.adapt`, and if the
+                classifier and the data set do not have the same number of classes.
         """
         encoder = self.encoder(cuts, dataset.image_shape)
         if encoder.num_classes != dataset.num_classes:

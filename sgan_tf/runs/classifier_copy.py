@@ -1,4 +1,4 @@
-"""The copy of a user's classifier in a run folder, and the networks that are built around it."""
+"""Keeps a copy of a user's classifier in a run folder, and builds networks around it."""
 
 import dataclasses
 import functools
@@ -18,16 +18,16 @@ from sgan_tf.runs.keras_file import read_model
 from sgan_tf.runs.run import Run
 
 FILE = "classifier.keras"  # in a run folder
-PROBES = 8  # images that tell whether two models of the same weights are one
+PROBES = 8  # images on which two models of the same weights are compared
 
 
 def write_copy(run: Run, classifier: Classifier, encoder: Encoder) -> None:
-    """Writes a classifier to a run folder: its file, and the encoder as a finished stage.
+    """Writes a classifier's file to a run folder, and its encoder as a finished stage.
 
     Args:
-        run: The opened `Run`, of a configuration with this classifier.
-        classifier: The `Classifier`.
-        encoder: What `Classifier.adapted` returned.
+        run: `Run`, which is open and whose configuration has this classifier.
+        classifier: `Classifier`.
+        encoder: `Encoder` that `Classifier.adapted` returned.
     """
     checkpoint, path = run.checkpoint("encoder"), run.path / FILE
     if run.writes and not (path.exists() and path.read_bytes() == classifier.content):
@@ -39,31 +39,46 @@ def write_copy(run: Run, classifier: Classifier, encoder: Encoder) -> None:
 def with_bytes_of_copy(
     classifier: Classifier, run_dir: str | os.PathLike, dataset: ImageDataset
 ) -> Classifier:
-    """Returns a classifier with the bytes of a run's copy, if that is the same model.
+    """Returns a classifier with the bytes of a run's copy, if the copy is the same model.
 
-    A model that is made twice makes two files, because Keras numbers its names differently.
+    Making the same model twice gives two different files, because Keras numbers its names
+    differently. Two models are the same if they have the same weights and the same outputs on some
+    images of the data set.
 
     Args:
-        classifier: The `Classifier`.
-        run_dir: The run folder, which need not exist.
-        dataset: An `ImageDataset`. Two models are the same if they have the same weights and the
-            same outputs on some of its images.
+        classifier: `Classifier`.
+        run_dir: String or path. The run folder, which need not exist.
+        dataset: `ImageDataset`. Its first training images are used for the comparison.
+
+    Returns:
+        A `Classifier`: the run's copy if it is the same model, else `classifier`.
+
+    Raises:
+        ConfigError: If the copy cannot be read.
     """
     path = pathlib.Path(run_dir) / FILE
     if not path.exists():
         return classifier
     content = path.read_bytes()
     copy = dataclasses.replace(classifier, model=read_model(path, content), content=content)
-    theirs, own = copy.model.get_weights(), classifier.model.get_weights()
-    if len(theirs) != len(own) or not all(map(np.array_equal, theirs, own)):
+    old, new = copy.model.get_weights(), classifier.model.get_weights()
+    if len(old) != len(new) or not all(map(np.array_equal, old, new)):
         return classifier
     images = dataset.train_images[:PROBES]
-    theirs, own = (c.encoder((), dataset.image_shape)(images) for c in (copy, classifier))
-    return copy if np.allclose(theirs, own, rtol=1e-4, atol=1e-4) else classifier
+    old, new = (c.encoder((), dataset.image_shape)(images) for c in (copy, classifier))
+    return copy if np.allclose(old, new, rtol=1e-4, atol=1e-4) else classifier
 
 
 def builder(run: Run) -> Callable:
-    """Returns what makes the networks of a run: `build`, around its classifier where it has one."""
+    """Returns the function that builds the networks of a run.
+
+    Args:
+        run: `Run`.
+
+    Returns:
+        Function with the arguments of `build`. It builds the networks around the run's classifier
+        if the configuration has one, and raises `RunError` if the classifier's file has changed.
+    """
 
     @functools.wraps(build)
     def networks(config, image_shape, class_names, mean=None, joint=False):

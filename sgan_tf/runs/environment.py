@@ -1,4 +1,4 @@
-"""What a run's weights depend on besides its settings and images: libraries and hardware."""
+"""Describes the libraries and hardware on which a run's weights depend."""
 
 import pathlib
 import platform
@@ -6,11 +6,15 @@ import platform
 from sgan_tf.utils.arithmetic import arithmetic
 
 CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
-LEAST_CAPABILITY = (8, 0)  # of a GPU with bfloat16 units
+LEAST_CAPABILITY = (8, 0)  # least compute capability of a GPU with bfloat16 units
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of the libraries, the machine's kind, and how this process computes."""
+    """Returns library versions, the machine type and the arithmetic settings.
+
+    Returns:
+        Dictionary of strings `{name: value}`.
+    """
     import keras
     import numpy
     import tensorflow as tf
@@ -29,7 +33,15 @@ def versions() -> dict[str, str]:
 
 
 def changes(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Returns `["numpy 2.1.0 (now 2.2.0)", …]`: where two results of `versions` differ."""
+    """Lists the differences between two results of `versions`.
+
+    Args:
+        before: Dictionary of strings. The earlier result.
+        now: Dictionary of strings. The later result.
+
+    Returns:
+        List of strings, such as `["numpy 2.1.0 (now 2.2.0)"]`.
+    """
     return [
         f"{name} {before.get(name, 'unknown')} (now {now.get(name, 'unknown')})"
         for name in {**before, **now}
@@ -38,13 +50,17 @@ def changes(before: dict[str, str], now: dict[str, str]) -> list[str]:
 
 
 def best_precision(cpuinfo: str = "/proc/cpuinfo") -> str:
-    """Returns `"bfloat16"` where the hardware computes in it, else `"float32"`.
+    """Returns the faster precision of this machine.
 
-    That is on a GPU of compute capability 8 and above, and without a GPU on a CPU with avx512_bf16
-    or amx_bf16: elsewhere bfloat16 is slower than float32.
+    This is `"bfloat16"` if every GPU has compute capability 8.0 or above, or if there is no GPU and
+    the CPU has avx512_bf16 or amx_bf16. On other hardware bfloat16 is slower than float32.
 
     Args:
-        cpuinfo: The file in which Linux lists the CPU's flags.
+        cpuinfo: String. Path of the file in which Linux lists the CPU's flags. Defaults to
+            `"/proc/cpuinfo"`.
+
+    Returns:
+        `"bfloat16"` or `"float32"`.
     """
     import tensorflow as tf
 

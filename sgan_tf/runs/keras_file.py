@@ -1,4 +1,4 @@
-"""Models as the bytes of `.keras` files."""
+"""Converts models to and from the bytes of `.keras` files."""
 
 import contextlib
 import importlib
@@ -22,32 +22,36 @@ UNREADABLE = (*REFUSALS, KeyError, IndexError, OSError, zipfile.BadZipFile)
 
 
 def import_objects(names: Iterable[str]) -> dict[str, Any]:
-    """Imports layers by `module:name`, from modules of the working directory too.
+    """Imports layers from installed modules or modules of the working directory.
 
     Args:
-        names: Strings `"module:name"`.
+        names: Iterable of strings `"module:name"`.
 
     Returns:
-        `{name: object}`, the `custom_objects` of `read_model`.
+        Dictionary `{name: object}`, the `custom_objects` of `read_model`.
 
     Raises:
-        ConfigError: when one cannot be imported.
+        ConfigError: If an object cannot be imported.
     """
-    return dict(_imported(name) for name in names)
+    return dict(_import_object(name) for name in names)
 
 
 def read_model(
     path: str | os.PathLike, content: bytes, custom_objects: Mapping[str, Any] | None = None
 ) -> keras.Model:
-    """Returns the model of the bytes of a `.keras` file; code that is in it is not run.
+    """Returns the model in the bytes of a `.keras` file. Code in the file is not run.
 
     Args:
-        path: Of the file, for messages.
-        content: Its bytes.
-        custom_objects: `{name: object}` of layers that Keras does not know. Defaults to None.
+        path: String or path. The file, for messages.
+        content: Bytes. The content of the file.
+        custom_objects: Dictionary `{name: object}`. Layers that Keras does not know. Defaults to
+            None.
+
+    Returns:
+        A `keras.Model`, which is not compiled.
 
     Raises:
-        ConfigError: when it is no `.keras` file, cannot be read, or would run code.
+        ConfigError: If the file is not a `.keras` file, cannot be read, or would run code.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -78,12 +82,18 @@ def read_model(
 
 
 def model_bytes(model: keras.Model) -> bytes:
-    """Returns the bytes of the `.keras` file of a model, without the time at which it is saved.
+    """Returns the bytes of a model's `.keras` file, without the time of saving.
 
-    So two workers, or two commands, that make the same model make the same file.
+    So workers or commands that build the same model write the same file.
+
+    Args:
+        model: `keras.Model`.
+
+    Returns:
+        Bytes.
 
     Raises:
-        ClassifierError: when Keras cannot save the model.
+        ClassifierError: If Keras cannot save the model.
     """
     with _as_file() as path:
         try:
@@ -101,8 +111,8 @@ def model_bytes(model: keras.Model) -> bytes:
     return whole.getvalue()
 
 
-def _imported(name):
-    """Returns `(name, object)` of `module:name`, the working directory searched too."""
+def _import_object(name):
+    """Returns `(name, object)` of `module:name`; the working directory is searched last."""
     module, colon, attribute = name.partition(":")
     sys.path.append(os.getcwd())
     try:
@@ -119,7 +129,7 @@ def _imported(name):
 
 @contextlib.contextmanager
 def _as_file(content=b""):
-    """The path of a file of this content, which lasts as long as the block."""
+    """Yields the path of a temporary file with this content."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "model.keras"
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""`MetricsLog`: what training measured, one line of JSON per epoch."""
+"""`MetricsLog` records the measurements of training, one line of JSON per epoch."""
 
 import json
 import logging
@@ -13,21 +13,25 @@ class MetricsLog:
     """The file `metrics.jsonl` of a run folder.
 
     Args:
-        path: Of the file, which need not exist.
-        writes: Whether this process writes to it. Defaults to True.
+        path: `pathlib.Path`. The file, which need not exist.
+        writes: Boolean. Whether this process writes to the file. Defaults to True.
     """
 
     def __init__(self, path: pathlib.Path, writes: bool = True) -> None:
         self.path, self.writes = path, writes
 
     def append(self, line: dict) -> None:
-        """Appends a line, which has at least `stage`, `epoch` and `step`."""
+        """Appends a line.
+
+        Args:
+            line: Dictionary. It has at least the keys `stage`, `epoch` and `step`.
+        """
         if self.writes:
             with open(self.path, "a") as file:
                 file.write(json.dumps(line) + "\n")
 
     def read(self) -> list[dict]:
-        """Returns the lines, without one that was left half-written."""
+        """Returns the lines as a list of dictionaries. Damaged lines are dropped with a warning."""
         lines = []
         text = self.path.read_text(errors="replace") if self.path.exists() else ""
         for number, line in enumerate(text.splitlines(), 1):
@@ -41,7 +45,12 @@ class MetricsLog:
         return lines
 
     def forget(self, stage: str, step: int) -> None:
-        """Removes the lines of a stage beyond the step from which it resumes."""
+        """Removes the lines of a stage after a step.
+
+        Args:
+            stage: String. The stage's name.
+            step: Integer. The step from which the stage resumes.
+        """
         lines = self.read()
         kept = [line for line in lines if line["stage"] != stage or line["step"] <= step]
         if lines and self.writes:

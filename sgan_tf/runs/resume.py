@@ -1,4 +1,4 @@
-"""Which configuration a run folder has, and with which one its training may continue."""
+"""Reads the configuration of a run folder and decides how its training may continue."""
 
 import logging
 import os
@@ -15,7 +15,18 @@ log = logging.getLogger("sgan_tf")
 
 
 def read_config(path: str | os.PathLike) -> Config:
-    """Returns the `Config` of a run folder. Raises `RunError` when it is none."""
+    """Reads the configuration of a run folder.
+
+    Args:
+        path: String or path. The run folder.
+
+    Returns:
+        A `Config`.
+
+    Raises:
+        RunError: If the folder is not a run, or if its configuration is damaged.
+        CheckpointError: If config.json is missing and a checkpoint is damaged.
+    """
     file = pathlib.Path(path) / "config.json"
     try:
         text = file.read_text() if file.exists() else recovered_config(file.parent)
@@ -27,7 +38,17 @@ def read_config(path: str | os.PathLike) -> Config:
 
 
 def recovered_config(path: pathlib.Path) -> str | None:
-    """Returns the text of a lost config.json, read from the newest checkpoint that has it."""
+    """Recovers a lost config.json from the newest checkpoint that holds one.
+
+    Args:
+        path: `pathlib.Path`. The run folder.
+
+    Returns:
+        String, the text of config.json; None if no checkpoint has it.
+
+    Raises:
+        CheckpointError: If a checkpoint is damaged.
+    """
     files = sorted(path.glob("checkpoints/*.safetensors"), key=lambda file: file.stat().st_mtime)
     texts = [Checkpoint(file, file.stem).config() for file in reversed(files)]
     text = next(filter(None, texts), None)
@@ -45,19 +66,24 @@ def agreed_config(
 ) -> Config:
     """Returns the configuration with which a run continues.
 
-    Epochs may grow where that leaves the past as it was: for a stage whose learning rates do not
-    depend on them, and on which no other stage that has begun depends.
+    The number of epochs of a stage may grow if this does not change what is already trained: the
+    learning rates of a stage that has begun must not depend on it, and no stage that has begun may
+    depend on the stage.
 
     Args:
-        path: The run folder, for the message.
-        existing: The `Config` that it holds.
-        config: The `Config` asked for.
-        progress: Returns how far a stage is, as `Run.progress` does.
-        keep_epochs: Where more epochs of a stage would change the past, keep those of `existing`,
-            and say so in the log, instead of refusing. Defaults to False.
+        path: `pathlib.Path`. The run folder, for messages.
+        existing: `Config` that the folder holds.
+        config: `Config` that the user requests.
+        progress: Function that returns the `StageProgress` of a stage; see `Run.progress`.
+        keep_epochs: Boolean. If more epochs would change what is already trained, keep the epochs
+            of `existing` for that stage and write so to the log, instead of raising an error.
+            Defaults to False.
+
+    Returns:
+        A `Config`.
 
     Raises:
-        RunError: when the two differ in anything else.
+        RunError: If the two differ in anything else.
     """
     before = {name: settings.epochs for name, settings in existing.sections().items()}
     wanted = {name: settings.epochs for name, settings in config.sections().items()}
@@ -81,10 +107,10 @@ def agreed_config(
 
 
 def _why_settled(stage, config, begun):
-    """Says why a stage's epochs cannot grow any more; None where they can."""
+    """Returns why a stage's epochs cannot grow any more; None if they can."""
     settings = config.sections()[stage]
     if stage in begun and (stage == "encoder" or settings.optimizer.decay_from < 1):
         return "its learning rates follow from its epochs, and it has begun"
     upon = {"encoder": [n for n in begun if n != "encoder"], "joint": []}
-    standing = upon.get(stage, [name for name in begun if name == "joint"])
-    return f"{standing[0]} stands on it, and has begun" if standing else None
+    dependents = upon.get(stage, [name for name in begun if name == "joint"])
+    return f"{dependents[0]} stands on it, and has begun" if dependents else None

@@ -1,4 +1,4 @@
-"""`Run`: the run folder, its lock and its files."""
+"""`Run` is the run folder with its lock and its files."""
 
 import contextlib
 import json
@@ -25,20 +25,26 @@ log = logging.getLogger("sgan_tf")
 
 
 class Run:
-    """A folder that holds one training run and explains itself.
+    """A folder that holds one training run and its description.
 
-    `config.json`, `data.json`, `versions.json`: what the run is; `metrics.jsonl`: a line an epoch;
-    `checkpoints/<stage>.safetensors`: the whole state of a stage (`Checkpoint`); `log.txt`,
-    `tensorboard/`, `*.png`.
+    Its files are:
+
+    * `config.json`, `data.json` and `versions.json`: the configuration, the data set, and the
+      libraries and arithmetic.
+    * `metrics.jsonl`: one line of measurements per epoch (`MetricsLog`).
+    * `checkpoints/<stage>.safetensors`: the whole state of a stage (`Checkpoint`).
+    * `log.txt`, `tensorboard/` and `*.png`: the log, TensorBoard's files and the pictures.
 
     Args:
-        path: The folder.
-        writes: Whether this process writes to it: of several workers the chief alone does, and what
-            the others write is dropped.
+        path: String or path. The folder.
+        writes: Boolean. Whether this process writes to the folder. Of several workers only the
+            chief writes; writes of the others are dropped. Defaults to True.
 
     Attributes:
-        config: The `Config` that is trained; of a run that was opened.
-        metrics: The `MetricsLog` of the folder.
+        path: `pathlib.Path`. The folder.
+        writes: Boolean. Whether this process writes to the folder.
+        config: `Config` that is trained. Only a run from `Run.open` has it.
+        metrics: `MetricsLog` of the folder.
 
     Example:
 
@@ -63,25 +69,29 @@ class Run:
         keep_epochs: bool = False,
         writes: bool = True,
     ) -> "Run":
-        """Creates a run folder, or opens the one that holds the same configuration.
+        """Creates a run folder, or opens an existing one with the same configuration.
 
-        Epochs may be more than the folder's, as long as the past stays what it was: for stages that
-        no stage which has begun stands on. The folder then takes the new ones.
+        The configuration may have more epochs than the folder's, if they do not change what is
+        already trained (see `agreed_config`). The folder then takes the new configuration.
 
         Args:
-            path: The folder.
-            config: The `Config` to train.
-            overwrite: Start anew: remove the files of the run that the folder holds.
-            keep_epochs: Where more epochs of a stage would change the past, keep those of the
-                folder, and say so in the log, in place of refusing.
-            writes: See `Run`; a process that does not write finds what the writing one made.
+            path: String or path. The folder.
+            config: `Config` to train.
+            overwrite: Boolean. Whether to remove the files of an existing run and start again.
+                Defaults to False.
+            keep_epochs: Boolean. If more epochs would change what is already trained, keep the
+                folder's epochs for that stage and write so to the log, instead of raising an error.
+                Defaults to False.
+            writes: Boolean. Whether this process writes to the folder; see `Run`. A process that
+                does not write opens the folder that the writing process made. Defaults to True.
 
         Returns:
-            The `Run`.
+            A `Run`.
 
         Raises:
-            RunError: when the folder is not a run, cannot be written, is in use, or holds another
+            RunError: If the folder is not a run, cannot be written, is in use, or holds another
                 configuration.
+            CheckpointError: If a checkpoint that has to be read is damaged.
         """
         run = cls(path, writes)
         exists = run._exists()
@@ -107,7 +117,7 @@ class Run:
         return run
 
     def close(self) -> None:
-        """Lets other processes use the folder."""
+        """Releases the lock, so that other processes can use the folder."""
         self._held.close()
 
     def _open(self, config, exists, keep_epochs):
@@ -122,7 +132,7 @@ class Run:
             _remove(self.path.rglob(f"{PARTIAL}*"))
 
     def _exists(self):
-        """Tells whether the folder holds a run, and refuses one that holds something else."""
+        """Returns whether the folder holds a run; raises `RunError` if it holds anything else."""
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"`run_dir`: {self.path} is not a directory")
         try:
@@ -151,7 +161,7 @@ class Run:
             ) from error
 
     def _clear(self, keep_classifier=False):
-        """Removes all that a run has made, and nothing else; after a kill it can be repeated."""
+        """Removes the files of a run and no others. It can be repeated if it was interrupted."""
         signs = {"data.json", "versions.json", "checkpoints"}
         if not signs & {p.name for p in self.path.iterdir()}:
             try:
@@ -166,8 +176,8 @@ class Run:
         _remove(self.path.glob("fakes_*.png"))
         pictures = ("reals", "samples", "variations", "factors", "curves", "inspect")
         _remove(self.path / f"{name}.png" for name in pictures)
-        # config.json stays until the new one takes its place: it says whose folder this is. So does
-        # a classifier: this may be the only copy, and the one that is to be inverted anew.
+        # config.json stays until the new one replaces it, as it marks the folder as a run. So does
+        # a classifier, as this may be the only copy, and the one to be inverted again.
         names = ["encoder.json", "encoder_from.json", "metrics.jsonl", "log.txt", "versions.json"]
         names += [] if keep_classifier else ["classifier.keras"]
         _remove(self.path / name for name in (*names, "inspect.json", "data.json"))
@@ -175,21 +185,38 @@ class Run:
     # Files
 
     def write(self, name: str, content: bytes | str) -> None:
-        """Writes a file of the folder (bytes or text) whole or not at all."""
+        """Writes a file of the folder, completely or not at all.
+
+        Args:
+            name: String. The file's name, relative to the folder.
+            content: Bytes or string.
+        """
         if self.writes:
             write_whole(self.path / name, content)
 
     def save_png(self, name: str, picture: "Image.Image") -> None:
-        """Writes a PIL image."""
+        """Writes an image to the folder as a PNG file.
+
+        Args:
+            name: String. The file's name.
+            picture: PIL image.
+        """
         from sgan_tf.utils.images import png
 
         self.write(name, png(picture))
 
     def record(self, name: str, facts: Any) -> Any:
-        """Writes `name` (JSON) once.
+        """Writes a JSON file, unless it exists already.
+
+        Args:
+            name: String. The file's name.
+            facts: Any value that JSON can hold.
 
         Returns:
-            What an earlier process wrote there instead, if it differs, else None.
+            The content of the existing file if it differs from `facts`, else None.
+
+        Raises:
+            RunError: If the existing file is damaged.
         """
         text = json.dumps(facts, indent=2) + "\n"
         if not (self.path / name).exists():
@@ -199,10 +226,13 @@ class Run:
         return None if before == json.loads(text) else before
 
     def read_facts(self, name: str) -> Any:
-        """Returns what a JSON file of the folder holds.
+        """Returns the content of a JSON file of the folder.
+
+        Args:
+            name: String. The file's name.
 
         Raises:
-            RunError: when it is missing or damaged.
+            RunError: If the file is missing or damaged.
         """
         path = self.path / name
         try:
@@ -219,13 +249,15 @@ class Run:
             ) from error
 
     def record_facts(self, dataset: ImageDataset) -> None:
-        """Records the run's data set, libraries and arithmetic; warns when others began it.
+        """Records the run's data set, libraries and arithmetic.
+
+        If the run was begun with other libraries or another arithmetic, this logs a warning.
 
         Args:
-            dataset: An `ImageDataset`.
+            dataset: `ImageDataset` to train on.
 
         Raises:
-            RunError: when the run was begun on other images.
+            RunError: If the run was begun on other images.
         """
         begun_on = self.record("data.json", dataset.description())
         if begun_on is not None and not dataset.matches(begun_on):
@@ -242,10 +274,13 @@ class Run:
             )
 
     def data(self) -> dict:
-        """Returns what data.json holds: class names, shapes and sizes of the data set.
+        """Returns the content of data.json: the data set's class names, shapes and sizes.
+
+        Returns:
+            Dictionary; see `ImageDataset.description`.
 
         Raises:
-            RunError: when no training has begun here.
+            RunError: If no training has begun here, or if the file is damaged.
         """
         if not (self.path / "data.json").exists():
             raise RunError(
@@ -261,11 +296,12 @@ class Run:
         return facts
 
     def adopt(self, other: "Run", stages: Iterable[str]) -> None:
-        """Takes over finished stages of another run, whose settings decide the same weights.
+        """Copies finished stages of another run whose settings give the same weights.
 
         Args:
-            other: A `Run`.
-            stages: Their names; those that are finished here are left alone.
+            other: `Run` to copy from.
+            stages: Iterable of strings. Names of the stages. Stages that are finished in this run
+                are left as they are.
         """
         for stage in stages:
             if not self.progress(stage).done:
@@ -281,19 +317,44 @@ class Run:
     # Stages
 
     def checkpoint(self, stage: str) -> Checkpoint:
-        """Returns the `Checkpoint` of a stage, whether its file exists or not."""
+        """Returns the `Checkpoint` of a stage, whether its file exists or not.
+
+        Args:
+            stage: String. The stage's name.
+        """
         return Checkpoint(self.path / "checkpoints" / f"{stage}.safetensors", stage)
 
     def progress(self, stage: str) -> StageProgress:
-        """Returns how far a stage is; `(0, False)` without a checkpoint."""
+        """Returns the `StageProgress` of a stage; `(0, False)` if it has no checkpoint.
+
+        Args:
+            stage: String. The stage's name.
+
+        Raises:
+            CheckpointError: If the checkpoint is damaged.
+        """
         return self.checkpoint(stage).progress()
 
     def weights(self, config: Config) -> dict[str, str]:
-        """Returns `{stage: checksum}` of the checkpoints here: which weights they are."""
+        """Returns the checksums of the checkpoints, which identify the weights.
+
+        Args:
+            config: `Config` of the run.
+
+        Returns:
+            Dictionary of strings `{stage: checksum}`; `""` for a stage without a checkpoint.
+        """
         return {name: self.checkpoint(name).checksum() for name in config.stages()}
 
     def unfinished(self, config: Config) -> list[str]:
-        """Returns `["joint (step 1200)", …]`: the stages that are not finished here."""
+        """Lists the stages that are not finished.
+
+        Args:
+            config: `Config` of the run.
+
+        Returns:
+            List of strings, such as `["joint (step 1200)"]`.
+        """
         progress = {name: self.progress(name) for name in config.stages()}
         return [f"{name} (step {p.step})" for name, p in progress.items() if not p.done]
 

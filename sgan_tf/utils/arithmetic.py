@@ -1,33 +1,37 @@
-"""How TensorFlow computes in this process: it is told so here, and says so."""
+"""Sets and reports how TensorFlow computes in this process."""
 
 import os
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"  # read by TensorFlow when it is imported
-ONEDNN_SIDE = 16  # of images in pixels, from which on its kernels are the faster ones
-_chosen: dict[str, bool] = {}  # by `set_arithmetic`: TensorFlow does not tell all of it
+ONEDNN_SIDE = 16  # least side of images, in pixels, for which its kernels are faster
+_settings: dict[str, bool] = {}  # of `set_arithmetic`; TensorFlow cannot report all of them
 
 
 def prefer_onednn(side: int = ONEDNN_SIDE) -> None:
-    """Turns oneDNN's kernels on where they are the faster ones, unless the environment chooses.
+    """Enables oneDNN's kernels for images on which they are faster.
 
-    TensorFlow leaves them off on CPUs without AVX-512, where they train nearly twice as fast as its
-    own on 32 x 32 pixels, and take 1.2 times as long on 8 x 8. To be called before TensorFlow
-    is imported.
+    TensorFlow leaves them off on CPUs without AVX-512. There they train nearly twice as fast as
+    TensorFlow's own kernels on 32 x 32 pixels, and take 1.2 times as long on 8 x 8. Call this
+    before TensorFlow is imported. It changes nothing if the environment sets
+    `TF_ENABLE_ONEDNN_OPTS`.
 
     Args:
-        side: Of the images, in pixels.
+        side: Integer. Side of the images, in pixels. Defaults to `ONEDNN_SIDE`.
     """
     if side >= ONEDNN_SIDE:
         os.environ.setdefault(ONEDNN, "1")
 
 
 def set_arithmetic(deterministic: bool = True, tf32: bool = True, jit: bool = False) -> None:
-    """Tells TensorFlow how to compute in this process.
+    """Sets how TensorFlow computes in this process.
 
     Args:
-        deterministic: By kernels without races, which the same results bit for bit need.
-        tf32: Float32 products in TF32, of 10 bits of mantissa, on GPUs that have it.
-        jit: Clusters of operations compiled by XLA, on GPUs alone.
+        deterministic: Boolean. Use kernels without races, so that results are the same bit for bit.
+            Defaults to True.
+        tf32: Boolean. Compute float32 products in TF32, with 10 bits of mantissa, on GPUs that have
+            it. Defaults to True.
+        jit: Boolean. Compile clusters of operations with XLA. It only affects GPUs. Defaults to
+            False.
     """
     import tensorflow as tf
 
@@ -35,19 +39,23 @@ def set_arithmetic(deterministic: bool = True, tf32: bool = True, jit: bool = Fa
         tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(tf32)
     tf.config.optimizer.set_jit("autoclustering" if jit else False)
-    _chosen.update(deterministic=deterministic, tf32=tf32, jit=jit)
+    _settings.update(deterministic=deterministic, tf32=tf32, jit=jit)
 
 
 def arithmetic() -> dict[str, str]:
-    """Returns how this process computes, `{name: "on" or "off"}`, as far as it was chosen.
+    """Returns the arithmetic settings of this process.
 
-    Without GPUs `tf32` and `jit` change nothing and are left out; with them `onednn` is.
+    Settings that were never set are left out. So are `tf32` and `jit` if there is no GPU, as they
+    have no effect then, and `onednn` if there is one.
+
+    Returns:
+        Dictionary `{name: "on" or "off"}`.
     """
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
-    chosen = dict(_chosen)
+    settings = dict(_settings)
     if ONEDNN in os.environ:
-        chosen["onednn"] = os.environ[ONEDNN].lower() not in ("0", "false")
+        settings["onednn"] = os.environ[ONEDNN].lower() not in ("0", "false")
     names = ("deterministic", "tf32", "jit") if gpus else ("deterministic", "onednn")
-    return {name: "on" if chosen[name] else "off" for name in names if name in chosen}
+    return {name: "on" if settings[name] else "off" for name in names if name in settings}

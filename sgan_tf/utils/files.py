@@ -1,4 +1,4 @@
-"""Writing to folders that others read: files whole or not at all, and one writer at a time."""
+"""Writes files completely or not at all, and locks folders so that one process writes at a time."""
 
 import contextlib
 import os
@@ -9,26 +9,27 @@ from collections.abc import Iterator
 
 import filelock
 
-PARTIAL = ".partial-"  # how the names of files and folders in the making begin
+PARTIAL = ".partial-"  # prefix of files and folders that are not complete yet
 
 
 class InUse(Exception):
-    """A lock that another holds; the message says who, as "process 4711 on workstation"."""
+    """A lock that is already held; the message names who, as "process 4711 on workstation"."""
 
 
 @contextlib.contextmanager
 def sole_writer(path: pathlib.Path) -> Iterator[None]:
     """Holds a lock file for the length of a block: `with sole_writer(folder / "lock"): ...`.
 
-    The operating system lets go of the lock when the process ends, however it ends. Who holds it
-    stands in a second file beside it, `<name>.holder`, as a lock file may be unreadable to others.
+    The operating system releases the lock when the process ends, however it ends. A second file,
+    `<name>.holder`, names the process that holds the lock, as others may not be able to read the
+    lock file itself.
 
     Args:
-        path: Of the lock file, in a folder that exists. The file itself may stay behind.
+        path: `pathlib.Path`. The lock file, in an existing folder. The file may remain afterwards.
 
     Raises:
-        InUse: at once, when another process, or this one, holds the lock already.
-        OSError: when the files cannot be written.
+        InUse: If another process, or this one, holds the lock already. It is raised at once.
+        OSError: If the files cannot be written.
     """
     holder = path.with_name(f"{path.name}.holder")
     lock = filelock.FileLock(path, thread_local=False)  # may be released by another thread
@@ -41,7 +42,7 @@ def sole_writer(path: pathlib.Path) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError):
-            holder.unlink()  # a killed process leaves its own, which the next one overwrites
+            holder.unlink()  # a killed process leaves this file, and the next one overwrites it
         lock.release()
 
 
@@ -53,14 +54,14 @@ def _text(path):
 
 
 def write_whole(path: pathlib.Path, content: bytes | memoryview | str) -> None:
-    """Writes a file whole or not at all, however the process ends.
+    """Writes a file completely or not at all, however the process ends.
 
     Args:
-        path: `pathlib.Path` in a folder that exists.
-        content: Bytes or text.
+        path: `pathlib.Path`. The file, in an existing folder.
+        content: Bytes, memoryview or string.
 
     Raises:
-        OSError: with the file's name, when it cannot be written.
+        OSError: If the file cannot be written. The error names the file.
     """
     try:
         handle, partial = tempfile.mkstemp(prefix=PARTIAL, dir=path.parent)

@@ -1,4 +1,4 @@
-"""Images as arrays, as grids and as PNG files."""
+"""Converts images to arrays, grids and picture files."""
 
 import io
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from sgan_tf.errors import UserError
 if TYPE_CHECKING:
     from PIL import Image
 
-TILE = 32  # least side of an image in a grid, in pixels: smaller ones are enlarged
-ROWS = 10  # of a picture of images of one class
-MOST_CLASSES = 20  # that a picture, a table or a list shows; some of them where there are more
+TILE = 32  # least height of an image in a grid, in pixels; smaller images are enlarged
+ROWS = 10  # rows of a picture if there is one class
+MOST_CLASSES = 20  # most classes that a picture, a table or a list shows
 TEXT = 16  # height of a line of text, in pixels
-# What a picture can be written as, by the suffix of its file: format, and most pixels of a side.
+# The format of a picture file and its largest side in pixels, by the suffix of the file.
 FORMATS = {
     ".png": ("PNG", 2**31 - 1),
     ".jpg": ("JPEG", 65_500),
@@ -26,7 +26,14 @@ FORMATS = {
 
 
 def as_float(images: npt.ArrayLike) -> np.ndarray:
-    """Returns images as float32 in [0, 1]; uint8 is divided by 255."""
+    """Converts images to float32.
+
+    Args:
+        images: Array of any shape: uint8, which is divided by 255, or float in [0, 1].
+
+    Returns:
+        `np.ndarray`, float32 of the same shape, in [0, 1].
+    """
     images = np.asarray(images)
     return images.astype("float32") / 255 if images.dtype == np.uint8 else images.astype("float32")
 
@@ -37,18 +44,20 @@ def image_grid(
     row_names: Sequence[str] | None = None,
     column_names: Sequence[str] | None = None,
 ) -> "Image.Image":
-    """Lays images out row by row.
+    """Arranges images in a grid, row by row.
 
     Args:
-        images: `[N, H, W, C]`, float in [0, 1] or uint8, C of 1 or 3.
-        columns: Images a row.
-        row_names: A name for each row, written on its left.
-        column_names: A name for each column, written above.
+        images: `np.ndarray`. The images `[N, H, W, C]`, float in [0, 1] or uint8. C is 1 or 3.
+        columns: Integer. Number of images per row.
+        row_names: List of strings. One name per row, which is written on its left. Defaults to
+            None.
+        column_names: List of strings. One name per column, which is written above it and cut to its
+            width. Defaults to None.
 
     Returns:
-        A PIL image.
+        PIL image of mode RGB.
     """
-    from PIL import Image, ImageDraw  # here: the models, which need `as_float`, load no Pillow
+    from PIL import Image, ImageDraw  # here, as the models need `as_float` but not Pillow
 
     images = np.asarray(images)
     if images.dtype != np.uint8:
@@ -91,15 +100,21 @@ def class_rows(
     present: Sequence[int] | np.ndarray | None = None,
     most: int = MOST_CLASSES,
 ) -> tuple[np.ndarray, list[str] | None]:
-    """Returns what the rows of a picture hold: one class each, evenly chosen where they are many.
+    """Returns the classes that the rows of a picture show, one class per row.
+
+    If there are more classes than rows, the classes are evenly spaced. If there is only one class,
+    the picture has `ROWS` rows without names.
 
     Args:
-        class_names: K strings.
-        present: Labels; a class that is not among them gets no row. Defaults to all K.
-        most: Integer. Most rows of several classes. Defaults to `MOST_CLASSES`.
+        class_names: List of K strings.
+        present: Integer array or list. Labels; a class that is not among them gets no row. Defaults
+            to all K classes.
+        most: Integer. Largest number of rows if there are several classes. Defaults to
+            `MOST_CLASSES`.
 
     Returns:
-        `(label of each row, integers; its name)`. Of one class there are ten rows without names.
+        Tuple `(labels, names)`: the label of each row, an integer array, and the name of each row,
+        a list of strings, or None if there is only one class.
     """
     if len(class_names) == 1:
         return np.zeros(ROWS, int), None
@@ -110,26 +125,43 @@ def class_rows(
 
 
 def rows_caption(num_classes: int) -> str:
-    """Returns what the rows of `class_rows` are, in words; nothing where there is one class."""
+    """Describes the rows of `class_rows` in words.
+
+    Args:
+        num_classes: Integer. Number of classes, K.
+
+    Returns:
+        String; `""` if there is only one class.
+    """
     if num_classes > MOST_CLASSES:
         return f"a row for each of {MOST_CLASSES} of the {num_classes:,} classes"
     return "a row a class" if num_classes > 1 else ""
 
 
 def png(picture: "Image.Image") -> bytes:
-    """Returns a PIL image as the bytes of a PNG file."""
+    """Returns a PIL image as the bytes of a PNG file.
+
+    Args:
+        picture: PIL image of mode RGB or L.
+
+    Returns:
+        Bytes.
+    """
     return encoded(picture, ".png")
 
 
 def encoded(picture: "Image.Image", suffix: str) -> bytes:
-    """Returns a PIL image as the bytes of a file; as a PNG in one channel where it has no colour.
+    """Returns a PIL image as the bytes of a file. A PNG without color gets a single channel.
 
     Args:
-        picture: The image, of mode RGB or L.
-        suffix: A key of `FORMATS`: of the file's name.
+        picture: PIL image of mode RGB or L.
+        suffix: String. Suffix of the file's name, a key of `FORMATS`.
+
+    Returns:
+        Bytes.
 
     Raises:
-        UserError: when the image is too large for the format.
+        UserError: If the image is too large for the format.
     """
     name, most = FORMATS[suffix]
     if max(picture.size) > most:
