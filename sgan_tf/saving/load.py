@@ -55,7 +55,7 @@ def load(
             computes in the precision it was exported with. Defaults to `"float32"`.
 
     Returns:
-        A `StackSampler`. It is a `SavedModelSampler` for an export and otherwise a `StackedGAN`. The
+        A `StackSampler`. It is a `SavedModelSampler` for an export, otherwise a `StackedGAN`. The
         stack of a run is that of the joint stage if it is finished.
 
     Raises:
