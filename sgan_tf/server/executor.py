@@ -85,7 +85,7 @@ class RequestExecutor:
         return await self._answer(steps, held, submit)
 
     def close(self) -> None:
-        """Waits for running computations and ends the threads; call it after the event loop ended."""
+        """Waits for computations and ends the threads; call it after the event loop has ended."""
         self._shared.shutdown()
         self._apart.shutdown()
 
@@ -106,7 +106,7 @@ class RequestExecutor:
             del job  # for the same reason as in `_Job.go_on`
 
     def _next_run(self):
-        """Computes waiting requests, up to about `PART` rows; other threads may have done so already."""
+        """Computes waiting requests of about `PART` rows, unless another thread has done so."""
         jobs, rows = [], 0
         while rows < PART:
             try:
@@ -156,7 +156,7 @@ class _Job:
         except StopIteration as end:
             self._settle = functools.partial(self.future.set_result, end.value)
         except Exception as error:
-            # Drop this frame from the traceback: it refers to the error, a cycle that keeps requests.
+            # Without this frame, which refers to the error: the cycle would keep requests alive.
             assert error.__traceback__ is not None
             error = error.with_traceback(error.__traceback__.tb_next)
             self._settle = functools.partial(self.future.set_exception, error)

@@ -75,7 +75,7 @@ def arrays(request: Mapping, signature: Signature) -> tuple[bool, dict[str, np.n
 
     Returns:
         `(by_rows, inputs)`: a Boolean, whether the request lists instances, and a dict
-        `{name: np.ndarray}`. Shapes are not checked, and missing names neither.
+        `{name: np.ndarray}`. Shapes and missing names are not checked.
 
     Raises:
         Refused: If the request is malformed, or a value does not have the input's type.
