@@ -215,7 +215,7 @@ class Rpc:
         return messages.status(self.model, *_model(request.model_spec)), 0
 
     def _declared(self, name, proto):
-        """Checks the declared shape before the tensor is made: a few bytes may declare a huge one."""
+        """Checks the declared shape before the tensor is made: few bytes can declare a huge one."""
         if len(proto.tensor_shape.dim) > MOST_SIDES:  # their product would take minutes to compute
             raise invalid(f"{name} has more than {MOST_SIDES} dimensions")
         sides = [side.size for side in proto.tensor_shape.dim]

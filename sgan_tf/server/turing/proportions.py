@@ -70,7 +70,7 @@ def difference(hits_a: int, count_a: int, hits_b: int, count_b: int) -> Interval
 def bootstrap(
     people: np.ndarray, statistic: Callable[[np.ndarray], float], draws: int = DRAWS, seed: int = 0
 ) -> Interval:
-    """Returns the bootstrap percentile interval over people (Efron and Tibshirani, 1993, chapter 13).
+    """Returns the percentile interval over people (Efron and Tibshirani, 1993, chapter 13).
 
     Each draw takes as many people as there are, with replacement, each with all of their votes. The
     interval holds the middle 95 % of the statistic. It is too narrow for fewer than about ten
