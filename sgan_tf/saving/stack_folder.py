@@ -35,7 +35,7 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 class SavedError(UserError):
-    """Raised if a saved stack cannot be written or read. The message names the file and why."""
+    """Raised if a saved stack cannot be written or read. The message says which file and why."""
 
 
 def networks_in_use(stack: "StackedGAN") -> dict:
