@@ -1,7 +1,7 @@
-"""Clients of a served sampler, over REST or gRPC; for REST no TensorFlow is imported.
+"""Clients for a served sampler, over REST or gRPC. REST does not import TensorFlow.
 
 client = RestClient("http://localhost:8501")
-labels = look_up(client, ["7", "cat"])  # or [only_label(client)], of a model without labels
+labels = look_up(client, ["7", "cat"])  # or [only_label(client)] for a model without labels
 pngs = sample(client, labels, seeds=[1, 2])
 """
 
@@ -14,28 +14,28 @@ from sgan_tf.errors import UserError
 from sgan_tf.saving import signatures
 from sgan_tf.utils.address import is_loopback, server_url
 
-BATCH = 256  # rows of a request
+BATCH = 256  # rows per request
 ATTEMPTS = 5
-BACKOFF = 0.5  # seconds before the second retry; doubled with each
+BACKOFF = 0.5  # seconds before the second retry; doubled with each further one
 
 
 class ClientError(UserError):
-    """A request that failed; the message says what the server, or the network, answered."""
+    """Raised if a request fails. The message says what the server or the network answered."""
 
 
 class RestClient:
     """Calls a model's signatures over TF Serving's REST API.
 
-    A server that is not there yet, or that answers 503, is asked again with growing pauses. The
-    proxies of the environment are used, except for this machine itself.
+    If the server does not accept connections yet, or answers 503, the client repeats the request
+    after increasing pauses. It uses the proxies of the environment, except for this machine.
 
     Args:
-        url: Of the server, as `http://localhost:8501` or `localhost:8501`.
-        model: The name under which the sampler is served.
-        timeout: Seconds for one request.
+        url: String. URL of the server, for example `http://localhost:8501` or `localhost:8501`.
+        model: String. The name under which the sampler is served. Defaults to `"sgan"`.
+        timeout: Float. Time limit for one request in seconds. Defaults to 30.
 
     Raises:
-        ClientError: when the URL is none of a server.
+        ClientError: If the URL is not valid.
     """
 
     def __init__(self, url: str, model: str = "sgan", timeout: float = 30.0) -> None:
@@ -47,7 +47,7 @@ class RestClient:
         except ValueError as error:
             raise ClientError(f"`url`: {error}") from error
         self.url, self.timeout = f"{url}/v1/models/{model}:predict", timeout
-        # A request that timed out is not sent again: the server may be at work on it.
+        # A request that timed out is not repeated: the server may still be computing it.
         retry = Retry(
             ATTEMPTS - 1,
             read=False,
@@ -59,7 +59,7 @@ class RestClient:
         self.session = requests.Session()
         self.session.trust_env = not is_loopback(
             host
-        )  # else a proxy would be asked for this machine
+        )  # otherwise a proxy would be used for this machine
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
 
@@ -67,14 +67,14 @@ class RestClient:
         """Runs a signature with one output.
 
         Args:
-            signature: Its name.
-            inputs: `{name: list}`.
+            signature: String. The signature's name.
+            inputs: Dict `{name: rows}`. The rows of each input, a list.
 
         Returns:
-            The output's rows as a list; binary ones as bytes.
+            List of the output's rows. Binary values are bytes.
 
         Raises:
-            ClientError: when there is no answer, or it is an error.
+            ClientError: If there is no answer, or the answer is an error.
         """
         import requests
 
@@ -113,15 +113,17 @@ class RestClient:
 
 
 class GrpcClient:
-    """Calls a model's signatures over TF Serving's gRPC API; asks again as `RestClient` does.
+    """Calls a model's signatures over TF Serving's gRPC API.
+
+    It repeats requests that the server did not accept, as `RestClient` does.
 
     Args:
-        address: Of the server, as `localhost:8500`.
-        model: The name under which the sampler is served.
-        timeout: Seconds for one request.
+        address: String. Address of the server, for example `localhost:8500`.
+        model: String. The name under which the sampler is served. Defaults to `"sgan"`.
+        timeout: Float. Time limit for one request in seconds. Defaults to 30.
 
     Raises:
-        ClientError: when the address is a URL, or gRPC is not installed.
+        ClientError: If the address is a URL, or gRPC is not installed.
     """
 
     def __init__(self, address: str, model: str = "sgan", timeout: float = 30.0) -> None:
@@ -154,7 +156,7 @@ class GrpcClient:
         )
 
     def call(self, signature: str, inputs: Mapping[str, Sequence]) -> list:
-        """See `RestClient.call`."""
+        """Runs a signature with one output; see `RestClient.call`."""
         import grpc
         import tensorflow as tf
         from tensorflow_serving.apis import predict_pb2
@@ -186,19 +188,32 @@ class GrpcClient:
 
 
 def look_up(client: RestClient | GrpcClient, names: Sequence[str]) -> list[int]:
-    """Returns the integer label of each class name (or number).
+    """Returns the label of each class.
+
+    Args:
+        client: `RestClient` or `GrpcClient`. The client to use.
+        names: Sequence of strings. The names of the classes, or their numbers in [0, K).
+
+    Returns:
+        List of integers. The labels.
 
     Raises:
-        ClientError: when the model has no such class, or there is no answer.
+        ClientError: If the model has no such class, or there is no answer.
     """
     return client.call(signatures.LOOKUP, {signatures.CLASS_NAMES: list(names)})
 
 
 def only_label(client: RestClient | GrpcClient) -> int:
-    """Returns the label that all images of a model without labels have.
+    """Returns the single label of a model without labels.
+
+    Args:
+        client: `RestClient` or `GrpcClient`. The client to use.
+
+    Returns:
+        Integer. The label.
 
     Raises:
-        ClientError: when the model has classes, naming them, or there is no answer.
+        ClientError: If the model has classes (the message names them), or there is no answer.
     """
     try:
         return look_up(client, [ONE_CLASS])[0]
@@ -212,18 +227,18 @@ def only_label(client: RestClient | GrpcClient) -> int:
 def sample(
     client: RestClient | GrpcClient, labels: Sequence[int], seeds: Sequence[int]
 ) -> list[bytes]:
-    """Samples an image for each (label, seed).
+    """Samples one image per pair of a label and a seed.
 
     Args:
-        client: A `RestClient` or `GrpcClient`.
-        labels, seeds: Lists of integers of one length; seeds lie in [-2^63, 2^63).
+        client: `RestClient` or `GrpcClient`. The client to use.
+        labels: List of N integers. The label of each image.
+        seeds: List of N integers. The seed of each image, in [-2^63, 2^63).
 
     Returns:
-        A list of bytes, a PNG file each.
+        List of N bytes objects. Each is a PNG file.
 
     Raises:
-        ClientError: when a seed is out of range, the server refuses something, or there is no
-            answer.
+        ClientError: If a seed is out of range, the server refuses a request, or there is no answer.
     """
     check_seeds(seeds)
     return [
@@ -240,14 +255,21 @@ def sample(
 
 
 def check_seeds(seeds: Sequence[int]) -> None:
-    """Raises a `ClientError` that names the first seed which is no int64, as the model takes."""
+    """Checks that all seeds are int64.
+
+    Args:
+        seeds: Sequence of integers. The seeds.
+
+    Raises:
+        ClientError: If a seed is not in [-2^63, 2^63). The message names the first one.
+    """
     for seed in seeds:
         if not -(2**63) <= seed < 2**63:
             raise ClientError(f"`seed`: {seed} is out of range; seeds lie in [-2^63, 2^63)")
 
 
 def _reason(text):
-    """Takes the sentence out of a failed assertion's report."""
+    """Extracts the first line of a failed assertion's message."""
     lines = (
         str(text).rpartition("assertion failed: ")[2].strip() or "no reason given"
     ).splitlines()

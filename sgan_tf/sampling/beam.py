@@ -27,12 +27,12 @@ IMAGES_PER_FILE = 10_000
 
 
 class DrawBlock(beam.DoFn):
-    """Draws blocks of images: `number of a block -> bulk.Block`.
+    """Draws the `bulk.Block` of each block number.
 
     Args:
-        model: String. What `sgan_tf.load` takes; every worker loads it once.
+        model: String. A source that `sgan_tf.load` takes; every worker loads it once.
         seed: Integer. The same seed gives the same images.
-        count: Integer. Number of images in all, so that the last block may be shorter.
+        count: Integer. Number of images in total; the last block may be shorter.
     """
 
     def __init__(self, model: str, seed: int, count: int) -> None:
@@ -69,7 +69,13 @@ class NpzSink(fileio.FileSink):
 
 
 class WriteBlocks(beam.PTransform):
-    """Writes blocks to about `shards` files below `out`, each of them whole or not at all."""
+    """Writes blocks to files, each of them completely or not at all.
+
+    Args:
+        format: String. `"npz"` or `"tfrecord"`.
+        out: String. The folder, on any file system that Beam supports.
+        shards: Integer. Approximate number of files.
+    """
 
     def __init__(self, format: str, out: str, shards: int) -> None:
         self.format, self.out, self.shards = format, out, shards
@@ -86,7 +92,11 @@ class WriteBlocks(beam.PTransform):
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parses the options, runs the pipeline and waits for its end; errors are one line."""
+    """Parses the options and runs the pipeline to its end. User errors are printed as one line.
+
+    Args:
+        argv: List of strings or None. The command line. Defaults to that of the process.
+    """
     parser = argparse.ArgumentParser(
         "python -m sgan_tf.sampling.beam",
         description=__doc__,
@@ -109,18 +119,20 @@ def main(argv: list[str] | None = None) -> None:
 def run(
     model: str, count: int, seed: int, format: str, out: str, options: Sequence[str] = ()
 ) -> None:
-    """Runs the pipeline.
+    """Runs the pipeline and waits for its end.
 
     Args:
-        model, count, seed: As in `DrawBlock`.
-        format: String. `npz` or `tfrecord`.
-        out: String. A folder, on any file system that Beam knows.
-        options: Beam's own options, as on its command line.
+        model: String. See `DrawBlock`.
+        count: Integer. See `DrawBlock`.
+        seed: Integer. See `DrawBlock`.
+        format: String. `"npz"` or `"tfrecord"`.
+        out: String. A folder, on any file system that Beam supports.
+        options: Sequence of strings. Command-line options of Beam. Defaults to none.
 
     Raises:
-        UserError: when there is no such stack, or the folder holds samples already.
+        UserError: If the stack does not exist, or the folder already holds samples.
     """
-    load(model)  # in one line here, or with a worker's traceback later
+    load(model)  # fails here in one line instead of in a worker with a traceback
     if any(match.metadata_list for match in FileSystems.match([FileSystems.join(out, "samples*")])):
         raise UserError(f"`out`: {out} holds samples already; choose another folder")
     shards = -(-count // IMAGES_PER_FILE)
@@ -135,5 +147,5 @@ def run(
 
 
 if __name__ == "__main__":
-    # Workers unpickle classes of this module by its name, which `__main__` is not.
+    # Workers unpickle classes by the module's name, which must not be `__main__`.
     sys.exit(importlib.import_module(__spec__.name).main())

@@ -1,9 +1,10 @@
-"""Samples in any number: blocks of images, and files of them that are shards of one whole.
+"""Draws any number of samples in blocks, and writes them to one file or to shards.
 
-Image i depends on (its label, seed, i) alone, and so does the label. Images are computed in blocks
-of `BLOCK` that begin at multiples of it, whatever rows are wanted, since the rounding of
-convolutions may depend on what is computed at a time. So shards hold the rows of the whole, drawn
-in any order, again, and on any machine of the same kind, bit for bit.
+Image i depends only on its label, the seed and i, and the label only on the seed and i. Images are
+computed in blocks of `BLOCK` images that start at multiples of `BLOCK`, whichever rows are wanted,
+because the rounding of convolutions may depend on the batch. Shards therefore hold exactly the rows
+of the whole, bit for bit, in whatever order they are drawn, however often, and on any machine of
+the same kind.
 """
 
 import contextlib
@@ -22,33 +23,54 @@ from sgan_tf.errors import UserError
 from sgan_tf.models.batched import BATCH
 from sgan_tf.utils.files import PARTIAL, InUse, sole_writer, write_whole
 
-BLOCK = BATCH  # images computed at a time: a call of `sample`
-REQUEST = "samples.json"  # in a folder of shards: what they are shards of
+BLOCK = BATCH  # images that one call of `sample` computes
+REQUEST = "samples.json"  # file in a folder of shards that describes the whole
 
 
 class BulkError(UserError):
-    """Samples that cannot be drawn or written; the message says why."""
+    """Raised if samples cannot be drawn or written. The message says why."""
 
 
 class Block(NamedTuple):
-    """Images that follow one another."""
+    """Holds N consecutive images.
 
-    first: int  # number of the first
-    images: np.ndarray  # uint8 [N, H, W, C]
-    labels: np.ndarray  # int64 [N]
+    Attributes:
+        first: Integer. Number of the first image.
+        images: uint8 `np.ndarray` `[N, H, W, C]`. The images, with values in [0, 255].
+        labels: int64 `np.ndarray` `[N]`. The label of each image.
+    """
+
+    first: int
+    images: np.ndarray
+    labels: np.ndarray
 
 
 def labels_in_turn(labels: Sequence[int]) -> Callable[[int], np.ndarray]:
-    """Returns what gives the labels of a block by its number: `labels` in turn, again and again."""
+    """Returns a function that gives the labels of a block by repeating a sequence.
+
+    Args:
+        labels: Sequence of integers. Image i has the label `labels[i % len(labels)]`.
+
+    Returns:
+        Function of a block's number that returns its labels, an integer `np.ndarray` `[BLOCK]`.
+    """
     return lambda block: np.take(labels, np.arange(BLOCK) + block * BLOCK, mode="wrap")
 
 
 def labels_as_frequent(counts: Sequence[int], seed: int) -> Callable[[int], np.ndarray]:
-    """The same, of random labels that are as frequent as `counts` of the classes say."""
+    """Returns a function that draws the labels of a block in proportion to class counts.
+
+    Args:
+        counts: Sequence of K integers. How often each class occurs, for example in a data set.
+        seed: Integer. The same seed gives the same labels.
+
+    Returns:
+        Function of a block's number that returns its labels, an integer `np.ndarray` `[BLOCK]`.
+    """
     shares = np.asarray(counts, np.float64) / np.sum(counts)
 
     def labels(block):
-        # Philox (Salmon et al., 2011) is entered at the block: 2^64 numbers of its counter each.
+        # Philox (Salmon et al., 2011) starts at the block: each has 2^64 values of the counter.
         bits = np.random.Philox(key=seed, counter=block << 64)
         return np.random.Generator(bits).choice(len(shares), BLOCK, p=shares)
 
@@ -56,13 +78,15 @@ def labels_as_frequent(counts: Sequence[int], seed: int) -> Callable[[int], np.n
 
 
 class Blocks:
-    """An iterable of `Block`s that draws them as they are asked for; its length is their number.
+    """Iterates over blocks of samples, each of which is drawn when it is needed.
+
+    The length of the iterable is the number of blocks.
 
     Args:
-        stack: What has the method `sample` of `StackedGAN`.
-        labels: Gives the `BLOCK` labels of a block by its number.
-        seed: As `sample` takes it.
-        rows: Numbers of the images wanted, of step 1.
+        stack: `StackSampler`. Only its method `sample` is used.
+        labels: Function of a block's number that returns its `BLOCK` labels.
+        seed: Integer. See `StackSampler.sample`.
+        rows: Range with step 1. The numbers of the images to draw.
     """
 
     def __init__(
@@ -84,7 +108,16 @@ class Blocks:
 
 
 def shard_rows(count: int, index: int, shards: int) -> range:
-    """Returns the rows of shard `index` of so many; shards differ by one row at the most."""
+    """Returns the rows of one shard. The sizes of shards differ by at most one row.
+
+    Args:
+        count: Integer. Number of rows in all shards together.
+        index: Integer. Number of the shard, in [0, shards).
+        shards: Integer. Number of shards.
+
+    Returns:
+        Range of row numbers.
+    """
     return range(count * index // shards, count * (index + 1) // shards)
 
 
@@ -92,7 +125,7 @@ def shard_rows(count: int, index: int, shards: int) -> range:
 
 
 def _ahead(drawn):
-    """The same blocks; while one is written, the next is drawn in a thread."""
+    """Yields the same blocks, and draws the next in a thread while one is written."""
     blocks = iter(drawn)
     with ThreadPoolExecutor(1, "drawing") as thread:
         drawing = thread.submit(next, blocks, None)
@@ -102,20 +135,20 @@ def _ahead(drawn):
 
 
 def _write_png(path, drawn, count):
-    """A folder of PNG files `<number>_<label>.png`."""
+    """Writes a folder of PNG files `<number>_<label>.png`."""
     path.mkdir()
     for block in drawn:
         for i, (content, label) in enumerate(zip(_encoded(block.images), block.labels)):
-            # `pathlib` takes a third longer, and an image is a file.
+            # `pathlib` takes a third longer, which adds up with one file per image.
             with open(f"{path}/{block.first + i:09d}_{label}.png", "wb", buffering=0) as file:
                 file.write(content)
 
 
 def _write_npz(path, drawn, count):
-    """`images` uint8 [N, H, W, C] and `labels` int64 [N], never all in memory."""
+    """Writes `images` uint8 [N, H, W, C] and `labels` int64 [N], with one block in memory."""
     labels: list[np.ndarray] = []
     with zipfile.ZipFile(path, "w") as archive:
-        # `ZipInfo` holds a fixed time, so that the same images are the same bytes.
+        # `ZipInfo` has a fixed time, so that the same images give the same bytes.
         with archive.open(zipfile.ZipInfo("images.npy"), "w", force_zip64=True) as file:
             for block in drawn:
                 if not labels:
@@ -138,7 +171,15 @@ def _write_tfrecord(path, drawn, count):
 
 
 def records(block: Block) -> Iterator[bytes]:
-    """Yields a serialized `tf.train.Example` per image: `image` (PNG), `label`, `number`."""
+    """Serializes the images of a block.
+
+    Args:
+        block: `Block`. The images.
+
+    Yields:
+        One serialized `tf.train.Example` per image, with the features `image` (the bytes of a PNG
+        file), `label` and `number` (integers).
+    """
     import tensorflow as tf
 
     def integer(value):
@@ -153,7 +194,7 @@ def records(block: Block) -> Iterator[bytes]:
 
 
 def _encoded(images):
-    """PNG files of images, all at once: one by one costs twice the time."""
+    """Encodes all images as PNG files in one call, which takes half the time of single calls."""
     import tensorflow as tf
 
     return tf.io.encode_png(images).numpy()
@@ -164,16 +205,17 @@ SUFFIXES = {"png": "", "npz": ".npz", "tfrecord": ".tfrecord"}
 
 
 def write_file(path: pathlib.Path, format: str, drawn: Iterable[Block], count: int) -> None:
-    """Writes images to a file, or of `png` to a folder, whole or not at all.
+    """Writes images to a file, or for `png` to a folder, completely or not at all.
 
     Args:
-        path: In a folder that exists. A file there is replaced, a folder is not.
-        format: A key of `WRITERS`.
-        drawn: The images.
-        count: Of the images.
+        path: `pathlib.Path`. The file, in a folder that exists. An existing file is replaced; an
+            existing folder is not.
+        format: String. A key of `WRITERS`.
+        drawn: Iterable of `Block`. The images.
+        count: Integer. Number of the images.
 
     Raises:
-        BulkError: when it cannot be written, or another process writes it.
+        BulkError: If the file cannot be written, or another process is writing it.
     """
     with _sole(path) as partial:
         _write(path, partial, format, drawn, count)
@@ -181,7 +223,7 @@ def write_file(path: pathlib.Path, format: str, drawn: Iterable[Block], count: i
 
 @contextlib.contextmanager
 def _sole(path):
-    """Gives where to write a file before it takes its name, while no other process does."""
+    """Locks a file and yields the temporary path to which it is written before it is renamed."""
     partial, lock = (path.with_name(f"{PARTIAL}{path.name}{end}") for end in ("", ".lock"))
     try:
         with sole_writer(lock):
@@ -196,7 +238,7 @@ def _sole(path):
 
 
 def _write(path, partial, format, drawn, count):
-    _remove(partial)  # what a killed process left
+    _remove(partial)  # left by a killed process
     try:
         with contextlib.closing(_ahead(drawn)) as blocks:
             WRITERS[format](partial, blocks, count)
@@ -213,22 +255,23 @@ def write_shards(
     which: Iterable[int],
     draw: Callable[[range], Iterable[Block]],
 ) -> Iterator[tuple[pathlib.Path, int]]:
-    """Writes those shards of a whole that are not there.
+    """Writes the shards that do not exist yet.
 
     Args:
-        folder: It is made where there is none.
-        format: A key of `WRITERS`.
-        request: What decides the images, plain values; `count` is their number. It is kept in the
-            folder, which takes no shards of another.
-        shards: In how many the whole is divided.
-        which: Numbers of the shards wanted, from 0.
-        draw: Function of a range of rows that gives their `Block`s.
+        folder: `pathlib.Path`. The folder of the shards, which is created if it does not exist.
+        format: String. A key of `WRITERS`.
+        request: Dict of plain values. The settings that determine the images; `count` is the number
+            of images. It is stored in the folder, which then rejects shards of other requests.
+        shards: Integer. Number of shards into which the images are divided.
+        which: Iterable of integers. Numbers of the shards to write, from 0.
+        draw: Function of a range of rows that returns an iterable of their `Block`s.
 
-    Returns:
-        An iterator of `(path, images written)` for each shard; 0 of one that was there.
+    Yields:
+        `(path, count)` for each shard: its `pathlib.Path` and the number of images written, which
+        is 0 if the shard existed.
 
     Raises:
-        BulkError: when the folder holds samples of another request, or cannot be written.
+        BulkError: If the folder holds samples of another request, or cannot be written.
     """
     _keep_request(folder, {**request, "format": format, "shards": shards})
     for index in which:
@@ -237,7 +280,7 @@ def write_shards(
         path, written = folder / name, 0
         if not path.exists():
             with _sole(path) as partial:
-                if not path.exists():  # another process may have been here in between
+                if not path.exists():  # another process may have written it in the meantime
                     written = len(rows)
                     _write(path, partial, format, draw(rows), written)
         yield path, written

@@ -1,4 +1,4 @@
-"""What travels with an artefact: metadata for programs, a model card for people."""
+"""The description of an artifact: metadata for programs, and a model card for people."""
 
 import dataclasses
 import os
@@ -25,7 +25,7 @@ For research, teaching and tests that need synthetic images of these classes. It
 outside its data set, repeats that data set's biases, may reproduce details of training images, and
 must not be passed off as real data. Images of a class that is rare in the data are worse.
 """
-# What becomes of other inputs than a model is made for.
+# What each format does with inputs outside the allowed range.
 OTHERS = {
     "savedmodel": "Other labels, and noise that is not finite, are refused.",
     "onnx": "Higher labels are an error of the runtime, and negative ones count from the last "
@@ -42,20 +42,22 @@ def metadata(
     format: str,
     module: ServingModule,
 ) -> dict:
-    """Returns what `metadata.json` holds of an export.
+    """Returns the content of an export's `metadata.json`.
 
     Args:
-        run_dir: The run that is exported.
-        config: Its configuration.
-        name, version, format: Of the export; see `export`.
-        module: The run's `ServingModule`.
+        run_dir: String or path. The run that is exported.
+        config: `Config`. The run's configuration.
+        name: String. Name of the export.
+        version: Integer. Version of the export.
+        format: String. Format of the export; see `ExportRequest`.
+        module: `ServingModule`. The run's signatures.
 
     Returns:
-        Configuration, data set, metrics, versions, stages that are not finished, signatures, and
-        what their inputs may be, as plain values.
+        Dict of plain values: the configuration, data set, metrics, versions, stages that are not
+        finished, signatures, and the allowed inputs.
 
     Raises:
-        RunError: when a file of the run is missing or damaged.
+        RunError: If a file of the run is missing or damaged.
     """
     shapes = {
         name: {
@@ -81,7 +83,7 @@ def metadata(
 
 
 def _noise(config):
-    """What the noise of each level is, in one phrase where it is the same."""
+    """Describes the noise of each level, or of all levels at once if it is the same."""
     texts = [NOISE[level.noise].text for level in config.levels]
     named = [f"z{i} {text}" for i, text in enumerate(texts)]
     return texts[0] if len(set(texts)) == 1 else ", ".join(named)
@@ -96,7 +98,7 @@ def _sides(shape):
 
 
 def _commit():
-    """Returns the commit of this package when it is run from its git checkout, else None."""
+    """Returns the commit of this package if it runs from its git checkout, otherwise None."""
     root = pathlib.Path(__file__).resolve().parents[2]
     if not (root / ".git").exists() or not shutil.which("git"):
         return None
@@ -107,10 +109,13 @@ def _commit():
 
 
 def limits(facts: dict) -> str:
-    """Returns what the inputs of an export may be, and what becomes of others, in a paragraph.
+    """Describes the allowed inputs of an export, and what happens to others, in one paragraph.
 
     Args:
-        facts: What `metadata` returned.
+        facts: Dict. The metadata that `metadata` returned.
+
+    Returns:
+        String. The paragraph; empty for an export of version 0.1.0, which does not say.
     """
     if "inputs" not in facts:  # written by version 0.1.0
         return ""
@@ -122,7 +127,7 @@ def model_card(facts: dict) -> str:
     """Returns the model card (Mitchell et al., 2019) of an export as Markdown.
 
     Args:
-        facts: What `metadata` returned.
+        facts: Dict. The metadata that `metadata` returned.
     """
     data = facts["data"]
     commit = f" (commit {facts['commit'][:12]})" if facts["commit"] else ""
@@ -151,11 +156,11 @@ def saved_card(name: str, config: Config, metadata: dict, differences: np.ndarra
     """Returns the model card of a saved stack as Markdown.
 
     Args:
-        name: Of the stack.
-        config: What it is built by.
-        metadata: What `saved.write` returned.
-        differences: Of samples from the weights as they were from those that were written, in
-            [0, 1].
+        name: String. Name of the stack.
+        config: `Config`. The configuration from which the stack is built.
+        metadata: Dict. The metadata that `stack_folder.write` returned.
+        differences: `np.ndarray` `[N, H, W, C]`. Absolute differences in [0, 1] between samples
+            from the original weights and from the written weights.
     """
     training, plain = metadata["training"], dataclasses.asdict(config)
     known = f"\n\n{_training(plain, training)}" if "metrics" in training else "\n"
@@ -188,7 +193,7 @@ and by {255 * differences.max():.2g} at the most. {scored}
 
 
 def _commands(name, training):
-    """What makes such a stack from the beginning."""
+    """Returns the commands that train and evaluate such a stack."""
     evaluation = training.get("metrics", {}).get("evaluation", {})
     settings = [f"--{name} {value}" for name, value in evaluation.get("settings", {}).items()]
     return f"""\
@@ -214,7 +219,7 @@ Networks*, CVPR 2017), written by {written_by}. It generates
 
 
 def _data(config, data):
-    """What the images were; how many, where that is known."""
+    """Describes the training images, with their number if it is known."""
     about = datasets.info(config["dataset"])
     counts = ""
     if data:
@@ -243,7 +248,7 @@ Preset `{config["preset"]}`, seed {config["seed"]}, encoder cut at
 
 
 def _encoder(facts):
-    """How the encoder was trained, in a sentence."""
+    """Describes in one sentence how the encoder was trained."""
     if "test_accuracy" in facts:
         return f"The encoder's test accuracy is {facts['test_accuracy']}."
     purity = f"; the purity of its clusters is {facts['purity']}" if "purity" in facts else ""
@@ -251,14 +256,14 @@ def _encoder(facts):
 
 
 def _unfinished(facts):
-    stages = facts.get("unfinished")  # which version 0.1.0 did not write
+    stages = facts.get("unfinished")  # version 0.1.0 did not write it
     if not stages:
         return ""
     return f"**Its training was not finished.** Stages cut short: {', '.join(stages)}.\n\n"
 
 
 def _computed(facts):
-    precision = facts.get("precision")  # which version 0.1.0 did not write
+    precision = facts.get("precision")  # version 0.1.0 did not write it
     if not precision:
         return ""
     return f"Convolutions and large matrices compute in {precision}; weights are float32.\n\n"
@@ -280,7 +285,7 @@ def _scores(metrics):
     rows = [
         (f"`{score.name}`", f"{score.value:.4g}")
         for score in scores
-        if score.class_name is None  # the others are in the report
+        if score.class_name is None  # scores of single classes are in the report
     ]
     table = _table(("score", "value"), rows)
     return f"\nScores of its samples in {precision}, by `evaluate.py`:\n\n{table}\n"

@@ -1,4 +1,4 @@
-"""A stack's `decode` for other runtimes: ONNX and LiteRT, whose converters are extras."""
+"""Converts a stack's `decode` to ONNX and LiteRT. The converters are extras."""
 
 import tensorflow as tf
 
@@ -6,30 +6,32 @@ from sgan_tf.errors import UserError
 from sgan_tf.saving.serving_module import ServingModule
 from sgan_tf.saving.signatures import DECODE, IMAGES, LABELS
 
-TOLERANCE = 1e-4  # most that an image's value may differ from TensorFlow's
-ROWS = 16  # of the comparison
-OPSET = 17  # of ONNX
+TOLERANCE = 1e-4  # largest allowed difference of an image's values from TensorFlow's
+ROWS = 16  # number of rows that are compared
+OPSET = 17  # version of the ONNX operator set
 
 
 class ConversionError(UserError):
-    """A model that cannot be converted; the message says why."""
+    """Raised if a model cannot be converted. The message says why."""
 
 
 def convert(module: ServingModule, format: str, description: str = "") -> tuple[bytes, float]:
-    """Converts `decode` and compares the result with TensorFlow's.
+    """Converts `decode` and compares the images of the result with TensorFlow's.
 
-    A label of K or more is an error of the runtime, as in TensorFlow.
+    For a label of K or more, the runtime raises an error, as TensorFlow does.
 
     Args:
-        module: A `ServingModule`.
-        format: `onnx` or `litert`.
-        description: A text to be kept in the file: its `doc_string` or `description`.
+        module: `ServingModule`. The signatures of the stack.
+        format: String. `"onnx"` or `"litert"`.
+        description: String. A text that is stored in the file, as its `doc_string` (ONNX) or
+            `description` (LiteRT). Defaults to an empty string.
 
     Returns:
-        `(content of the model's file, the largest difference of a value of an image in [0, 1])`.
+        `(content, difference)`: the model file as bytes, and the largest difference of an image
+        value in [0, 1] as a float.
 
     Raises:
-        ConversionError: when the converter is not installed, or its result differs by more than
+        ConversionError: If the converter is not installed, or its result differs by more than
             `TOLERANCE`.
     """
     specs = module.functions[DECODE].structured_input_signature[1]
@@ -37,10 +39,10 @@ def convert(module: ServingModule, format: str, description: str = "") -> tuple[
 
     @tf.function(autograph=False, input_signature=[specs[name] for name in names])
     def decode(*inputs):
-        given = dict(zip(names, inputs))
-        # Labels as they are; of one that is out of range a runtime would make an image of no class.
+        tensors = dict(zip(names, inputs))
+        # Keeps valid labels; for others a runtime would make an image of no class without an error.
         classes = tf.range(len(module.class_names), dtype=tf.int64)
-        return module.decode(**{**given, LABELS: tf.gather(classes, given[LABELS])})
+        return module.decode(**{**tensors, LABELS: tf.gather(classes, tensors[LABELS])})
 
     inputs = {
         name: tf.random.stateless_uniform([ROWS, *specs[name].shape[1:]], [0, i])

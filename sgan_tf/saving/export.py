@@ -1,4 +1,4 @@
-"""Writes a trained run as a versioned artefact, whole or not at all."""
+"""Exports a trained run as a versioned artifact, whole or not at all."""
 
 import contextlib
 import dataclasses
@@ -23,12 +23,12 @@ from sgan_tf.saving.signatures import IMAGES, LABELS, SAMPLE_SEEDED, SEEDS
 from sgan_tf.utils.files import PARTIAL, InUse, sole_writer
 from sgan_tf.utils.images import MOST_CLASSES, class_rows, image_grid, png
 
-GRID_COLUMNS = 10  # of samples.png
+GRID_COLUMNS = 10  # columns of samples.png
 FORMATS = ("savedmodel", "onnx", "litert")
-WARM_UP_FILE = "tf_serving_warmup_requests"  # the name that TF Serving looks for
+WARM_UP_FILE = "tf_serving_warmup_requests"  # the name that TF Serving expects
 MODEL_FILES = {"onnx": "model.onnx", "litert": "model.tflite"}
 
-# Run on what was written: plain TensorFlow, as in a program without Keras and this package.
+# Tries the written SavedModel in plain TensorFlow, without Keras and this package.
 _SAMPLE = f"""
 import json, sys
 sys.modules["keras"] = sys.modules["sgan_tf"] = None
@@ -43,24 +43,27 @@ np.save(out, images)
 
 
 class ExportError(UserError):
-    """An export that cannot be made; the message says why."""
+    """Raised if an export cannot be made. The message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ExportRequest:
-    """What is to be exported, and where to.
+    """Describes what is exported, and where it is written.
 
     Attributes:
-        run_dir: A finished run folder, or any with `as_is`.
-        export_dir: Where exports are kept.
-        name: Of the model; by default the run folder's name. Formats but `savedmodel` add theirs.
-        version: Integer above 0; by default one more than the highest there.
-        max_batch: Most rows of a request.
-        format: One of `FORMATS`; all but `savedmodel` hold `decode` alone, without its checks.
-        as_is: Take stages that are not finished too, as their last checkpoints hold them; the model
-            card names them.
-        precision: What convolutions and large matrices compute in, one of `PRECISIONS`; weights are
-            float32 in each. Formats but `savedmodel` know float32 alone.
+        run_dir: String or path. A finished run folder, or with `as_is` any run folder.
+        export_dir: String or path. The folder that holds all exports. Defaults to `"exports"`.
+        name: String or None. Name of the model. All formats except `savedmodel` append `-` and
+            their own name to it. Defaults to the name of the run folder.
+        version: Integer above 0, or None. Defaults to one more than the highest existing version.
+        max_batch: Integer. Largest number of rows in one request. Defaults to 1024.
+        format: String. One of `FORMATS`. All except `savedmodel` hold only `decode`, without its
+            checks. Defaults to `"savedmodel"`.
+        as_is: Boolean. Whether stages that are not finished are exported from their last
+            checkpoints; the model card names them. Defaults to False.
+        precision: String. One of `PRECISIONS`, in which convolutions and large matrix products are
+            computed. The weights are always float32. Formats other than `savedmodel` support only
+            float32. Defaults to `"float32"`.
     """
 
     run_dir: str | os.PathLike
@@ -74,17 +77,25 @@ class ExportRequest:
 
     @property
     def model(self) -> str:
-        """The model's name."""
+        """String. The model's name."""
         return self.name or pathlib.Path(self.run_dir).resolve().name
 
     @property
     def target(self) -> pathlib.Path:
-        """The folder of the versions."""
+        """`pathlib.Path`. The folder that holds the versions."""
         suffix = "" if self.format == "savedmodel" else f"-{self.format}"
         return pathlib.Path(self.export_dir) / f"{self.model}{suffix}"
 
     def check(self) -> Config:
-        """Returns the run's `Config`, or raises what `export` would without TensorFlow."""
+        """Checks the request without importing TensorFlow.
+
+        Returns:
+            The run's `Config`.
+
+        Raises:
+            RunError: If the run folder is not a run, or is damaged.
+            ExportError: If the run is not finished, or an attribute is not valid.
+        """
         config = read_config(self.run_dir)
         unfinished = Run(self.run_dir).unfinished(config)
         if unfinished and not self.as_is:
@@ -118,15 +129,16 @@ class ExportRequest:
         return config
 
     def found(self) -> tuple[pathlib.Path, dict] | None:
-        """Finds the export that `export` would leave as it is, without TensorFlow.
+        """Finds an existing export that already fulfills the request, without importing TensorFlow.
 
         Returns:
-            The newest version and its metadata, where it holds the run's weights in the wanted form
-            and `version` is left out; else None. An older one does not count: servers take the
-            newest, so going back to it needs a new version.
+            `(path, metadata)` of the newest version if it holds the run's weights in the requested
+            form and `version` is None; otherwise None. Older versions do not count: servers load
+            the newest, so going back to an older one needs a new version.
 
         Raises:
-            RunError, ExportError: as `check` does.
+            RunError: See `check`.
+            ExportError: See `check`.
         """
         config = self.check()
         if self.version is not None or not self.target.is_dir():
@@ -136,14 +148,14 @@ class ExportRequest:
         wanted = {"weights": Run(self.run_dir).weights(config), **self.form()}
         try:
             facts = json.loads((folder / "metadata.json").read_text())
-            known = {"precision": "float32", **facts}  # which version 0.1.0 did not write
+            known = {"precision": "float32", **facts}  # version 0.1.0 did not write it
             same = all(known.get(key) == value for key, value in wanted.items())
         except (OSError, ValueError, TypeError):
-            return None  # none is there, or not a whole one
+            return None  # there is no version, or it is incomplete
         return (path, facts) if same else None
 
     def form(self) -> dict:
-        """Returns what tells exports of the same weights apart, as their metadata hold it."""
+        """Returns the part of the metadata in which exports of the same weights differ, a dict."""
         limits = {"max_batch": self.max_batch} if self.format == "savedmodel" else {}
         return {"format": self.format, "precision": self.precision, **limits}
 
@@ -156,23 +168,28 @@ def export(
 ) -> tuple[pathlib.Path, dict]:
     """Writes a trained run to `<export_dir>/<name>/<version>/`.
 
-    Where the newest version there holds the run's weights already, in the form that is asked for,
-    it is left as it is and no other is made, unless `version` asks for one.
+    If the newest existing version already holds the run's weights in the requested form, it is
+    kept and no new version is written, unless `version` asks for one.
 
-    The artefact is built aside, tried in a process of its own and then renamed, so that a server
-    that watches the folder never sees half of it, however this process ends.
+    The artifact is written to a temporary folder and then renamed, so that a server that watches
+    the target folder never sees an incomplete version, however this process ends. A SavedModel is
+    tried in a separate process before that.
 
     Args:
-        run_dir, export_dir, more, settings: The attributes of an `ExportRequest`.
+        run_dir: String or path. See `ExportRequest`.
+        export_dir: String or path. See `ExportRequest`. Defaults to `"exports"`.
+        *more: Further attributes of an `ExportRequest`, in their order.
+        **settings: Further attributes of an `ExportRequest`, by name.
 
     Returns:
-        `(path, facts)`: the `pathlib.Path` of the version that holds the run, and its metadata.
+        `(path, facts)`: the `pathlib.Path` of the version that holds the run, and its metadata, a
+        dict.
 
     Raises:
-        RunError: when the run folder is none, is not finished or is damaged.
-        ExportError: when the version exists, the folder cannot be written, or what was written
-            does not work.
-        ConversionError: when the model cannot be converted to `format`.
+        RunError: If the run folder is not a run, or is damaged.
+        ExportError: If the run is not finished, the version exists, the folder cannot be written,
+            or the written SavedModel does not work.
+        ConversionError: If the model cannot be converted to `format`.
     """
     from sgan_tf.saving.card import metadata
 
@@ -211,7 +228,7 @@ def _write_saved_model(module, facts, path, target):
         try:
             tf.saved_model.save(module, str(path), signatures=module.functions)
             write_warmup(module, facts["name"], path / "assets.extra" / WARM_UP_FILE)
-        except tf.errors.OpError as error:  # what TensorFlow makes of a full disk
+        except tf.errors.OpError as error:  # TensorFlow raises this if the disk is full
             if str(path) not in error.message:
                 raise
             raise OSError(error.message.rpartition("; ")[2]) from error
@@ -242,7 +259,7 @@ def _write_facts(facts, path):
 
 
 def _samples(module, path):
-    """Returns a grid of images, one row per class, that a fresh process drew from a SavedModel."""
+    """Returns a grid of images, one row per class, that a new process drew from a SavedModel."""
     columns = min(GRID_COLUMNS, module.max_batch)
     most = min(MOST_CLASSES, module.max_batch // columns)
     labels, names = class_rows(module.class_names, most=most)
@@ -266,10 +283,7 @@ def _samples(module, path):
 
 @contextlib.contextmanager
 def _writing_to(target):
-    """Says of an error of the file system at `target` that the export could not be written there.
-
-    An error of another file keeps its own message.
-    """
+    """Turns file system errors in `target` into an `ExportError`; errors elsewhere pass through."""
     try:
         yield
     except OSError as error:
@@ -284,7 +298,7 @@ def _writing_to(target):
 
 @contextlib.contextmanager
 def _sole_writer(target):
-    """Keeps other exports to the same folder out, and removes what killed ones left there."""
+    """Locks the folder against other exports, and removes what killed exports left there."""
     with contextlib.ExitStack() as held:
         try:
             with _writing_to(target):
@@ -301,10 +315,10 @@ def _sole_writer(target):
 
 @contextlib.contextmanager
 def _aside(target):
-    # Servers pass over names that are no numbers.
+    # Servers ignore folders whose names are not numbers.
     with _writing_to(target):
         partial = pathlib.Path(tempfile.mkdtemp(prefix=PARTIAL, dir=target))
-        partial.chmod(0o755)  # the server may be another user
+        partial.chmod(0o755)  # the server may run as another user
     try:
         yield partial
     finally:

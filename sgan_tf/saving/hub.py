@@ -10,37 +10,37 @@ SCHEME = "hf://"
 
 
 class HubError(UserError):
-    """A saved stack that the Hub does not give or take; the message says why."""
+    """Raised if the Hub does not provide or accept a saved stack. The message says why."""
 
 
 def download(address: str) -> str:
-    """Fetches the files of a saved stack, those that have changed, and nothing else.
+    """Downloads the files of a saved stack that have changed, and no other files.
 
     Args:
-        address: `hf://user/name`, a repository of models.
+        address: String. `hf://user/name`, a model repository.
 
     Returns:
-        Their folder, in the cache of huggingface_hub.
+        String. The folder of the files, in the cache of huggingface_hub.
 
     Raises:
-        HubError: when the address is none or the Hub does not answer with them.
+        HubError: If the address is not valid, or the Hub does not return the files.
     """
     repository, client = _repository(address), _client()
     try:
         return client.snapshot_download(repository, allow_patterns=list(FILES))
-    except Exception as error:  # it passes on whatever its network stack raises
+    except Exception as error:  # the client passes on any error of its network stack
         raise HubError(f"{address} cannot be fetched: {_reason(error)}") from error
 
 
 def upload(folder: str | os.PathLike, address: str) -> None:
-    """Uploads a folder that `save` wrote; the repository is made where there is none.
+    """Uploads a folder that `save` wrote, and creates the repository if it does not exist.
 
     Args:
-        folder: The folder.
-        address: `hf://user/name`.
+        folder: String or path. The folder.
+        address: String. `hf://user/name`.
 
     Raises:
-        HubError: when the address is none or the Hub does not take it.
+        HubError: If the address is not valid, or the Hub does not accept the files.
     """
     repository, client = _repository(address), _client()
     try:
@@ -71,7 +71,7 @@ def _client():
 
 
 def _reason(error):
-    """What an error of the client says, in a line."""
+    """Returns the message of a client error as one line."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     if isinstance(error, RepositoryNotFoundError):

@@ -1,4 +1,4 @@
-"""`load`: a trained stack out of whatever holds one, for whatever uses one."""
+"""`load`: loads a trained stack from a run, a saved stack, the Hub or an export."""
 
 import dataclasses
 import logging
@@ -14,13 +14,13 @@ from sgan_tf.runs.resume import read_config
 from sgan_tf.runs.run import Run
 from sgan_tf.saving import hub, pretrained, saved_model, stack_folder
 
-NOTES = "notes.md"  # in a run folder: what its user wrote of the training
+NOTES = "notes.md"  # file in a run folder: the user's notes on the training
 
 log = logging.getLogger("sgan_tf")
 
 
 class LoadError(UserError):
-    """Nothing that holds a trained stack; the message names it and says what does."""
+    """Raised if a source holds no trained stack. The message names the source and says why."""
 
 
 def load(
@@ -29,35 +29,43 @@ def load(
     build: Callable | None = None,
     precision: str = "float32",
 ) -> StackedGAN | saved_model.SavedModelSampler:
-    """Loads a trained stack; neither the images nor the training are needed.
+    """Loads a trained stack, without the training images.
+
+    All sources except exports hold only data, and loading them runs no code from them. A SavedModel
+    is a program of TensorFlow operations. A run that inverts a classifier with `custom_objects`
+    imports the modules that its configuration names.
 
     Args:
-        source: One of
+        source: String or path. One of
 
-            * the name of a stack that comes with the package, as in `list_pretrained`; a folder of
-              the same name is `./name`, or a `pathlib.Path`
+            * the name of a stack that comes with the package; see `list_pretrained`. To load a
+              folder of the same name, write `./name` or pass a `pathlib.Path`
             * a run folder, written by `train.py`, in which at least all levels are trained
             * a folder that `save` wrote
             * `hf://user/name`, such a folder on the Hugging Face Hub (extra: `hub`)
-            * an export: its version's folder, or that of its versions, of which the highest counts
+            * an export: the folder of a version, or the folder of its versions, of which the
+              highest is loaded
 
-        as_is: Of a run, take stages that are not finished too, as their last checkpoints hold them.
-        build: Of a run, what made its networks: the function that was handed to `Pipeline`, if any.
-        precision: What convolutions and large matrices compute in, float32 or bfloat16; weights are
-            float32 whatever they were trained in. An export computes in its own.
+        as_is: Boolean. Whether stages of a run that are not finished are loaded from their last
+            checkpoints. Defaults to False.
+        build: Function or None. The function that was passed to `Pipeline` to build the run's
+            networks, if any. Defaults to None.
+        precision: String. `"float32"` or `"bfloat16"`, in which convolutions and large matrix
+            products are computed. The weights are float32 whatever they were trained in. An export
+            computes in the precision it was exported with. Defaults to `"float32"`.
 
     Returns:
-        A `StackSampler`: a `StackedGAN`, of a run's joint stage if that is finished, or of an
-        export a `SavedModelSampler`. All but an export are data alone: loading them runs no code of
-        theirs, and a SavedModel is a program of TensorFlow's operations. A run that inverts a
-        classifier with `custom_objects` imports the modules that its configuration names.
+        A `StackSampler`. It is a `SavedModelSampler` for an export, otherwise a `StackedGAN`. The
+        stack of a run is that of the joint stage if it is finished.
 
     Raises:
-        LoadError: when there is no such thing, or an argument is not for it.
-        RunError: when a folder is no run or is not trained so far.
-        CheckpointError, SavedError, SavedModelError: when a file is damaged, of a newer version, or
-            does not fit the networks.
-        HubError: when the Hub does not give the folder.
+        LoadError: If the source is not found, or an argument does not apply to it.
+        RunError: If a folder is not a run, or its levels are not trained.
+        CheckpointError: If a checkpoint of a run is damaged or does not fit the networks.
+        SavedError: If a file of a saved stack is damaged, of a newer version, or does not fit the
+            networks.
+        SavedModelError: If a file of an export is missing or damaged.
+        HubError: If the Hub does not return the folder.
 
     Example:
 
@@ -96,9 +104,20 @@ def load_run(
     build: Callable | None = None,
     precision: str = "float32",
 ) -> StackedGAN:
-    """Loads the stack that a run folder holds, and what the folder says of its training.
+    """Loads the stack of a run folder, with the facts about its training.
 
-    Arguments, result and errors as in `load`.
+    Args:
+        run_dir: String or path. The run folder.
+        as_is: Boolean. See `load`. Defaults to False.
+        build: Function or None. See `load`. Defaults to None.
+        precision: String. See `load`. Defaults to `"float32"`.
+
+    Returns:
+        `StackedGAN`. The stack of the joint stage if that is finished, otherwise of the levels.
+
+    Raises:
+        RunError: If the folder is not a run, or its levels are not trained.
+        CheckpointError: If a checkpoint is damaged or does not fit the networks.
     """
     run, trained = Run(run_dir), read_config(run_dir)
     config = dataclasses.replace(trained, precision=precision)
@@ -106,7 +125,7 @@ def load_run(
     usable = {name: p.done or (as_is and p.step > 0) for name, p in progress.items()}
     joint = usable.get("joint", False)
     for name in usable:
-        # The joint stage holds every level, so that levels without epochs of their own do without.
+        # The joint stage holds every level, so levels that are trained only in it need no other.
         missing = not usable[name] and name != "joint"
         if missing or (not joint and "level0" not in usable):
             raise RunError(
@@ -125,8 +144,8 @@ def load_run(
             run.checkpoint(f"level{level.index}").load(level.networks())
     if stack.recipe is not None:
         stack.recipe = trained
-    if stack.recipe is not None or build is None:  # else its networks may be of any form
-        stack_folder.remember(stack, _told(run, trained))
+    if stack.recipe is not None or build is None:  # otherwise its networks may have any form
+        stack_folder.remember(stack, _known_facts(run, trained))
     return stack
 
 
@@ -141,8 +160,8 @@ def _notes(path):
         ) from error
 
 
-def _told(run, config):
-    """What a run says of its training; less where a file of it is damaged, which none needs."""
+def _known_facts(run, config):
+    """Returns the facts about a run's training; only the data if an optional file is damaged."""
     try:
         return training_facts(run, config)
     except RunError as error:
@@ -151,24 +170,26 @@ def _told(run, config):
 
 
 def training_facts(run: Run, config: Config) -> dict:
-    """Returns what a run folder says of its training, as plain values.
+    """Returns the facts about a run's training.
 
     Args:
-        run, config: The `Run` and its `Config`.
+        run: `Run`. The run folder.
+        config: `Config`. The run's configuration.
 
     Returns:
-        Data set, checksums of the weights, metrics (scores only where they are of these weights),
-        versions, stages that are not finished, and the folder's `notes.md`.
+        Dict of plain values: the data set, checksums of the weights, metrics (with scores only if
+        they were measured on these weights), versions, stages that are not finished, and the text
+        of `notes.md`.
 
     Raises:
-        RunError: when a file of the run is missing or damaged.
+        RunError: If a file of the run is missing or damaged.
     """
     last = {line["stage"]: line for line in run.metrics.read()}
     metrics = {"encoder": run.read_facts("encoder.json"), "last_epoch": last}
     weights = run.weights(config)
     if (run.path / "evaluation" / "metrics.json").exists():
         scores = run.read_facts("evaluation/metrics.json")
-        if scores.get("weights") == weights:  # else they are another model's
+        if scores.get("weights") == weights:  # otherwise they belong to another model
             metrics["evaluation"] = scores
     return {
         "data": run.data(),

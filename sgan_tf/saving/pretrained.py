@@ -1,4 +1,4 @@
-"""The stacks that come with the package: one folder per stack in `FOLDER`, as `save` writes it.
+"""The stacks that come with the package: `FOLDER` holds one folder per stack, written by `save`.
 
 `make pretrained RUN=runs/digits` adds one.
 """
@@ -8,16 +8,16 @@ import pathlib
 from sgan_tf.saving.stack_folder import METADATA, read_metadata
 
 FOLDER = pathlib.Path(__file__).parents[1] / "pretrained"
-MOST_BYTES = 12_000_000  # of all weights together
+MOST_BYTES = 12_000_000  # limit for all weights together
 
 
 def list_pretrained() -> dict[str, dict[str, float]]:
     """Lists the stacks that come with the package.
 
     Returns:
-        `{name: scores}`: names for `load`, and what `evaluate.py` measured of each stack's samples,
-        `{score: number}`, empty where that has not been done. The `README.md` in each
-        folder says more.
+        Dict `{name: scores}`. The names are those that `load` takes; the scores are a dict
+        `{score: number}` that `evaluate.py` measured on the stack's samples, empty if it has not
+        been run. The `README.md` in each folder says more.
 
     Example:
 
@@ -28,7 +28,7 @@ def list_pretrained() -> dict[str, dict[str, float]]:
 
 
 def names() -> list[str]:
-    """Returns the names of the stacks."""
+    """Returns the names of the stacks, sorted."""
     return sorted(path.parent.name for path in FOLDER.glob(f"*/{METADATA}"))
 
 

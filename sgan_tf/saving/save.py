@@ -1,4 +1,4 @@
-"""`save`: a trained stack as a folder of data, with a model card, here or on the Hub."""
+"""`save`: writes a trained stack as a folder with a model card, on this machine or on the Hub."""
 
 import contextlib
 import os
@@ -16,26 +16,29 @@ from sgan_tf.saving.card import saved_card
 from sgan_tf.saving.stack_folder import SavedError
 from sgan_tf.utils.files import PARTIAL
 
-TRIED = 100  # samples that what was written is tried on
-MOST_OFF = 0.05  # mean difference of their pixels, of what is more than rounding
+TRIED = 100  # number of samples on which the written stack is tested
+MOST_OFF = 0.05  # largest mean difference of pixels that can come from rounding
 
 
 def save(stack: StackedGAN, target: str | os.PathLike, dtype: str = "float16") -> None:
     """Writes a trained stack as data that `load` reads: weights, configuration, facts and a card.
 
-    What is written is all that sampling, decoding and inferring noise need; the module `saved` says
-    what that is. It is read back and tried on 100 samples before it is kept. What `load` found out
-    about the training, as scores, is written too, unless the weights have changed since.
+    The folder holds everything that sampling, decoding and inferring noise need; see the module
+    `stack_folder`. It is read back and tested on 100 samples before it is kept. Facts about the
+    training that `load` found, such as scores, are written too, unless the weights have changed
+    since.
 
     Args:
-        stack: A `StackedGAN` of networks that `build` made, as `load` gives it.
-        target: A folder, which must not exist, or `hf://user/name`, where a new version is
-            committed (extra: `hub`; the token is that of huggingface_hub).
-        dtype: Of the weights, float16 or float32.
+        stack: `StackedGAN`. Its networks must come from `build`, as those of a stack that `load`
+            returns do.
+        target: String or path. A folder that does not exist yet, or `hf://user/name`, where a new
+            version is committed (this needs the extra `hub` and uses the token of huggingface_hub).
+        dtype: String. Data type of the weights, `"float16"` or `"float32"`. Defaults to
+            `"float16"`.
 
     Raises:
-        SavedError: when the stack cannot be rebuilt, the folder exists or cannot be written.
-        HubError: when the Hub does not take it.
+        SavedError: If the stack cannot be rebuilt, or the folder exists or cannot be written.
+        HubError: If the Hub does not accept the stack.
 
     Example:
 
@@ -75,14 +78,14 @@ def _write(folder, stack, name, dtype):
 
 
 def _differences(stack, other):
-    """What the two differ by in their samples of the same noise, `[TRIED, H, W, C]` in [0, 1]."""
+    """Returns how two stacks' samples of the same noise differ, `[TRIED, H, W, C]` in [0, 1]."""
     labels = np.arange(TRIED) % len(stack.class_names)
     noise = stack.noise(TRIED, seed=0)
     return np.abs(stack.decode(labels, noise) - other.decode(labels, noise))
 
 
 def _published(training):
-    """What others are told of a training: no paths, and no scores of single classes."""
+    """Returns the facts about a training to publish: no paths, and no scores of single classes."""
     metrics = dict(training.get("metrics", {}))
     if evaluation := metrics.pop("evaluation", None):
         kept = ("settings", "judge", "class_counts")
@@ -96,7 +99,7 @@ def _published(training):
 
 @contextlib.contextmanager
 def _whole(target):
-    """A folder that takes the name of `target` when the block has gone well."""
+    """Yields a temporary folder, which is renamed to `target` if the block succeeds."""
     if target.exists():
         raise SavedError(f"`target`: {target} exists already; choose another folder")
     try:

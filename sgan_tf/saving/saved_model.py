@@ -1,4 +1,4 @@
-"""`SavedModelSampler`: an export behind the methods of `StackSampler`."""
+"""`SavedModelSampler`: an export with the methods of `StackSampler`."""
 
 import json
 import os
@@ -18,11 +18,18 @@ NEEDED = (signatures.SAMPLE_SEEDED, signatures.DECODE, signatures.ENCODE, signat
 
 
 class SavedModelError(UserError):
-    """An export that cannot be used; the message names it and says why."""
+    """Raised if an export cannot be used. The message names the file and says why."""
 
 
 def find(path: str | os.PathLike) -> pathlib.Path | None:
-    """Returns the folder of an export's version: the path, or the highest in it; None without."""
+    """Finds the folder of an export's version.
+
+    Args:
+        path: String or path. The folder of a version, or the folder that holds the versions.
+
+    Returns:
+        `pathlib.Path` of the version, the highest if there are several; None if there is none.
+    """
     path = pathlib.Path(path)
     if (path / GRAPH).exists():
         return path
@@ -31,21 +38,22 @@ def find(path: str | os.PathLike) -> pathlib.Path | None:
 
 
 class SavedModelSampler(StackSampler):
-    """An export, behind the methods of `StackSampler`.
+    """Samples from an export, with the methods of `StackSampler`.
 
-    Seeds lie in [0, 2^31), and give other images than the stack's. An export that version 0.1 made
-    of a stack of more than two levels knows h_1 alone of the features. An export cannot be trained,
-    saved or exported. A SavedModel is a program of TensorFlow's operations, which can read and
-    write files: load none that you would not run.
+    Seeds lie in [0, 2^31), and give other images than the same seeds in the exported stack. An
+    export that version 0.1 made of a stack with more than two levels has only the features h_1. An
+    export cannot be trained, saved or exported. A SavedModel is a program of TensorFlow operations,
+    which can read and write files: load only a SavedModel that you would run as a program.
 
     Args:
-        path: Folder of a version, written by `export.py`.
+        path: String or path. Folder of a version, written by `export.py`.
 
     Attributes:
-        facts: What its `metadata.json` holds.
+        facts: Dict. The content of the export's `metadata.json`.
 
     Raises:
-        SavedModelError: when a file is missing or damaged, or the signatures are not ours.
+        SavedModelError: If a file is missing or damaged, or the signatures are not those of an
+            `sgan_tf` export.
     """
 
     seeds = (0, 2**31)
@@ -77,11 +85,11 @@ class SavedModelSampler(StackSampler):
                 self.feature_shapes[level] = tuple(outputs[name].shape[1:])
 
     def digest(self) -> int:
-        """Returns a checksum of the weights."""
+        """Returns a checksum (CRC-32) of the weights, an integer."""
         files = sorted((self.path / "variables").iterdir())
         return zlib.crc32(b"".join(file.read_bytes() for file in files))
 
-    # The primitives of sampling
+    # The functions that `StackSampler` needs
 
     def _sample(self, seed, numbers, labels):
         inputs = {signatures.LABELS: labels, signatures.SEEDS: _seeds(seed, numbers)}
@@ -134,5 +142,5 @@ class SavedModelSampler(StackSampler):
 
 
 def _seeds(seed, numbers):
-    """A seed for each row out of (seed, its number): no two of them are the same."""
+    """Returns a seed for each row, int64 `[N]`, distinct for every pair (seed, number)."""
     return tf.constant(seed << 32, tf.int64) + numbers

@@ -1,4 +1,4 @@
-"""`ServingModule`: a trained stack as checked signatures, for any TensorFlow program."""
+"""`ServingModule`: a trained stack as checked signatures for any TensorFlow program."""
 
 import functools
 from collections.abc import Sequence
@@ -12,29 +12,33 @@ from sgan_tf.saving.signatures import IMAGES, LABELS, SEEDS
 
 
 class ServingModule(tf.Module):
-    """The signatures that a SavedModel of a stack offers, by their names in `signatures`.
+    """Builds the signatures that a SavedModel of a stack offers, named as in `signatures`.
 
-    Every input is checked inside the graph, so a server answers `InvalidArgument` with a sentence
-    that names the limit: labels in [0, K), images in [0, 1], finite noise and features, shapes,
-    equal numbers of rows, and `max_batch` rows at the most. The signatures state their shapes too,
-    for servers' metadata; only a TF 1 session in Python (`saved_model_cli run`) compares inputs
-    with them first, in its own words. The networks may be any that Keras builds.
+    The graph checks every input, so a server answers `InvalidArgument` with a sentence that names
+    the limit: labels lie in [0, K), images in [0, 1], noise and features are finite, shapes fit,
+    all inputs have the same number of rows, and there are at most `max_batch` rows. The signatures
+    also declare their shapes, for the metadata of servers. Only a TF 1 session in Python
+    (`saved_model_cli run`) compares inputs with them first, and then raises its own error. The
+    networks may be any that Keras builds.
 
     Args:
-        stack: A trained `StackedGAN`.
-        class_names: K strings.
-        max_batch: Most rows of one request; it bounds the server's memory.
+        stack: `StackedGAN`. A trained stack.
+        class_names: Sequence of K strings. The name of each label.
+        max_batch: Integer. Largest number of rows in one request, which limits the server's memory.
+            Defaults to 1024.
 
     Attributes:
-        functions: `{name: concrete function}`, each of named tensors to named tensors.
-        weights: The `tf.Variable`s that the functions read, each once: what a SavedModel holds.
+        functions: Dict `{name: concrete function}`. Each function maps named tensors to named
+            tensors.
+        weights: List of `tf.Variable`. The variables that the functions read, each once, which a
+            SavedModel stores.
     """
 
     def __init__(
         self, stack: StackedGAN, class_names: Sequence[str], max_batch: int = 1024
     ) -> None:
         super().__init__()
-        # A function, or the SavedModel would hold all that Keras tracks in the stack.
+        # In a function, so that the SavedModel does not store all that Keras tracks in the stack.
         self._stack = lambda: stack
         self.class_names, self.max_batch = list(class_names), max_batch
         self.z_dims = stack.z_dims
@@ -95,8 +99,8 @@ class ServingModule(tf.Module):
     # Checks
 
     def _checked(self, inputs):
-        """Returns the inputs behind assertions: nothing reads them before all have held."""
-        # Hides the static shapes, from which the graph's optimizer would conclude that they hold.
+        """Returns the inputs with control dependencies on assertions, which run before any use."""
+        # Hide the static shapes: the graph optimizer would take them as true and drop the checks.
         inputs = {
             name: tf.raw_ops.PlaceholderWithDefault(input=x, shape=tf.TensorShape(None))
             for name, x in inputs.items()
@@ -132,7 +136,7 @@ class ServingModule(tf.Module):
         expected = self._specs[name].shape.as_list()
         text = f"{name} must have the shape [{', '.join(['N', *map(str, expected[1:])])}]; got"
         shape = _shape(x)
-        # Ranks are compared first: shapes of different ranks cannot be.
+        # Compare the ranks first: shapes of different ranks cannot be compared.
         ranks = tf.debugging.Assert(
             tf.equal(tf.size(shape), len(expected)), [text, shape], summarize=8
         )
@@ -144,20 +148,20 @@ class ServingModule(tf.Module):
     # Signatures
 
     def decode(self, labels: tf.Tensor, **noise: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns `{"images"}` for labels and noise.
+        """Generates images from labels and noise.
 
         Args:
-            labels: int64 `[N]` in [0, K).
-            noise: `z0`, `z1`, …: float32 `[N, z_dim]` of each level.
+            labels: int64 tensor `[N]`. Labels in [0, K).
+            **noise: float32 tensors `[N, z_dim]`. The noise `z0`, `z1`, … of each level.
 
         Returns:
-            `{"images": float32 [N, H, W, C] in [0, 1]}`.
+            Dict `{"images": images}`, with a float32 tensor `[N, H, W, C]` in [0, 1].
         """
         z = [noise[name] for name in self._noise]
         return {IMAGES: self._chain(one_hot(labels, len(self.class_names)), z)}
 
     def _fresh(self, labels):
-        # Other random ops restart the same stream in every process, or race between requests.
+        # Other random ops repeat the same stream in every process, or have races between requests.
         shape = [tf.shape(labels)[0], sum(self.z_dims)]
         noise = tf.raw_ops.RandomUniform(shape=shape, dtype=tf.float32, seed=0, seed2=0)
         return self.decode(labels, **self._split(noise))
@@ -195,7 +199,7 @@ class ServingModule(tf.Module):
         return {IMAGES: self._chain(upper, [z0], 0)}
 
     def _describe(self, labels):
-        """Names of classes; and what each level's noise is drawn from, the same in every row."""
+        """Returns class names, and the distribution of each level's noise, equal in all rows."""
         noise = tf.constant([[level.noise_distribution.name for level in self._stack().levels]])
         return {
             signatures.CLASS_NAMES: tf.gather(tf.constant(self.class_names), labels),
@@ -203,7 +207,7 @@ class ServingModule(tf.Module):
         }
 
     def _lookup(self, names):
-        """Labels of class names; a number in [0, K) that is no class's name stands for itself."""
+        """Returns the labels of class names. Numbers in [0, K) that are no names are labels."""
         classes = len(self.class_names)
         known = tf.constant([*self.class_names, *map(str, range(classes))])
         equal = names[:, None] == known
@@ -223,7 +227,7 @@ class ServingModule(tf.Module):
 
     @staticmethod
     def _rows(seeds, columns):
-        """Draws a row of U[0, 1) for each seed, from that seed alone, as no library op does."""
+        """Draws a row of U[0, 1) for each seed, from that seed only, which no TF op does."""
 
         def row(seed):
             return tf.random.stateless_uniform(
@@ -235,20 +239,20 @@ class ServingModule(tf.Module):
 
 @tf.function(autograph=False, experimental_attributes={"_noinline": True})
 def _shape(x):
-    """A shape out of the optimizer's sight, which takes a signature's rank for that of any input,
-    and would drop the assertion that it is."""
+    # Not inlined: the graph optimizer assumes that inputs have the signature's rank, and would drop
+    # the assertion that checks it.
     return tf.shape(x)
 
 
 def _variables(functions):
-    """Returns the variables that functions read, each once, in the order in which they do so."""
+    """Returns the variables that the functions read, each once, in the order of their use."""
     handles = {id(v.handle): v for function in functions for v in function.variables}
     read = dict.fromkeys(id(x) for function in functions for x in function.captured_inputs)
     return [handles[x] for x in read if x in handles]
 
 
 def _never_empty(function):
-    """Gives an empty batch a row and takes it away: TensorFlow's CPU convolutions fail on none."""
+    """Pads an empty batch with a row and removes it: CPU convolutions fail on empty batches."""
 
     def guarded(**inputs):
         count = tf.shape(next(iter(inputs.values())))[0]

@@ -1,11 +1,11 @@
 """A trained stack as data: the folder that `save` writes, and how it is read back.
 
-`model.safetensors` holds what a stack in use reads, and nothing else: the encoder E, each level's
-generator that samples are drawn with (the average where there is one), and of each discriminator
-the trunk with the head of Q_i, which estimates noise and shares the trunk with D_i. D's logits,
-the generators that were averaged and the optimizers stay in the run folder. `config.json` says how
-the networks are built, `metadata.json` what they are, `README.md` the same for people. Reading a
-folder runs no code out of it.
+`model.safetensors` holds only the weights that a stack in use reads: the encoder E, the generator
+of each level that draws the samples (the moving average if there is one), and of each discriminator
+the trunk with the head of Q_i, which estimates the noise and shares the trunk with D_i. The logits
+of D, the generators that were averaged and the optimizers stay in the run folder. `config.json`
+says how the networks are built, `metadata.json` describes them for programs, and `README.md` for
+people. Reading a folder runs no code from it.
 """
 
 import dataclasses
@@ -24,10 +24,10 @@ from sgan_tf.errors import UserError, first_line
 from sgan_tf.runs.checkpoint import assign, named_arrays
 from sgan_tf.runs.environment import versions
 
-if TYPE_CHECKING:  # programs ask for names before TensorFlow is imported
+if TYPE_CHECKING:  # programs list the names before they import TensorFlow
     from sgan_tf.models.stacked_gan import StackedGAN
 
-FORMAT = 1  # of the folder
+FORMAT = 1  # version of the folder's format
 WEIGHTS, CONFIG, METADATA, CARD = "model.safetensors", "config.json", "metadata.json", "README.md"
 FILES = (WEIGHTS, CONFIG, METADATA, CARD)
 DTYPES = ("float16", "float32")
@@ -35,14 +35,17 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 class SavedError(UserError):
-    """A saved stack that cannot be written or read; the message names the file and says why."""
+    """Raised if a saved stack cannot be written or read. The message says which file and why."""
 
 
 def networks_in_use(stack: "StackedGAN") -> dict:
-    """Returns `{group: Keras variables}`: all that sampling, decoding and inferring noise read.
+    """Returns all variables that sampling, decoding and inferring noise read.
 
     Args:
-        stack: A stack of networks that `build` made.
+        stack: `StackedGAN`. Its networks must come from `build`.
+
+    Returns:
+        Dict `{group: list of Keras variables}`.
     """
     groups = {"encoder": stack.encoder.stages}
     for level in stack.levels:
@@ -53,18 +56,37 @@ def networks_in_use(stack: "StackedGAN") -> dict:
 
 
 def remember(stack: "StackedGAN", training: dict) -> None:
-    """Keeps with a stack what is known of the training of the weights that it has now."""
+    """Stores facts about the training of a stack's current weights in the stack.
+
+    Args:
+        stack: `StackedGAN`. Its attribute `facts` is set.
+        training: Dict. The facts, as plain values.
+    """
     stack.facts = {"training": training, "digest": digest(stack)}
 
 
 def remembered(stack: "StackedGAN") -> dict:
-    """Returns what was kept with a stack; nothing where its weights have changed since."""
+    """Returns the facts about the training that `remember` stored in a stack.
+
+    Args:
+        stack: `StackedGAN`. The stack.
+
+    Returns:
+        Dict. The facts; empty if there are none or the weights have changed since.
+    """
     same = stack.facts and stack.facts["digest"] == digest(stack)
     return stack.facts["training"] if same else {}
 
 
 def digest(stack: "StackedGAN") -> int:
-    """Returns a checksum of the weights that a stack in use reads."""
+    """Returns a checksum of the weights that a stack in use reads.
+
+    Args:
+        stack: `StackedGAN`. Its networks must come from `build`.
+
+    Returns:
+        Integer. The CRC-32 of the names and values.
+    """
     crc = 0
     for key, array in named_arrays(networks_in_use(stack)).items():
         crc = zlib.crc32(array.data, zlib.crc32(key.encode(), crc))
@@ -72,7 +94,11 @@ def digest(stack: "StackedGAN") -> int:
 
 
 def holds_stack(folder: str | os.PathLike) -> bool:
-    """Tells whether a folder looks like one that `save` wrote, whole or not."""
+    """Returns whether a folder looks like one that `save` wrote, complete or not.
+
+    Args:
+        folder: String or path. The folder, which need not exist.
+    """
     there = [(pathlib.Path(folder) / name).exists() for name in (WEIGHTS, CONFIG, METADATA)]
     return there[0] or all(there[1:])
 
@@ -81,17 +107,18 @@ def write(folder: pathlib.Path, stack: "StackedGAN", training: dict, dtype: str)
     """Writes weights, configuration and metadata into an empty folder.
 
     Args:
-        folder: It exists.
-        stack: A `StackedGAN` with a `recipe`.
-        training: What is known of its training.
-        dtype: Of the weights, one of `DTYPES`. Arrays beyond float16's range stay float32.
+        folder: `pathlib.Path`. The folder, which must exist.
+        stack: `StackedGAN`. It must have a `recipe`.
+        training: Dict. Facts about its training, as plain values.
+        dtype: String. Data type of the weights, one of `DTYPES`. Arrays with values beyond the
+            range of float16 stay float32.
 
     Returns:
-        The metadata.
+        Dict. The metadata, as written to `metadata.json`.
     """
     from safetensors.numpy import save
 
-    assert stack.recipe is not None  # which `save` has checked
+    assert stack.recipe is not None  # `save` has checked this
     arrays = {
         key: array if np.abs(array).max(initial=0) > LARGEST else array.astype(dtype)
         for key, array in named_arrays(networks_in_use(stack)).items()
@@ -116,10 +143,16 @@ def write(folder: pathlib.Path, stack: "StackedGAN", training: dict, dtype: str)
 
 
 def read_metadata(folder: str | os.PathLike) -> dict:
-    """Returns what `metadata.json` of a saved stack holds.
+    """Reads the `metadata.json` of a saved stack.
+
+    Args:
+        folder: String or path. The folder that `save` wrote.
+
+    Returns:
+        Dict. The metadata.
 
     Raises:
-        SavedError: when it is missing, damaged or of a newer version.
+        SavedError: If the file is missing, damaged or of a newer version.
     """
     path = pathlib.Path(folder) / METADATA
     try:
@@ -140,17 +173,21 @@ def read_metadata(folder: str | os.PathLike) -> dict:
 
 
 def read(folder: str | os.PathLike, precision: str = "float32") -> "StackedGAN":
-    """Loads the stack of a folder that `save` wrote.
+    """Loads the stack from a folder that `save` wrote.
 
-    Its samples, decoded images and estimates are those of the stack that was saved, but for the
-    rounding of weights. Discriminators cannot judge: their last layers have initial weights.
+    Its samples, decoded images and noise estimates equal those of the saved stack, except for the
+    rounding of weights. Its discriminators cannot judge images: their last layers have initial
+    weights.
 
     Args:
-        folder: The folder.
-        precision: As in `load`.
+        folder: String or path. The folder.
+        precision: String. `"float32"` or `"bfloat16"`; see `load`. Defaults to `"float32"`.
+
+    Returns:
+        `StackedGAN`. The stack, with an encoder that is not trainable.
 
     Raises:
-        SavedError: when a file is missing or damaged, or the folder is of a newer version.
+        SavedError: If a file is missing or damaged, or the folder is of a newer version.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -165,7 +202,7 @@ def read(folder: str | os.PathLike, precision: str = "float32") -> "StackedGAN":
         config = Config.from_json(_content(folder / CONFIG).decode())
     except (ConfigError, UnicodeDecodeError) as error:
         raise SavedError(f"{folder / CONFIG} is {error}; get the folder again") from error
-    # No average is built: the generators are given its weights.
+    # No moving average is built: the generators get its weights.
     levels = [dataclasses.replace(level, ema=0.0) for level in config.levels]
     built = dataclasses.replace(config, levels=levels, precision=precision)
     encoder, stack = build(built, tuple(metadata["image_shape"]), metadata["class_names"])

@@ -1,4 +1,4 @@
-"""Warm-up requests: a server runs each of them before it answers the first client."""
+"""Warm-up requests, which a server runs before it answers the first client."""
 
 import pathlib
 from typing import TYPE_CHECKING
@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 
 def warmup_inputs(module: "ServingModule") -> dict[str, dict[str, tf.Tensor]]:
-    """Returns `{signature: {input: tensor}}`, one request of one row for every signature."""
+    """Makes one warm-up request of one row for every signature.
+
+    Args:
+        module: `ServingModule`. The signatures.
+
+    Returns:
+        Dict `{signature: {input: tensor}}`, with tensors `[1, ...]`.
+    """
 
     def value(name, spec):
         if name == CLASS_NAMES:
@@ -29,12 +36,12 @@ def warmup_inputs(module: "ServingModule") -> dict[str, dict[str, tf.Tensor]]:
 
 
 def write_warmup(module: "ServingModule", model_name: str, path: pathlib.Path) -> None:
-    """Writes `tf_serving_warmup_requests`: TFRecords of `PredictionLog`, as TF Serving reads them.
+    """Writes the warm-up requests as TFRecords of `PredictionLog`, which TF Serving reads.
 
     Args:
-        module: A `ServingModule`.
-        model_name: The name it is served under.
-        path: `pathlib.Path` of the file; its folder is made.
+        module: `ServingModule`. The signatures.
+        model_name: String. The name under which the model is served.
+        path: `pathlib.Path`. The file `tf_serving_warmup_requests`; its folder is created.
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
@@ -52,10 +59,13 @@ def write_warmup(module: "ServingModule", model_name: str, path: pathlib.Path) -
 
 
 def read_warmup(path: pathlib.Path) -> list[tuple[str, dict[str, np.ndarray]]]:
-    """Returns pairs of a signature's name and `{input: tensor}` from what `write_warmup` wrote.
+    """Reads the requests that `write_warmup` wrote.
 
     Args:
-        path: `pathlib.Path` of the file; where there is none, no request is.
+        path: `pathlib.Path`. The file.
+
+    Returns:
+        List of pairs `(signature, {input: np.ndarray})`; empty if the file does not exist.
     """
     from tensorflow_serving.apis import prediction_log_pb2
 

@@ -1,7 +1,8 @@
-"""An embedded server of one model that speaks TF Serving's REST and gRPC interface.
+"""An embedded server of one model with TF Serving's REST and gRPC interfaces.
 
-`servable.py` turns a source into what can be called, unless `screening.py` advises against it.
-`signature.py` checks and runs calls, `executor.py` gathers those that can share a run, `model.py`
-holds the version that is served, `tensors.py`, `rest.py` and `rpc.py` are the two interfaces within
-the bounds of `limits.py` and `connection.py`, and `server.py` puts them on sockets.
+`servable.py` turns a source into callable functions, unless `screening.py` finds that it should not
+be served. `signature.py` checks and runs calls, `executor.py` combines calls that can share a run,
+and `model.py` holds the served version. `tensors.py` and `rest.py` implement the REST interface and
+`rpc.py` the gRPC interface, within the limits of `limits.py` and `connection.py`. `server.py` binds
+them to sockets.
 """

@@ -1,8 +1,8 @@
-"""A connection of the REST interface: uvicorn's, with an end to all that it waits for.
+"""A connection of the REST interface, which adds time and size limits to uvicorn's.
 
-uvicorn closes a connection that is idle after an answer, unless a byte comes. It would wait for
-ever for the headers of a request and for a client that does not read, take headers of any length,
-and keep any number of connections that never ask.
+uvicorn only closes a connection that is idle after an answer, and not if a byte arrives. Without
+these limits it would wait forever for the headers of a request and for a client that does not read,
+accept headers of any length, and keep any number of connections that send no request.
 """
 
 import asyncio
@@ -14,21 +14,23 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from sgan_tf.server.guard import refusal
 from sgan_tf.server.refusal import Refused
 
-HEADERS = 2**16  # bytes of a request's headers, beyond those of the first read
-SPARE = 64  # connections beyond those that are served, which are told so; all others are closed
+HEADERS = 2**16  # largest size of a request's headers in bytes, without the first read
+SPARE = 64  # connections beyond the limit that get an error answer; all others are closed
 
 
 class Connection(HttpToolsProtocol):
-    """What uvicorn makes for each connection.
+    """Handles one connection; uvicorn creates one for each.
 
-    The headers of a request have to be whole `timeout_keep_alive` seconds after the connection was
-    opened, or after the answer before it. What is sent has to be taken within `timeout` seconds.
+    The headers of a request must be complete `timeout_keep_alive` seconds after the connection was
+    opened, or after the previous answer. The client must read an answer within `timeout` seconds.
 
     Args:
-        uvicorn, named: What uvicorn gives its protocols.
-        most: Connections that are served at a time.
-        timeout: See above.
-        on_unread: Called with a sentence when a client is cut off that did not take its answer.
+        *uvicorn: Arguments that uvicorn passes to its protocols.
+        most: Integer. Largest number of connections that are served at a time.
+        timeout: Float. Seconds within which the client must read an answer.
+        on_unread: Function of a string. It is called with the reason when a client is disconnected
+            because it did not read its answer.
+        **named: Arguments that uvicorn passes to its protocols.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        transport.set_write_buffer_limits(0)  # writing is paused for as long as anything waits
+        transport.set_write_buffer_limits(0)  # writing is paused while any byte is unsent
         if len(self.connections) > self._most + SPARE:
             return transport.abort()
         if len(self.connections) > self._most:
@@ -80,7 +82,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.cycle.response_complete:  # else there is a next request already
+        if self.cycle.response_complete:  # otherwise the next request has already arrived
             self._await_request()
 
     def _await_request(self):

@@ -1,4 +1,4 @@
-"""Threads in which requests are computed, so that the event loop only reads and writes."""
+"""Computes requests in threads, so that the event loop only reads and writes."""
 
 import asyncio
 import collections
@@ -12,24 +12,24 @@ from sgan_tf.server.model import Model, Ticket
 from sgan_tf.server.refusal import Refused
 from sgan_tf.server.signature import PART, Signature
 
-THREADS = 64  # requests that are computed apart from each other, at a time
-RUNS = 2  # that requests share, at a time: some are parsed and answered while others are computed
+THREADS = 64  # number of requests that are computed separately at a time
+RUNS = 2  # number of shared runs at a time: one is parsed and answered while the other is computed
 
 
-# A computation that may yield the `(signature, inputs)` that it wants, and is sent the outputs.
+# A computation that may yield the `(signature, inputs)` to run, and is sent the outputs.
 Steps: TypeAlias = Generator[tuple[Signature, Mapping[str, Any]], Mapping[str, Any], Any]
 
 
 class RequestExecutor:
-    """Computes requests, each within a time.
+    """Computes requests, each within a time limit.
 
-    Predictions that arrive while others run share the next run. TensorFlow's op for that would have
-    a thread wait for each request, and Python's lock pass between all of these and the event loop:
-    small requests would take three times as long.
+    Predictions that arrive while others run share the next run. TensorFlow's batching op needs one
+    waiting thread per request, and Python's lock would pass between all of these threads and the
+    event loop, so that small requests take three times as long.
 
     Args:
-        model: Whose rows are counted.
-        timeout: Seconds from the time that it is there until it is refused.
+        model: `Model`. The model whose rows are counted.
+        timeout: Float. Seconds after its arrival at which a request is refused.
     """
 
     def __init__(self, model: Model, timeout: float) -> None:
@@ -39,35 +39,43 @@ class RequestExecutor:
         self._waiting: collections.deque[_Job] = collections.deque()
 
     async def run(self, compute: Callable[[Ticket], Any], *held: Ticket) -> Any:
-        """Returns `compute(rows)`, called in a thread.
+        """Calls a function in a thread.
 
-        A request that is late is refused, and not computed where that has not begun. What has begun
-        cannot be stopped, and counts as under way until it ends.
+        A request that exceeds the time limit is refused, and not computed if that has not started.
+        A computation that has started cannot be stopped, and counts as in progress until it ends.
 
         Args:
-            compute: A function of the ticket of its rows, one at first.
-            held: What else the request holds; all is released once the computation has ended.
+            compute: Function of the `Ticket` of the request's rows, which holds one row at first.
+            *held: `Ticket`s. Other things that the request holds. All tickets are released when the
+                computation has ended.
+
+        Returns:
+            The result of `compute`.
 
         Raises:
-            Refused: when too many rows are under way, when it is late, or as `compute` does.
+            Refused: If too many rows are in progress, the time limit is exceeded, or `compute`
+                raises it.
         """
 
         def steps(rows):
-            yield from ()  # it wants nothing of a signature
+            yield from ()  # it runs no signature
             return compute(rows)
 
         return await self._answer(steps, held, lambda job: _submit(self._apart, _alone, job))
 
     async def run_steps(self, steps: Callable[[Ticket], Steps], *held: Ticket) -> Any:
-        """Does the same for a computation that may share its run of a signature with others.
+        """Runs a computation that may share its run of a signature with other requests.
 
         Args:
-            steps: A generator function in place of `compute`. It may yield `(signature, inputs)`
-                once, and is sent the outputs.
-            held: As above.
+            steps: Generator function of the `Ticket` of the request's rows. It may yield
+                `(signature, inputs)` once, and is sent the outputs.
+            *held: `Ticket`s. See `run`.
+
+        Returns:
+            The return value of the generator.
 
         Raises:
-            Refused: as above.
+            Refused: See `run`.
         """
 
         def submit(job):
@@ -77,7 +85,7 @@ class RequestExecutor:
         return await self._answer(steps, held, submit)
 
     def close(self) -> None:
-        """Ends the threads, once what runs has ended; call it when the event loop has."""
+        """Waits for computations and ends the threads; call it after the event loop has ended."""
         self._shared.shutdown()
         self._apart.shutdown()
 
@@ -98,7 +106,7 @@ class RequestExecutor:
             del job  # for the same reason as in `_Job.go_on`
 
     def _next_run(self):
-        """Computes what waits, about as many rows as a run has; others may have done it already."""
+        """Computes waiting requests of about `PART` rows, unless another thread has done so."""
         jobs, rows = [], 0
         while rows < PART:
             try:
@@ -113,7 +121,7 @@ class RequestExecutor:
             signature, inputs = job.wanted
             if signature.shares(inputs):
                 together[signature].append(job)
-            else:  # it would keep others waiting
+            else:  # it would delay the others
                 _submit(self._apart, _alone, job)
         for signature, sharing in together.items():
             for job, outputs in zip(sharing, signature.together([j.wanted[1] for j in sharing])):
@@ -122,12 +130,13 @@ class RequestExecutor:
 
 
 class _Job:
-    """A request under way.
+    """Holds a request in progress.
 
     Attributes:
-        future: Of its answer, for the event loop in which it is made.
-        rows: The ticket of its rows.
-        wanted: The `(signature, inputs)` whose outputs it needs to go on; None before and after.
+        future: `asyncio.Future`. The answer, for the event loop in which the job is created.
+        rows: `Ticket`. The request's rows.
+        wanted: `(signature, inputs)` or None. The run whose outputs it needs to continue; None
+            before and after.
     """
 
     def __init__(self, steps, rows, held):
@@ -137,7 +146,7 @@ class _Job:
         self._steps, self._held, self._settle = steps, held, None
 
     def go_on(self, outputs=None):
-        """Computes what comes next, given the outputs that were wanted, or why there are none."""
+        """Continues the computation with the outputs it needs, or with the error of the run."""
         self.wanted = None
         if self.future.cancelled():  # it was late
             return self._steps.close()
@@ -147,30 +156,30 @@ class _Job:
         except StopIteration as end:
             self._settle = functools.partial(self.future.set_result, end.value)
         except Exception as error:
-            # Without this frame, which holds what holds the error: an error's frames hold requests.
+            # Without this frame, which refers to the error: the cycle would keep requests alive.
             assert error.__traceback__ is not None
             error = error.with_traceback(error.__traceback__.tb_next)
             self._settle = functools.partial(self.future.set_exception, error)
 
     def release(self):
-        """Lets go of what it holds."""
+        """Releases all tickets of the request."""
         _release((self.rows, *self._held))
 
     def settle(self):
-        """Tells who waits for the answer; in the event loop."""
+        """Sets the result of the future; runs in the event loop."""
         if self._settle and not self.future.done():
             self._settle()
         self._settle = None
 
 
 def _submit(pool, function, *arguments):
-    """Has a call wait for a thread of the pool, where none can be started for it too."""
+    """Queues a call in the pool, even if no new thread can be started for it."""
     with contextlib.suppress(RuntimeError):
         pool.submit(function, *arguments)
 
 
 def _alone(job):
-    """Computes a request to its end, from wherever it is."""
+    """Computes the rest of a request separately from others."""
     outputs = None
     if job.wanted and not job.future.cancelled():
         signature, inputs = job.wanted
@@ -180,11 +189,11 @@ def _alone(job):
 
 
 def _end(jobs):
-    """Lets go of what requests hold, and tells who waits for them: the event loop wakes once."""
+    """Releases the tickets of requests and sets their results, waking the event loop once."""
     for job in jobs:
         job.release()
     if jobs:
-        with contextlib.suppress(RuntimeError):  # the event loop has ended, and nobody waits
+        with contextlib.suppress(RuntimeError):  # the event loop has ended, so nobody waits
             jobs[0].future.get_loop().call_soon_threadsafe(lambda: [job.settle() for job in jobs])
 
 

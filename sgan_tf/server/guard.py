@@ -1,4 +1,4 @@
-"""What stands before every REST request: who may ask, headers, a log line, no traceback."""
+"""Middleware for every REST request: access checks, headers, the log, and error answers."""
 
 import logging
 import time
@@ -24,26 +24,31 @@ HEADERS = {
 
 
 def refusal(refused: Refused) -> Response:
-    """Returns a refusal as TF Serving's error body."""
+    """Returns the HTTP response for a refusal, with TF Serving's error body.
+
+    Args:
+        refused: `Refused`. The refusal.
+    """
     more = {"Retry-After": str(refused.retry_after)} if refused.status in (429, 503) else {}
-    # What is left of a body that was not read would be taken for the next request.
+    # The unread rest of a body would be parsed as the next request.
     more |= {"Connection": "close"} if refused.status in (408, 413) else {}
     body = orjson.dumps({"error": refused.message})
     return Response(body, refused.status, more, "application/json")
 
 
 class Guard:
-    """ASGI middleware.
+    """Checks, logs and answers requests as ASGI middleware.
 
-    A server that listens on this machine alone answers for no other name, so that a page whose name
-    is made to point here learns nothing; pages of other origins are refused. Origins that are named
-    may ask, and a proxy of one of those names.
+    Requests from pages of other origins are refused. A server that listens on a loopback address
+    answers only for loopback host names, which prevents DNS rebinding. Requests from the allowed
+    origins, and requests for their host names that a proxy passes on, are accepted.
 
     Args:
-        app: What answers.
-        telemetry: Where requests are logged.
-        local: Whether the server listens on a loopback address.
-        origins: Of other pages that may ask, as `https://example.org`; `*` for any.
+        app: ASGI application that answers the requests.
+        telemetry: `Telemetry`. It logs the requests.
+        local: Boolean. Whether the server listens on a loopback address.
+        origins: Sequence of strings. Origins of other pages that may send requests, for example
+            `https://example.org`; `*` allows all.
     """
 
     def __init__(
@@ -56,7 +61,7 @@ class Guard:
             return await self.app(scope, receive, send)
         request, started = Request(scope), time.perf_counter()
         state = scope.setdefault("state", {})
-        status = 499  # the client has gone
+        status = 499  # the client has disconnected
 
         async def headed(message):
             nonlocal status
@@ -95,8 +100,8 @@ class Guard:
         known = {urllib.parse.urlsplit(origin).netloc for origin in self.origins}
         if self.local and host and host not in known and not is_loopback(_hostname(host)):
             raise Refused("INVALID_ARGUMENT", "this server answers for localhost alone", 421)
-        own = (None, f"http://{host}", f"https://{host}")
-        if request.headers.get("origin") not in (*own, *self.origins):
+        same = (None, f"http://{host}", f"https://{host}")
+        if request.headers.get("origin") not in (*same, *self.origins):
             raise Refused("INVALID_ARGUMENT", "pages of other origins may not ask", 403)
 
 

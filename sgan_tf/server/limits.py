@@ -1,23 +1,26 @@
-"""What clients may take of a server, whichever interface they ask."""
+"""Limits on the resources that clients may use, over both interfaces."""
 
 from sgan_tf.server.model import Bound
 
-CONNECTIONS = 384  # of each interface: processes may often open no more than 1,024 files
-BODIES = 8  # requests of full size that are held at a time
+CONNECTIONS = 384  # per interface; processes may often open no more than 1,024 files
+BODIES = 8  # requests of the largest size that are held at a time
 
 
 class Limits:
-    """Bounds of bytes, connections and idle time, of both interfaces together.
+    """Limits bytes, connections and idle time, for both interfaces together.
 
     Args:
-        max_body: Most bytes of a request; all that are held have `BODIES` times as many.
-        max_answers: Most bytes of answers that clients have not taken yet.
-        idle: Seconds that a connection may be open without a request.
+        max_body: Integer. Largest size of a request in bytes. All requests that are held together
+            have at most `BODIES` times as many.
+        max_answers: Integer. Largest total size in bytes of the answers that clients have not read
+            yet.
+        idle: Float. Seconds for which a connection may be open without a request.
 
     Attributes:
-        connections: Most that are served at a time, by each interface.
-        bodies: `Bound` of the bytes of requests, from the first that is read until it is computed.
-        answers: `Bound` of the bytes of answers, until the operating system has the last.
+        connections: Integer. Largest number of connections that each interface serves at a time.
+        bodies: `Bound`. The bytes of requests, from the first byte read until the request is
+            computed.
+        answers: `Bound`. The bytes of answers, until the operating system has taken the last one.
     """
 
     def __init__(self, max_body: int, max_answers: int, idle: float) -> None:

@@ -1,4 +1,4 @@
-"""TF Serving's messages about a model, which both interfaces answer with."""
+"""TF Serving's messages about a model, which both interfaces return."""
 
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
@@ -12,10 +12,18 @@ METHOD = "tensorflow/serving/predict"
 def status(
     model: Model, name: str, version: int | None
 ) -> get_model_status_pb2.GetModelStatusResponse:
-    """Returns the `GetModelStatusResponse` of a model, or of one of its versions.
+    """Returns the status of a model, or of one of its versions.
+
+    Args:
+        model: `Model`. The served model.
+        name: String. The requested name.
+        version: Integer or None. The requested version; None for all versions.
+
+    Returns:
+        `GetModelStatusResponse`. The states of the versions.
 
     Raises:
-        Refused: when it is unknown.
+        Refused: If the model or version is unknown.
     """
     answer = get_model_status_pb2.GetModelStatusResponse()
     for number, state, error in model.states(name, version):
@@ -29,10 +37,18 @@ def status(
 def metadata(
     model: Model, name: str, version: int | None
 ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-    """Returns the `GetModelMetadataResponse` of a version: the signatures that it offers.
+    """Returns the metadata of a version.
+
+    Args:
+        model: `Model`. The served model.
+        name: String. The requested name.
+        version: Integer or None. The requested version; None for the served version.
+
+    Returns:
+        `GetModelMetadataResponse`. The signatures of the version.
 
     Raises:
-        Refused: when it is unknown.
+        Refused: If the model or version is not served.
     """
     answer = get_model_metadata_pb2.GetModelMetadataResponse()
     with model.use(name, version) as loaded:

@@ -1,4 +1,4 @@
-"""The model that is served: its newest version, and a bound on what is under way."""
+"""The served model with its newest version, and bounds on the requests in progress."""
 
 import contextlib
 import gc
@@ -11,15 +11,18 @@ from sgan_tf.server.refusal import Refused, invalid
 from sgan_tf.server.servable import Servable, Source, SourceError
 from sgan_tf.server.signature import Signature
 
-COLLECTIONS = 2  # after a change of versions: a request may still hold the old one at the first
+COLLECTIONS = 2  # after a change of versions: a request may still hold the old one at the first one
 
 
 class Bound:
-    """Things under way, of which there may be so many.
+    """Limits how many things, such as rows or bytes, are in progress at a time.
 
     Args:
-        most: Their bound.
-        what: What they are.
+        most: Integer. The limit.
+        what: String. The plural noun for the things, used in error messages.
+
+    Attributes:
+        count: Integer. The number of things in progress.
     """
 
     def __init__(self, most: int, what: str) -> None:
@@ -27,16 +30,30 @@ class Bound:
         self._lock = threading.Lock()
 
     def ticket(self, count: int = 0) -> "Ticket":
-        """Lets a request in that has so many.
+        """Admits a request.
+
+        Args:
+            count: Integer. Number of things that the request holds. Defaults to 0.
+
+        Returns:
+            `Ticket`. It holds the things until it is released.
 
         Raises:
-            Refused: when there are too many.
+            Refused: If there would be too many.
         """
         ticket = Ticket(self)
         ticket.hold(count)
         return ticket
 
     def add(self, count: int) -> None:
+        """Adds to the number in progress.
+
+        Args:
+            count: Integer. The number to add, which may be negative.
+
+        Raises:
+            Refused: If there would be too many.
+        """
         with self._lock:
             if count > 0 and self.count + count > self.most:
                 raise Refused(
@@ -46,20 +63,26 @@ class Bound:
 
 
 class Ticket:
-    """What one request holds of a `Bound`.
+    """Counts the things that one request holds of a `Bound`.
+
+    Args:
+        of: `Bound`. The limit that the things count towards.
 
     Attributes:
-        count: How many.
+        count: Integer. The number of things held.
     """
 
     def __init__(self, of: Bound) -> None:
         self._of, self.count = of, 0
 
     def hold(self, count: int) -> None:
-        """Holds so many in place of what was held.
+        """Sets the number of things that the request holds.
+
+        Args:
+            count: Integer. The new number, which replaces the old one.
 
         Raises:
-            Refused: when there are too many.
+            Refused: If there would be too many.
         """
         if count > self._of.most:
             raise invalid(
@@ -69,21 +92,23 @@ class Ticket:
         self.count = count
 
     def release(self) -> None:
+        """Sets the number of things held to 0."""
         self.hold(0)
 
 
 class Loaded:
-    """A version in memory.
+    """Holds a version in memory, and runs its warm-up requests.
 
     Args:
-        number: Of the version.
-        servable: What was loaded of it; its requests for warming up are run.
+        number: Integer. The version's number.
+        servable: `Servable`. The loaded version.
 
     Attributes:
-        number: Of the version.
-        signatures: `{name: Signature}`.
-        class_names: Of the labels; none where the source does not say.
-        users: Requests that run on it.
+        number: Integer. The version's number.
+        signatures: Dict `{name: Signature}`.
+        class_names: Tuple of strings. The name of each label; empty if the source does not give
+            them.
+        users: Integer. Number of requests that use the version.
     """
 
     def __init__(self, number: int, servable: Servable) -> None:
@@ -95,17 +120,21 @@ class Loaded:
             for name, function in sorted(servable.functions.items())
         }
         for name, inputs in servable.warm_up:
-            # A SavedModel's requests may be out of date: what they warm up is no less.
+            # A SavedModel's warm-up requests may be out of date, which does no harm.
             with contextlib.suppress(Refused, KeyError, TypeError, ValueError):
                 self.signatures[name].rows(inputs)
                 self.signatures[name](inputs)
 
     def signature(self, name: str, code: str) -> Signature:
-        """Returns a signature by its name.
+        """Returns a signature by name.
 
         Args:
-            name: Of the signature; empty for the default.
-            code: What an unknown name is refused with: TF Serving's interfaces differ in it.
+            name: String. The signature's name; empty for the default.
+            code: String. The error code for an unknown name, which differs between TF Serving's
+                interfaces.
+
+        Raises:
+            Refused: If there is no such signature.
         """
         if (name or DEFAULT) not in self.signatures:
             raise Refused(
@@ -114,30 +143,32 @@ class Loaded:
         return self.signatures[name or DEFAULT]
 
     def close(self) -> None:
-        """Lets go of functions and weights.
+        """Releases the functions and weights.
 
-        TensorFlow keeps its own form of the graphs that ran, one to two MiB a signature.
+        TensorFlow keeps its internal form of the graphs that ran, one to two MiB per signature.
         """
         self.signatures, self._servable = {}, None
 
 
 class Model:
-    """A model under its name, of which the newest version is served.
+    """Serves the newest version of a model under a name.
 
-    `refresh` loads a version that is newer (or the newest that is left), and then lets the old one
-    go, as soon as no request runs on it.
+    `refresh` loads a newer version (or the newest that is left), and then releases the old version
+    as soon as no request uses it.
 
     Args:
-        source: Where versions come from.
-        name: What it is served as; by default the source's name.
-        rows: The bound of rows under way.
+        source: `Source`. The source of the versions.
+        name: String or None. The name under which the model is served. Defaults to the source's
+            name.
+        rows: Integer. Largest number of rows in progress. Defaults to 4096.
 
     Attributes:
-        current: The version that is served, a `Loaded`; None before the first.
-        failed: `{version: (stamp, reason for clients)}` of those that could not be loaded.
+        current: `Loaded` or None. The served version; None until the first is loaded.
+        failed: Dict `{version: (stamp, reason)}`. The versions that could not be loaded, with the
+            reason to tell clients.
 
     Raises:
-        SourceError: when the name could not stand in a path.
+        SourceError: If the name contains `/` or `:`, which have a meaning in paths.
     """
 
     def __init__(self, source: Source, name: str | None = None, rows: int = 4096) -> None:
@@ -147,16 +178,20 @@ class Model:
         self.failed: dict[int, tuple] = {}
         self.current: Loaded | None = None
         self._source, self._lock = source, threading.Lock()
-        self._collections = 0  # that are due
+        self._collections = 0  # number of garbage collections that are due
 
     def refresh(self) -> bool:
-        """Looks for a newer version and loads it; one call at a time. Returns whether it did.
+        """Looks for a newer version and loads it. Calls must not overlap.
 
-        A version that failed is tried again when its files change; what is served goes on. What was
-        served before is collected by later calls, when no request holds anything of it any more.
+        A version that failed is tried again when its files change; meanwhile the served version
+        stays. Later calls collect the garbage of the old version, when no request holds any part of
+        it.
+
+        Returns:
+            Boolean. Whether a version was loaded.
 
         Raises:
-            SourceError: when the newer version cannot be loaded.
+            SourceError: If the newer version cannot be loaded.
         """
         with self._lock:
             due, self._collections = self._collections, max(self._collections - 1, 0)
@@ -173,9 +208,9 @@ class Model:
         try:
             loaded = Loaded(number, version.load())
         except Exception as error:
-            told = error.reason if isinstance(error, SourceError) else None
-            reason = told or "the server's log says why"
-            # A new dictionary, as requests may be reading the one before.
+            public = error.reason if isinstance(error, SourceError) else None
+            reason = public or "the server's log says why"
+            # A new dictionary, because requests may be reading the old one.
             self.failed = {**self.failed, number: (version.stamp, reason)}
             raise
         self.failed = {n: why for n, why in self.failed.items() if n != number}
@@ -189,10 +224,15 @@ class Model:
 
     @contextlib.contextmanager
     def use(self, name: str, version: int | None = None) -> Iterator[Loaded]:
-        """Gives the version that a request names, which stays while it is used.
+        """Yields the version that a request names, and keeps it loaded while it is used.
+
+        Args:
+            name: String. The name of the model.
+            version: Integer or None. The number of the version. Defaults to None, the served
+                version.
 
         Raises:
-            Refused: when it is not served.
+            Refused: If that model or version is not served.
         """
         with self._lock:
             loaded = self._found(name, version)
@@ -220,10 +260,18 @@ class Model:
         return current
 
     def states(self, name: str, version: int | None = None) -> list[tuple[int, str, str]]:
-        """Returns `(version, state, error)` of what is served and of what failed.
+        """Returns the states of the served version and of the versions that failed.
+
+        Args:
+            name: String. The name of the model.
+            version: Integer or None. The number of the version. Defaults to None, all versions.
+
+        Returns:
+            List of `(version, state, error)`: an integer, TF Serving's name of the state, and the
+            error message, which is empty for the served version.
 
         Raises:
-            Refused: when the model, or that version of it, is unknown.
+            Refused: If the model, or that version of it, is unknown.
         """
         known = [(n, "END", message) for n, (_, message) in self.failed.items()]
         if self.current:
@@ -238,10 +286,10 @@ class Model:
 
 
 def _collect():
-    """Frees what is gone, which holds itself in circles, and exempts all else from collections.
+    """Frees unused reference cycles, and exempts all other objects from garbage collection.
 
-    Each full one would go through all of TensorFlow's and the model's objects: a quarter of a
-    second, every second or two under load, in which no request is answered.
+    Otherwise every full collection would visit all objects of TensorFlow and the model. Under load
+    that takes a quarter of a second every second or two, in which no request is answered.
     """
     gc.unfreeze()
     gc.collect()

@@ -1,4 +1,4 @@
-"""The page that the server shows at `/`: the files of `web/`, and the name of what it is about.
+"""The page that the server shows at `/`: the files of `web/`, and the name of the model.
 
 GET /    GET /page.json    GET /explore.js and the other files, each under its name
 """
@@ -17,7 +17,7 @@ TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
-# Scripts, styles and answers come from this server alone, and nothing that stands in the page runs.
+# Scripts, styles and answers come only from this server, and inline scripts do not run.
 POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -32,14 +32,17 @@ POLICY = "; ".join(
 )
 
 
-OF_THE_TURING_TEST = "turing"  # what the names of its files begin with: it brings them itself
+OF_THE_TURING_TEST = "turing"  # prefix of its files, for which it has its own routes
 
 
 def routes(model: str) -> list[Route]:
-    """Returns the routes of the page; its files are read now, and never for a request.
+    """Returns the routes of the page, whose files are read once, now.
 
     Args:
-        model: Name of the model that it asks for, under `v1/models/`.
+        model: String. Name of the model that the page requests, under `v1/models/`.
+
+    Returns:
+        List of Starlette routes.
     """
     about = orjson.dumps({"model": model})
     names = [path.name for path in sorted(FOLDER.iterdir()) if path.suffix in TYPES]
@@ -51,11 +54,11 @@ def routes(model: str) -> list[Route]:
 
 
 def file_route(path: str, name: str) -> Route:
-    """Returns the route of a file of `web/`, which is read now.
+    """Returns the route of a file in `web/`, which is read once, now.
 
     Args:
-        path: Of the route.
-        name: Of the file.
+        path: String. The path of the route.
+        name: String. The name of the file.
     """
     file = FOLDER / name
     return Route(path, _answering(file.read_bytes(), TYPES[file.suffix]))

@@ -1,6 +1,6 @@
-"""`Refused`: why a request gets no prediction, in gRPC's codes and in HTTP's."""
+"""`Refused`: the error of a request, with its gRPC and HTTP codes."""
 
-# As TF Serving maps them, but that a server which is busy is 503, so that clients ask again.
+# As in TF Serving, except that a busy server answers 503, so that clients retry.
 HTTP = {
     "INVALID_ARGUMENT": 400,
     "FAILED_PRECONDITION": 400,
@@ -12,23 +12,25 @@ HTTP = {
     "DEADLINE_EXCEEDED": 504,
     "INTERNAL": 500,
 }
-LONGEST = 500  # characters of a message: it may repeat what was sent
+LONGEST = 500  # largest number of characters of a message, which may repeat the request
 
 
 class Refused(Exception):
-    """A request that is not answered with a prediction.
+    """Raised if a request is not answered with a prediction.
 
     Args:
-        code: One of gRPC's codes, a key of `HTTP`.
-        message: A sentence for the client.
-        status: The HTTP status, where HTTP has a better one than `HTTP[code]`.
-        retry_after: Seconds until it may be asked again, where the status is 429 or 503.
+        code: String. A gRPC code, one of the keys of `HTTP`.
+        message: String. A sentence for the client.
+        status: Integer or None. The HTTP status, if HTTP has a better one than `HTTP[code]`.
+            Defaults to None.
+        retry_after: Integer. Seconds after which the client may retry, for the statuses 429 and
+            503. Defaults to 1.
     """
 
     def __init__(
         self, code: str, message: str, status: int | None = None, retry_after: int = 1
     ) -> None:
-        # What cannot be UTF-8 could not be sent.
+        # Characters that UTF-8 cannot encode could not be sent.
         message = message[:LONGEST].encode("utf-8", "replace").decode()
         super().__init__(message)
         self.code, self.message, self.status = code, message, status or HTTP[code]
@@ -36,5 +38,9 @@ class Refused(Exception):
 
 
 def invalid(message: str) -> Refused:
-    """Returns the refusal of a request that cannot be; a 400."""
+    """Returns the refusal of an invalid request, with the HTTP status 400.
+
+    Args:
+        message: String. A sentence for the client.
+    """
     return Refused("INVALID_ARGUMENT", message)

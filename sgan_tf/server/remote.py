@@ -1,4 +1,4 @@
-"""A model that a server elsewhere has, TF Serving for one, as a source: each call is passed on."""
+"""A source that forwards each call to another server, such as TF Serving."""
 
 import base64
 import functools
@@ -14,20 +14,23 @@ from sgan_tf.server.refusal import HTTP, Refused
 from sgan_tf.server.servable import Servable, Source, SourceError, Version
 from sgan_tf.utils.address import is_loopback, server_url
 
-TIMEOUT = 30.0  # seconds until the server elsewhere has to send something
-MOST = 64 * 2**20  # bytes of an answer
-PIECE = 2**16
+TIMEOUT = 30.0  # seconds within which the other server must send something
+MOST = 64 * 2**20  # largest size of an answer in bytes
+PIECE = 2**16  # bytes that are read at a time
 
 
 class Backend:
-    """TF Serving's REST interface of one model, on a server elsewhere.
+    """Calls TF Serving's REST interface of one model on another server.
 
     Args:
-        url: Of the server.
-        name: Of the model there.
+        url: String. URL of the server.
+        name: String. Name of the model on that server.
+
+    Attributes:
+        url: String. URL of the model.
 
     Raises:
-        SourceError: when the URL is none of a server.
+        SourceError: If the URL is not valid.
     """
 
     def __init__(self, url: str, name: str) -> None:
@@ -39,21 +42,25 @@ class Backend:
         self._here = is_loopback(host)
 
     def ask(self, path: str, body: bytes | None = None) -> dict:
-        """Returns what the server answers, an object of JSON.
+        """Sends a request and returns the answer.
 
         Args:
-            path: What follows the model's name.
-            body: Of a POST; None for a GET.
+            path: String. The part of the path after the model's name.
+            body: Bytes or None. The body of a POST request. Defaults to None, a GET request.
+
+        Returns:
+            Dict. The JSON object that the server answers.
 
         Raises:
-            Refused: when it refuses, fails, cannot be reached or answers something else.
+            Refused: If the server refuses the request, fails, cannot be reached or does not answer
+                with a JSON object.
         """
         import requests
 
         method = "GET" if body is None else "POST"
         try:
-            with requests.Session() as session:  # each thread has its own
-                session.trust_env = not self._here  # no proxy is asked for this machine
+            with requests.Session() as session:  # one per call, because threads must not share one
+                session.trust_env = not self._here  # no proxy is used for this machine
                 with session.request(
                     method,
                     f"{self.url}{path}",
@@ -80,22 +87,23 @@ class Backend:
         if not isinstance(answer, dict):
             raise Refused("UNAVAILABLE", f"{self.url} answered {status}, and no JSON")
         if status != 200:
-            said = str(answer.get("error", "no reason given"))
+            reason = str(answer.get("error", "no reason given"))
             for code, known in HTTP.items():
                 if known == status < 500:
-                    raise Refused(code, said)
-            raise Refused("UNAVAILABLE", f"{self.url} answered {status}: {said}")
+                    raise Refused(code, reason)
+            raise Refused("UNAVAILABLE", f"{self.url} answered {status}: {reason}")
         return answer
 
 
 class Function:
-    """A signature elsewhere, as TensorFlow's concrete functions are called.
+    """Calls a signature on another server, with the interface of TensorFlow's concrete functions.
 
     Args:
-        backend: A `Backend`.
-        version: Of the model.
-        name: Of the signature.
-        inputs, outputs: `{name: tf.TensorSpec}`.
+        backend: `Backend`. The other server.
+        version: Integer. Version of the model.
+        name: String. Name of the signature.
+        inputs: Dict `{name: tf.TensorSpec}`. The signature's inputs.
+        outputs: Dict `{name: tf.TensorSpec}`. The signature's outputs.
     """
 
     def __init__(
@@ -120,7 +128,7 @@ class Function:
         packed = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
         answer = self._backend.ask(self._path, packed).get("outputs")
         specs = self.structured_outputs
-        if not isinstance(answer, dict):  # one output goes without its name
+        if not isinstance(answer, dict):  # a single output has no name
             answer = dict.fromkeys(specs, answer)
         if set(answer) != set(specs):
             raise Refused("UNAVAILABLE", f"{self._backend.url} answered with other outputs")
@@ -131,14 +139,17 @@ class Function:
 
 
 def open_remote(url: str, name: str) -> Source:
-    """Returns the model of a server elsewhere as a source, whose newest version is served.
+    """Returns a source for a model on another server.
 
     Args:
-        url: Of the server's REST interface, as `http://localhost:8501`.
-        name: Of the model there.
+        url: String. URL of the server's REST interface, for example `http://localhost:8501`.
+        name: String. Name of the model on that server.
+
+    Returns:
+        `Source`. Its versions are those that the other server has available.
 
     Raises:
-        SourceError: when the server cannot be reached, or has no such model.
+        SourceError: If the server cannot be reached, or has no such model.
     """
     backend = Backend(url, name)
 
@@ -195,7 +206,7 @@ def _known(backend, path):
 
 
 def _plain(tensor):
-    """A tensor as orjson writes it; text as base64."""
+    """Converts a tensor to a value that orjson can write; text becomes base64."""
     array = np.array(tensor.numpy(), object if tensor.dtype.name == "string" else None)
     if array.dtype == object:
         return _texts(array.tolist())

@@ -1,9 +1,9 @@
-"""TF Serving's REST interface, and what a server tells of itself, as a Starlette application.
+"""TF Serving's REST interface, with health checks and metrics, as a Starlette application.
 
 POST /v1/models/NAME[/versions/N]:predict      GET /v1/models/NAME[/versions/N]
 GET  /v1/models/NAME[/versions/N]/metadata     GET /healthz  /readyz  /metrics  /
 
-Where the server shows a page, `/` is the page's (page.py).
+If the server shows a page, `/` is that page (page.py).
 """
 
 import asyncio
@@ -34,13 +34,13 @@ DESCRIBE = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?(/metadata)?")
 
 
 class Rest:
-    """The interface's handlers.
+    """Handles the requests of the REST interface.
 
     Args:
-        model: What is served.
-        executor: Where predictions are computed.
-        telemetry: What `/metrics` shows.
-        limits: Of what clients send, and leave unread.
+        model: `Model`. The served model.
+        executor: `RequestExecutor`. It computes predictions.
+        telemetry: `Telemetry`. Its metrics are shown at `/metrics`.
+        limits: `Limits`. The limits on what clients send and leave unread.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Rest:
         self.limits = limits
 
     def routes(self) -> list[Route]:
-        """Returns the routes of the application."""
+        """Returns the routes of the interface."""
         return [
             Route("/", self.index),
             Route("/healthz", self.health),
@@ -61,7 +61,7 @@ class Rest:
         ]
 
     async def dispatch(self, request: Request) -> Response:
-        """Answers all that TF Serving answers."""
+        """Answers all paths of TF Serving's interface."""
         path = request.scope["path"]
         if request.method == "POST" and (found := PREDICT.fullmatch(path)):
             return await self.predict(request, found[1], _version(found[2]), found[3])
@@ -73,7 +73,17 @@ class Rest:
     async def predict(
         self, request: Request, name: str, version: int | None, verb: str
     ) -> Response:
-        """Runs a signature."""
+        """Answers a request to run a signature.
+
+        Args:
+            request: Starlette request.
+            name: String. The name of the model.
+            version: Integer or None. The version of the model; None for the served version.
+            verb: String. The method after the colon of the path; only `"predict"` is supported.
+
+        Raises:
+            Refused: If the request is not valid or exceeds a limit.
+        """
         with self.model.use(name, version):  # an unknown model is refused before a body is read
             if verb != "predict":
                 raise invalid(f"no signature of {name} has the method {verb}; use predict")
@@ -90,14 +100,14 @@ class Rest:
         return Answer(answer, self.limits.answers)
 
     async def small_body(self, request: Request, most: int) -> bytearray:
-        """Returns the body of a request, which is not counted any more: for small ones.
+        """Reads a small body, which counts towards the limits only while it is read.
 
         Args:
-            request: Whose body it is.
-            most: Bytes of the body.
+            request: Starlette request.
+            most: Integer. Largest size of the body in bytes.
 
         Raises:
-            Refused: when it is too large, too late, compressed or broken off.
+            Refused: If the body is too large, too late, compressed or incomplete.
         """
         held = self.limits.bodies.ticket()
         try:
@@ -106,7 +116,7 @@ class Rest:
             held.release()
 
     async def _body(self, request, held, most):
-        """Reads a body, whose bytes are held, within the time of a request."""
+        """Reads a body within the time limit of a request, and holds its bytes."""
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Refused("INVALID_ARGUMENT", "bodies must not be compressed", 415)
         declared, body = request.headers.get("content-length", ""), bytearray()
@@ -137,13 +147,13 @@ class Rest:
             return tensors.answer(outputs, by_rows), rows
 
     async def index(self, request: Request) -> Response:
-        """Says what is here."""
+        """Lists the paths of the server."""
         paths = [route.path for route in self.routes() if "{" not in route.path]
         predict = f"/v1/models/{self.model.name}:predict"
         return _json({"model": self.model.name, "paths": [*paths, predict]})
 
     async def health(self, request: Request) -> Response:
-        """Answers for as long as the process does."""
+        """Answers as long as the process runs."""
         return _json({"status": "ok"})
 
     async def ready(self, request: Request) -> Response:
@@ -153,16 +163,16 @@ class Rest:
         return _json({"status": "ready", "version": self.model.current.number})
 
     async def metrics(self, request: Request) -> Response:
-        """Figures for Prometheus."""
+        """Returns the metrics in Prometheus's text format."""
         return Response(self.telemetry.metrics(), media_type="text/plain; version=0.0.4")
 
 
 class Answer(Response):
-    """A prediction in JSON, which is under way until the operating system has all of it.
+    """Sends a prediction, which counts as in progress until the operating system has all of it.
 
     Args:
-        content: The JSON.
-        answers: The `Bound` of what is under way.
+        content: Bytes. The JSON of the prediction.
+        answers: `Bound`. The bytes of answers in progress.
     """
 
     media_type = "application/json"
@@ -177,7 +187,7 @@ class Answer(Response):
             head = {"type": "http.response.start", "status": self.status_code}
             await send({**head, "headers": self.raw_headers})
             await send({"type": "http.response.body", "body": self.body, "more_body": True})
-            await send({"type": "http.response.body"})  # waits for what is before it
+            await send({"type": "http.response.body"})  # returns when the body has been sent
         finally:
             ticket.release()
 
@@ -188,9 +198,11 @@ def application(
     """Returns the ASGI application.
 
     Args:
-        rest: Its handlers.
-        local, origins: See `Guard`.
-        pages: Routes for people, which go before those of `rest`.
+        rest: `Rest`. The handlers.
+        local: Boolean. See `Guard`.
+        origins: Sequence of strings. See `Guard`.
+        pages: Sequence of routes. The pages for people, which take precedence over the routes of
+            `rest`. Defaults to none.
     """
     guard = Middleware(Guard, telemetry=rest.telemetry, local=local, origins=origins)
     cors = Middleware(
@@ -217,7 +229,7 @@ def _version(text):
 
 
 def _described(message):
-    """A message as TF Serving's JSON, which has no types of what is packed in it."""
+    """Converts a message to TF Serving's JSON, which omits the types of packed messages."""
     plain = json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )

@@ -1,8 +1,8 @@
 """TF Serving's gRPC interface: `Predict`, `GetModelMetadata` and `GetModelStatus`.
 
-gRPC reads the request of a call that has one before its handler hears of it. On the wire it is the
-same as a call of a stream of requests, so that is what the handlers here are: they read it, when
-there is room for it. How long it is shows only when it is there.
+gRPC reads the request of a unary call before it calls the handler. A call with a stream of requests
+looks the same on the wire, so the handlers here are stream handlers, which read the request when
+there is room for it. Its size is known only after it has been read.
 """
 
 import asyncio
@@ -27,22 +27,22 @@ from sgan_tf.server.model import Model, Ticket
 from sgan_tf.server.refusal import Refused, invalid
 from sgan_tf.server.telemetry import Telemetry
 
-CALLS = 512  # most calls at a time
-READS = 16  # most requests that are read at a time; others wait
-AGE = 3600  # seconds until a connection has to be made anew, whatever its client does
-MOST_SIDES = 254  # of a shape, as TensorFlow's own
+CALLS = 512  # largest number of calls at a time
+READS = 16  # largest number of requests that are read at a time; others wait
+AGE = 3600  # seconds after which a connection must be opened again
+MOST_SIDES = 254  # largest rank of a shape, as in TensorFlow
 log = logging.getLogger(__name__)
 
 
 class Rpc:
-    """The interface's handlers.
+    """Handles the calls of the gRPC interface.
 
     Args:
-        model: What is served.
-        executor: Where predictions are computed.
-        telemetry: Where calls are logged.
-        limits: Of what clients send, and leave unread. A tensor has at most as many elements as a
-            request has bytes.
+        model: `Model`. The served model.
+        executor: `RequestExecutor`. It computes predictions.
+        telemetry: `Telemetry`. It logs the calls.
+        limits: `Limits`. The limits on what clients send and leave unread. A tensor may have at
+            most `limits.max_body` elements.
     """
 
     def __init__(
@@ -52,17 +52,17 @@ class Rpc:
         self.limits, self._reads = limits, asyncio.Semaphore(READS)
 
     def server(self) -> grpc.aio.Server:
-        """Returns a server that has no port yet; call it where the event loop runs."""
+        """Returns a server without a port. It must be called while the event loop runs."""
         idle, patience = (int(1000 * s) for s in (self.limits.idle, self.executor.timeout))
         options = [
             ("grpc.max_receive_message_length", self.limits.max_body),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_concurrent_streams", CALLS),
             ("grpc.max_allowed_incoming_connections", self.limits.connections),  # others are closed
-            ("grpc.so_reuseport", 0),  # else a second server would share the port
+            ("grpc.so_reuseport", 0),  # otherwise a second server would share the port
             ("grpc.max_connection_idle_ms", idle),
             ("grpc.server_handshake_timeout_ms", idle),
-            # Of a client that is gone, or does not read.
+            # Close connections of clients that have disconnected or do not read.
             ("grpc.keepalive_time_ms", idle),
             ("grpc.keepalive_timeout_ms", idle),
             ("grpc.max_connection_age_ms", 1000 * AGE),
@@ -90,7 +90,7 @@ class Rpc:
         return server
 
     def _answering(self, answer: Callable, kind: Any, path: str) -> Callable:
-        """Returns a handler of bytes that logs, and turns refusals into gRPC's codes."""
+        """Returns a handler of bytes that logs calls and turns refusals into gRPC codes."""
 
         def compute(content, ticket):
             try:
@@ -127,7 +127,7 @@ class Rpc:
         return handle
 
     async def _read(self, requests: AsyncIterator[bytes]) -> tuple[bytes, Ticket]:
-        """Returns a call's request, and what holds its bytes."""
+        """Returns a call's request, and the ticket that holds its bytes."""
         seconds, code = self.executor.timeout, "RESOURCE_EXHAUSTED"
         try:
             async with asyncio.timeout(seconds), self._reads:
@@ -140,7 +140,18 @@ class Rpc:
         return content, self.limits.bodies.ticket(len(content))
 
     def predict(self, request: predict_pb2.PredictRequest, ticket: Ticket) -> Steps:
-        """Steps to `(PredictResponse, rows)`."""
+        """Runs a signature, in steps for `RequestExecutor.run_steps`.
+
+        Args:
+            request: `PredictRequest`.
+            ticket: `Ticket`. The rows of the request.
+
+        Returns:
+            Generator that returns `(PredictResponse, rows)`, with the number of rows.
+
+        Raises:
+            Refused: If the request is not valid or exceeds a limit.
+        """
         name, version = _model(request.model_spec)
         answer = predict_pb2.PredictResponse()
         with self.model.use(name, version) as loaded:
@@ -170,20 +181,42 @@ class Rpc:
     def metadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, ticket: Ticket
     ) -> Steps:
-        """Steps to `(GetModelMetadataResponse, 0)`, which run nothing."""
+        """Answers a request for metadata, in steps that run no signature.
+
+        Args:
+            request: `GetModelMetadataRequest`.
+            ticket: `Ticket`. It is not used.
+
+        Returns:
+            Generator that returns `(GetModelMetadataResponse, 0)`.
+
+        Raises:
+            Refused: If the request is not valid, or the model or version is not served.
+        """
         yield from ()
         if list(request.metadata_field) != ["signature_def"]:
             raise invalid("metadata_field must be signature_def")
         return messages.metadata(self.model, *_model(request.model_spec)), 0
 
     def status(self, request: get_model_status_pb2.GetModelStatusRequest, ticket: Ticket) -> Steps:
-        """Steps to `(GetModelStatusResponse, 0)`, which run nothing."""
+        """Answers a request for the status, in steps that run no signature.
+
+        Args:
+            request: `GetModelStatusRequest`.
+            ticket: `Ticket`. It is not used.
+
+        Returns:
+            Generator that returns `(GetModelStatusResponse, 0)`.
+
+        Raises:
+            Refused: If the request is not valid, or the model or version is unknown.
+        """
         yield from ()
         return messages.status(self.model, *_model(request.model_spec)), 0
 
     def _declared(self, name, proto):
-        """The shape that a tensor is said to have: a few bytes may stand for a huge one."""
-        if len(proto.tensor_shape.dim) > MOST_SIDES:  # whose product would take minutes
+        """Checks the declared shape before the tensor is made: few bytes can declare a huge one."""
+        if len(proto.tensor_shape.dim) > MOST_SIDES:  # their product would take minutes to compute
             raise invalid(f"{name} has more than {MOST_SIDES} dimensions")
         sides = [side.size for side in proto.tensor_shape.dim]
         if proto.tensor_shape.unknown_rank or any(side < 0 for side in sides):

@@ -1,9 +1,9 @@
-"""What a SavedModel would do, read before it is loaded: a SavedModel is a program.
+"""Checks what a SavedModel would do before it is loaded, because a SavedModel is a program.
 
-Of one that others wrote this finds signatures that cannot be called over the network, and
-operations that would give a request, or the loading itself, the server's files, Python or network,
-wherever they stand: functions in functions are in the same library. It makes no foreign model safe:
-operations may be wrong in their memory, and a model computes for as long as it likes.
+In a SavedModel from others this finds signatures that cannot be called over the network, and
+operations through which a request, or the loading itself, could reach the server's files, Python or
+network. It finds them at any depth: nested functions are in the same library. It does not make an
+untrusted model safe: operations may have memory errors, and a model may compute for any time.
 """
 
 import re
@@ -13,14 +13,14 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-# What JSON and TF Serving's messages can carry, of TensorFlow's types (DT_FLOAT, …).
+# The TensorFlow types (DT_FLOAT, …) that JSON and TF Serving's messages can hold.
 CARRIED = (
     *("BOOL", "STRING", "HALF", "BFLOAT16", "FLOAT", "DOUBLE"),
     *("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"),
 )
-# No sampler needs one of these, and they would hand out or change what is the server's.
+# No sampler needs these operations, which could reveal or change data of the server.
 REACHING_OUT = re.compile(
-    # Files, by their names.
+    # Operations that read or write files.
     r"(Read|Write|Matching)Files?|PrintV2|ImmutableConst|LoadAndRemapMatrix|GenerateVocabRemapping"
     r"|(WholeFile|TextLine|TFRecord|FixedLengthRecord|LMDB)(Reader|Dataset)(V\d)?|RecordInput"
     r"|(Experimental)?(CSV|Sql|LMDB|MatchingFiles)Dataset(V\d)?|(Experimental)?DatasetToTFRecord"
@@ -28,22 +28,23 @@ REACHING_OUT = re.compile(
     r"|DistributedSave|CreateSummary(File|Db)Writer|Debug(Identity|NanCount|NumericSummary)(V\d)?"
     r"|InitializeTableFromTextFile(V\d)?|FixedUnigramCandidateSampler|Skipgram|DumpTensor"
     r"|CalibrationStatisticsSaver|FileSystemSetConfiguration"
-    # Python, graphs that come as data, other machines.
+    # Python, graphs that are passed as data, and other machines.
     r"|(Eager)?PyFunc(Stateless)?|DatasetFromGraph|RemoteCall|Rpc\w+"
     r"|(DataService|Register)Dataset(V\d)?"
 )
-# Checkpoints, which every SavedModel's own saver reads and writes.
+# Checkpoint operations, which are in the saver of every SavedModel.
 CHECKPOINTS = re.compile(r"(DTensor)?(Save|Restore)(V2|Slices?)?|MergeV2Checkpoints")
 
 
 def unfit(content: bytes) -> str | None:
-    """Says why a SavedModel is not to be served.
+    """Returns the reason why a SavedModel should not be served, if there is one.
 
     Args:
-        content: Of its `saved_model.pb`.
+        content: Bytes. The content of `saved_model.pb`.
 
     Returns:
-        What follows its name in a sentence; None where nothing was found.
+        String or None. The rest of a sentence that starts with the model's name; None if nothing
+        was found.
     """
     try:
         model = saved_model_pb2.SavedModel.FromString(content)
@@ -81,7 +82,7 @@ def _all_ops(graph):
 
 
 def _ops_that_run(graph: meta_graph_pb2.MetaGraphDef) -> Iterator[str]:
-    """The operations that signatures and loading lead to; those of the saver are not among them."""
+    """Yields the operations that signatures and loading run, which excludes those of the saver."""
     bodies = {("node", node.name): [node] for node in graph.graph_def.node}
     bodies |= {("function", f.signature.name): f.node_def for f in graph.graph_def.library.function}
     waiting = {
@@ -89,14 +90,14 @@ def _ops_that_run(graph: meta_graph_pb2.MetaGraphDef) -> Iterator[str]:
         for signature in graph.signature_def.values()
         for info in signature.outputs.values()
     }
-    # What Python calls: signatures, and what makes tables.
+    # Functions that Python calls: signatures, and those that create tables.
     waiting |= {("function", name) for name in graph.object_graph_def.concrete_functions}
-    seen = set()
+    visited = set()
     while waiting:
         key = waiting.pop()
-        if key in seen or key not in bodies:
+        if key in visited or key not in bodies:
             continue
-        seen.add(key)
+        visited.add(key)
         for node in bodies[key]:
             yield node.op
             waiting |= {("function", name) for name in _called(node)}
@@ -105,12 +106,12 @@ def _ops_that_run(graph: meta_graph_pb2.MetaGraphDef) -> Iterator[str]:
 
 
 def _node(tensor):
-    """The name of a node out of a tensor's, or a control input's."""
+    """Returns the node's name from the name of a tensor or a control input."""
     return tensor.removeprefix("^").partition(":")[0]
 
 
 def _called(node):
-    """Names of what may be functions that a node calls."""
+    """Yields the names of functions that a node may call."""
     yield node.op
     for value in node.attr.values():
         yield value.func.name

@@ -1,6 +1,6 @@
-"""The one place where a source becomes something to serve: an export, one version of it, a run.
+"""Turns a source, such as an export, one of its versions or a run, into a model to serve.
 
-A new kind of folder is one more function in `KINDS`.
+To support another kind of folder, add a function to `KINDS`.
 """
 
 import json
@@ -14,16 +14,16 @@ from typing import Any
 from sgan_tf.errors import UserError, first_line, shown
 from sgan_tf.saving import hub, pretrained
 
-MAX_BATCH = 1024  # rows of a request, where the source does not say
+MAX_BATCH = 1024  # largest number of rows in a request, if the source does not say
 
 
 class SourceError(UserError):
-    """A source that cannot be served; the message says why.
+    """Raised if a source cannot be served. The message says why.
 
     Args:
-        message: What went wrong and where, for whom the server belongs to.
-        reason: The same for its clients, who must not learn of folders; None where they are to be
-            told nothing.
+        message: String. What went wrong and where, for the owner of the server.
+        reason: String or None. The reason for clients, without the names of folders. Defaults to
+            None, no reason for clients.
     """
 
     def __init__(self, message: str, reason: str | None = None) -> None:
@@ -33,16 +33,19 @@ class SourceError(UserError):
 
 @dataclass
 class Servable:
-    """One version of a model, loaded.
+    """Holds one loaded version of a model.
 
     Attributes:
-        functions: `{signature: concrete function}`, each of named tensors to named tensors.
-        rows_apart: Whether a row of the outputs depends on that row of the inputs alone, so that
-            requests may share a run.
-        max_batch: Most rows of a request.
-        class_names: Of the labels, in their order; none where the source does not say.
-        warm_up: Pairs of a signature and `{input: tensor}`, to be run before clients are answered.
-        owner: What has to live as long as the functions.
+        functions: Dict `{signature: concrete function}`. Each function maps named tensors to named
+            tensors.
+        rows_apart: Boolean. Whether each row of the outputs depends only on the same row of the
+            inputs, so that requests may share a run. Defaults to False.
+        max_batch: Integer. Largest number of rows in one request. Defaults to 1024.
+        class_names: Sequence of strings. The name of each label; empty if the source does not give
+            them.
+        warm_up: Iterable of `(signature, {input: tensor})`. The requests that are run before
+            clients are answered. Defaults to none.
+        owner: Any object that must live as long as the functions.
     """
 
     functions: Mapping[str, Callable]
@@ -55,11 +58,12 @@ class Servable:
 
 @dataclass(frozen=True)
 class Version:
-    """A version that could be loaded.
+    """Describes a version that can be loaded.
 
     Attributes:
-        stamp: Equal for as long as its files are the same.
-        load: Returns its `Servable`, or raises `SourceError`.
+        stamp: Any value that stays equal while the version's files are unchanged.
+        load: Function without arguments that returns the version's `Servable`, or raises
+            `SourceError`.
     """
 
     stamp: Any
@@ -68,11 +72,12 @@ class Version:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model comes from.
+    """Describes the source of a model.
 
     Attributes:
-        name: What the model is called, unless it is served under another name.
-        versions: Returns `{number: Version}` of what is there now.
+        name: String. The default name of the served model.
+        versions: Function without arguments that returns `{number: Version}`, the versions that
+            exist now.
     """
 
     name: str
@@ -80,14 +85,17 @@ class Source:
 
 
 def open_source(source: str | os.PathLike) -> Source:
-    """Finds out what a source is; nothing is loaded yet.
+    """Finds out which kind of source a path or name is, without loading it.
 
     Args:
-        source: The path of an export's folder, of one version in it, or whatever else
-            `sgan_tf.load` makes a stack of: a run, a folder of `save`, a name.
+        source: String or path. The folder of an export, the folder of one of its versions, or any
+            other source that `sgan_tf.load` takes: a run, a folder of `save`, or a name.
+
+    Returns:
+        `Source`. The source.
 
     Raises:
-        SourceError: when it is nothing that can be served.
+        SourceError: If it cannot be served.
     """
     path = pathlib.Path(source).expanduser()
     if str(source) in pretrained.names() or str(source).startswith(hub.SCHEME):
@@ -105,7 +113,7 @@ def open_source(source: str | os.PathLike) -> Source:
 
 
 def _export(path):
-    """A folder of versions, as export.py writes them; new ones may come at any time."""
+    """Returns the source of an export's folder, which may get new versions at any time."""
 
     def versions():
         folders = [p for p in path.iterdir() if p.name.isdecimal() and 0 < int(p.name) < 2**63]
@@ -115,7 +123,7 @@ def _export(path):
 
 
 def _one_version(path):
-    """A SavedModel's own folder."""
+    """Returns the source of the folder of one SavedModel."""
     if not (path / "saved_model.pb").is_file():
         return None
     path = path.resolve()
@@ -125,12 +133,12 @@ def _one_version(path):
 
 
 def _folder_of_a_stack(path):
-    """A run, or what `save` wrote."""
+    """Returns the source of a run, or of a folder that `save` wrote."""
     return _stack(path, path.resolve().name) if (path / "config.json").is_file() else None
 
 
 def _stack(source, name):
-    """A stack that is sampled in this process."""
+    """Returns the source of a stack that is sampled in this process."""
 
     def load():
         from sgan_tf.saving.load import load
@@ -188,7 +196,7 @@ def _loaded(path):
     ) as error:
         raise _unserved(path, "cannot be loaded", error) from error
     facts = _facts(path)
-    # What export.py wrote says so, and its signatures are a `ServingModule`'s.
+    # The metadata of export.py identify its exports, whose signatures are a `ServingModule`'s.
     ours = facts.get("format") == "savedmodel" and set(facts["signatures"]) == set(functions)
     most = facts.get("max_batch", MAX_BATCH) if ours else MAX_BATCH
     names = facts.get("data", {}).get("class_names", ()) if ours else ()
@@ -204,6 +212,6 @@ def _facts(path):
 
 
 def _unserved(path, reason, error=None):
-    """The error of a SavedModel; clients do not see where it is, nor what TensorFlow says."""
+    """Makes the error of a SavedModel, whose reason hides its path and TensorFlow's message."""
     detail = f" ({first_line(error)})" if error else ""
     return SourceError(f"{shown(path)} {reason}{detail}", f"it {reason}")

@@ -1,4 +1,4 @@
-"""A server on its sockets, from its start to a graceful stop."""
+"""The server with its sockets, from its start to a graceful stop."""
 
 import asyncio
 import functools
@@ -29,25 +29,29 @@ log = logging.getLogger(__name__)
 
 
 class ServeError(UserError):
-    """A server that cannot be started; the message says why."""
+    """Raised if the server cannot be started. The message says why."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a model is served.
+    """Sets how a model is served.
 
     Attributes:
-        host: Name or address to listen on.
-        port: Of the REST interface; 0 for any that is free.
-        grpc_port: Of the gRPC interface, likewise; None for none.
-        timeout: Seconds for a request's body to come, as many to compute it, and as many for its
-            answer to be read.
-        max_body: Most bytes of a request.
-        max_answers: Most bytes of all answers that clients have not read yet.
-        idle: Seconds that a connection may be open without a request.
-        poll: Seconds between two looks for a newer version.
-        origins: Of pages elsewhere that may ask.
-        page: Whether `/` is the page for people; else it is a line of JSON.
+        host: String. Name or address to listen on. Defaults to `"127.0.0.1"`.
+        port: Integer. Port of the REST interface; 0 selects a free port. Defaults to 8501.
+        grpc_port: Integer or None. Port of the gRPC interface; 0 selects a free port. Defaults to
+            None, no gRPC interface.
+        timeout: Float. Time limit in seconds, which applies separately to receiving the body of a
+            request, computing it, and the client's reading of the answer. Defaults to 30.
+        max_body: Integer. Largest size of a request in bytes. Defaults to 16 MiB.
+        max_answers: Integer. Largest total size in bytes of the answers that clients have not read
+            yet. Defaults to 256 MiB.
+        idle: Float. Seconds for which a connection may be open without a request. Defaults to 30.
+        poll: Float. Seconds between two checks for a newer version. Defaults to 1.
+        origins: Tuple of strings. Origins of other pages that may send requests; see `Guard`.
+            Defaults to none.
+        page: Boolean. Whether `/` shows the page for people; otherwise it is a line of JSON.
+            Defaults to False.
     """
 
     host: str = "127.0.0.1"
@@ -63,22 +67,23 @@ class Options:
 
 
 class Server:
-    """Serves a `Model`, which is ready once its first version is loaded.
+    """Serves a model, which is ready when its first version is loaded.
 
     Args:
-        model: The model.
-        options: How it is served.
-        stream: Where log lines go; None for nowhere.
-        examiner: Of the visual Turing test, if there is one; it is closed when `run` returns.
+        model: `Model`. The model.
+        options: `Options`. How the model is served.
+        stream: Text stream or None. The log. Defaults to None, no log.
+        examiner: `Examiner` or None. The visual Turing test to serve; it is closed when `run`
+            returns. Defaults to None, no test.
 
     Attributes:
-        url: Of the REST interface.
-        grpc_address: `host:port` of the gRPC interface, known once it has started.
-        app: The ASGI application.
-        started: An event, set once both interfaces answer.
+        url: String. URL of the REST interface.
+        grpc_address: String or None. `host:port` of the gRPC interface; None until it has started.
+        app: ASGI application of the REST interface.
+        started: `threading.Event`. It is set when both interfaces answer.
 
     Raises:
-        ServeError: when the port cannot be listened on.
+        ServeError: If the server cannot listen on the port.
     """
 
     def __init__(
@@ -105,10 +110,10 @@ class Server:
         self._uvicorn: uvicorn.Server | None = None
 
     def run(self) -> None:
-        """Serves until SIGINT, SIGTERM or `stop`; requests that are under way are answered.
+        """Serves until SIGINT, SIGTERM or `stop`, and then answers the requests in progress.
 
         Raises:
-            ServeError: when the port of gRPC cannot be listened on.
+            ServeError: If the server cannot listen on the gRPC port.
         """
         try:
             asyncio.run(self._run())
@@ -117,7 +122,7 @@ class Server:
             self.executor.close()
             if self._examiner:
                 self._examiner.close()
-            gc.unfreeze()  # what was exempt from collections for the sake of requests
+            gc.unfreeze()  # undoes the `gc.freeze` of `Model.refresh`
 
     def stop(self) -> None:
         """Makes `run` return, from any thread."""
@@ -126,7 +131,7 @@ class Server:
 
     async def _run(self):
         rpc = await self._start_grpc()
-        # uvicorn's annotations know classes and whole seconds alone; it takes these too.
+        # uvicorn's annotations allow only classes and whole seconds, but it accepts these too.
         config = uvicorn.Config(
             self.app,
             log_config=None,
@@ -170,7 +175,7 @@ class Server:
         return server
 
     async def _watch(self):
-        """Moves to newer versions."""
+        """Looks for newer versions at intervals, and loads them."""
         while True:
             await asyncio.sleep(self.options.poll)
             try:
@@ -179,7 +184,7 @@ class Server:
                     self.telemetry.event("version", version=version)
             except SourceError as error:
                 self.telemetry.event("failed", reason=str(error))
-            except Exception:  # a folder that is gone for a moment; what is served goes on
+            except Exception:  # a folder may be missing for a moment; the served version stays
                 log.exception("looking for versions failed")
 
     def _announce(self):
@@ -193,8 +198,8 @@ def _listen(host, port):
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.create_server((host, port), family=family, backlog=CONNECTIONS)
-        # Connections have it from here: asyncio sets it on sockets that name their protocol alone,
-        # and the body of an answer would wait 40 ms for the client to acknowledge the headers.
+        # Connections inherit this option: asyncio sets it only on sockets that name their protocol.
+        # Without it a body would wait 40 ms for the client to acknowledge the headers.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
     except (OSError, OverflowError, UnicodeError) as error:

@@ -1,4 +1,4 @@
-"""A signature as a server calls it: inputs checked, requests in one run, errors in a line."""
+"""A signature as the server calls it, with checks, shared runs and one-line errors."""
 
 import contextlib
 import logging
@@ -11,45 +11,50 @@ import tensorflow as tf
 
 from sgan_tf.server.refusal import HTTP, Refused, invalid
 
-PART = 256  # most rows of a run; larger requests are split
+PART = 256  # largest number of rows in a run; larger requests are split
 log = logging.getLogger(__name__)
 
 
 class Signature:
-    """A function of named arrays.
+    """Calls a signature with named arrays.
 
-    Where rows are independent, requests can share a run. One that fails is run again by halves, so
-    that a bad request does not fail its neighbours.
+    If rows are independent, several requests can share a run. If a shared run fails, its requests
+    are run again in two halves, so that a bad request does not fail the others.
 
     Args:
-        name: Of the signature.
-        function: A concrete function of named tensors to named tensors.
-        rows_apart: Whether a row of the outputs depends on that row of the inputs alone.
-        max_batch: Most rows of a request.
+        name: String. The signature's name.
+        function: Concrete function that maps named tensors to named tensors.
+        rows_apart: Boolean. Whether each row of the outputs depends only on the same row of the
+            inputs.
+        max_batch: Integer. Largest number of rows in one request.
 
     Attributes:
-        inputs, outputs: `{name: tf.TensorSpec}`.
+        inputs: Dict `{name: tf.TensorSpec}`. The inputs, sorted by name.
+        outputs: Dict `{name: tf.TensorSpec}`. The outputs, sorted by name.
     """
 
     def __init__(self, name: str, function: Any, rows_apart: bool, max_batch: int) -> None:
         self.name, self.max_batch, self._function = name, max_batch, function
         self.inputs = dict(sorted(function.structured_input_signature[1].items()))
         self.outputs = dict(sorted(function.structured_outputs.items()))
-        # More rows than a request may have, the graph would refuse.
+        # The graph refuses more rows than a request may have.
         self._part = min(PART, max_batch)
-        # Rows of one shape alone can be put together.
+        # Only rows of the same shape can be concatenated.
         self._rows_apart = rows_apart and all(
             spec.shape.rank and spec.shape[1:].is_fully_defined() for spec in self.inputs.values()
         )
 
     def rows(self, inputs: Mapping[str, np.ndarray | tf.TensorShape]) -> int:
-        """Returns the rows of a request, whose names and shapes are checked.
+        """Checks the names and shapes of a request's inputs, and counts its rows.
 
         Args:
-            inputs: `{name: anything with a shape}`.
+            inputs: Dict `{name: array}`. Any objects with a `shape`.
+
+        Returns:
+            Integer. The number of rows; 1 if all inputs are scalars.
 
         Raises:
-            Refused: when they are not this signature's.
+            Refused: If the names or shapes are not those of the signature.
         """
         if set(inputs) != set(self.inputs):
             extra, missing = set(inputs) - set(self.inputs), set(self.inputs) - set(inputs)
@@ -65,20 +70,29 @@ class Signature:
         return max((x.shape[0] for x in inputs.values() if len(x.shape)), default=1)
 
     def shares(self, inputs: Mapping[str, np.ndarray]) -> bool:
-        """Whether a request, which `rows` has let pass, may be run together with others."""
+        """Returns whether a request may share a run with others.
+
+        Args:
+            inputs: Dict `{name: np.ndarray}`. The inputs, checked by `rows`.
+        """
         return self._rows_apart and 0 < _common_rows(inputs) <= self._part
 
     def together(
         self, requests: Sequence[Mapping[str, np.ndarray]]
     ) -> list[dict[str, np.ndarray] | Exception]:
-        """Runs requests and returns the outputs of each, or the exception that it would raise.
+        """Runs several requests together.
 
         Args:
-            requests: Inputs, as `shares` has let them pass; or any one's.
+            requests: Sequence of dicts `{name: np.ndarray}`. Inputs for which `shares` is true, or
+                the inputs of a single request.
+
+        Returns:
+            List. The outputs of each request, a dict `{name: np.ndarray}`, or the exception that
+            the request would raise.
         """
         if len(requests) == 1:
             return [self._outcome(requests[0])]
-        # Whose fault it is, and what is wrong, shows where it is run alone.
+        # If the shared run fails, running halves shows which request fails, and why.
         with contextlib.suppress(Exception):
             whole = {name: np.concatenate([r[name] for r in requests]) for name in self.inputs}
             ends = np.cumsum([_common_rows(request) for request in requests])[:-1]
@@ -91,10 +105,13 @@ class Signature:
         """Runs one request.
 
         Args:
-            inputs: As `rows` has let them pass.
+            inputs: Dict `{name: np.ndarray}`. The inputs, checked by `rows`.
+
+        Returns:
+            Dict `{name: np.ndarray}`. The outputs.
 
         Raises:
-            Refused: when the graph refuses them, or fails.
+            Refused: If the graph refuses the inputs, or fails.
         """
         try:
             if self._rows_apart and self._part < _common_rows(inputs) <= self.max_batch:
@@ -110,7 +127,7 @@ class Signature:
             return error
 
     def _by_parts(self, inputs):
-        """Runs any number of rows."""
+        """Runs any number of rows, at most `PART` at a time."""
         rows = _common_rows(inputs)
         parts = [
             self._run({name: x[first : first + self._part] for name, x in inputs.items()})
@@ -124,20 +141,20 @@ class Signature:
 
 
 def _common_rows(arrays):
-    """The rows that all arrays have; 0 where they differ, or one has none."""
+    """Returns the number of rows if all arrays have the same, otherwise 0."""
     counts = {array.shape[:1] for array in arrays.values()}
     return counts.pop()[0] if len(counts) == 1 and () not in counts else 0
 
 
 def _refused(error):
-    """The refusal for an error of TensorFlow: its sentence, without nodes and places in code."""
+    """Turns a TensorFlow error into a refusal, without names of nodes and lines of code."""
     name = next((n for n in HTTP if getattr(tf.errors, n) == error.error_code), "INTERNAL")
     if name == "INTERNAL":
         log.error("%s", error.message)
         return Refused(name, "the model could not be run; the server's log says why")
     found = re.search(r"assertion failed: .*", error.message)
-    said = found[0] if found else error.message.split("\n\t [[")[0].strip().splitlines()[-1]
-    return Refused(name, said)
+    text = found[0] if found else error.message.split("\n\t [[")[0].strip().splitlines()[-1]
+    return Refused(name, text)
 
 
 def _sides(shape):

@@ -1,4 +1,4 @@
-"""What a server tells of itself: a line of JSON a request, and figures for Prometheus."""
+"""The server's log, with one line of JSON per request, and its metrics for Prometheus."""
 
 import contextlib
 import datetime
@@ -19,15 +19,15 @@ from prometheus_client import (
 from sgan_tf.server.model import Model
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
-LONGEST = 200  # characters of a path in the log
+LONGEST = 200  # largest number of characters of a path in the log
 
 
 class Telemetry:
     """Logs and counts requests.
 
     Args:
-        model: Whose rows and version are shown.
-        stream: Where lines go; None for nowhere.
+        model: `Model`. The model whose rows and version are shown.
+        stream: Text stream or None. The log; None for no log.
     """
 
     def __init__(self, model: Model, stream: TextIO | None) -> None:
@@ -52,20 +52,26 @@ class Telemetry:
         version.set_function(lambda: model.current.number if model.current else 0)
 
     def event(self, event: str, **facts: Any) -> None:
-        """Writes a line that is no request's."""
+        """Logs an event that is not a request.
+
+        Args:
+            event: String. The name of the event.
+            **facts: Further fields of the line, values that JSON can hold.
+        """
         self._write({"time": _now(), "event": event, **facts})
 
     def request(
         self, interface: str, method: str, path: str, status: int | str, rows: int, seconds: float
     ) -> None:
-        """Counts a request and writes its line.
+        """Counts a request and logs it.
 
         Args:
-            interface: `rest` or `grpc`.
-            method, path: As they were sent.
-            status: The HTTP status, or gRPC's code.
-            rows: Of the prediction; 0 where there is none.
-            seconds: That it took.
+            interface: String. `"rest"` or `"grpc"`.
+            method: String. The method of the request, as it was sent; `"CALL"` for gRPC.
+            path: String. The path of the request.
+            status: Integer or string. The HTTP status, or the gRPC code.
+            rows: Integer. Number of rows of the prediction; 0 if there is none.
+            seconds: Float. Duration of the request in seconds.
         """
         self._requests.labels(interface, status).inc()
         self._rows.inc(rows)
@@ -74,13 +80,13 @@ class Telemetry:
         self._write({**line, "status": status, "rows": rows, "ms": round(1000 * seconds, 2)})
 
     def metrics(self) -> bytes:
-        """Returns the figures in Prometheus's format."""
+        """Returns the metrics in Prometheus's text format, as bytes."""
         return generate_latest(self._registry)
 
     def _write(self, line):
         if self._stream:
             text = orjson.dumps(line).decode() + "\n"
-            # A pipe that nobody reads any more, or a full disk, fails no request.
+            # A closed pipe or a full disk must not fail the request.
             with self._lock, contextlib.suppress(OSError):
                 self._stream.write(text)
                 self._stream.flush()

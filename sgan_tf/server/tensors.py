@@ -1,7 +1,7 @@
-"""JSON of TF Serving's REST interface to arrays and back, by rows and by columns.
+"""Converts the JSON of TF Serving's REST interface to arrays and back, by rows and by columns.
 
-https://www.tensorflow.org/tfx/serving/api_rest describes both. JSON is strict: NaN and Infinity
-are refused, and what is not finite in an output becomes null.
+https://www.tensorflow.org/tfx/serving/api_rest describes both formats. JSON is strict: NaN and
+Infinity are refused in requests, and become null in answers.
 """
 
 import base64
@@ -16,7 +16,7 @@ import tensorflow as tf
 from sgan_tf.server.refusal import Refused, invalid
 from sgan_tf.server.signature import Signature
 
-DEEPEST = 32  # dimensions that NumPy goes through
+DEEPEST = 32  # largest number of dimensions
 JSON_NAMES = {
     int: "a number",
     float: "a number with a fraction",
@@ -28,10 +28,16 @@ JSON_NAMES = {
 
 
 def parsed(body: bytes) -> dict:
-    """Returns the object that a request's body holds.
+    """Parses the body of a request.
+
+    Args:
+        body: Bytes. The body, a JSON object.
+
+    Returns:
+        Dict. The object.
 
     Raises:
-        Refused: when it is no JSON, or no object.
+        Refused: If the body is not JSON, or not an object.
     """
     try:
         request = orjson.loads(body)
@@ -43,7 +49,17 @@ def parsed(body: bytes) -> dict:
 
 
 def signature_name(request: Mapping) -> str:
-    """Returns the name of the signature that is asked for, empty for the default."""
+    """Returns the name of the requested signature.
+
+    Args:
+        request: Mapping. The request that `parsed` returned.
+
+    Returns:
+        String. The name; empty for the default signature.
+
+    Raises:
+        Refused: If the name is not a string.
+    """
     name = request.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid("'signature_name' must be a string")
@@ -51,32 +67,33 @@ def signature_name(request: Mapping) -> str:
 
 
 def arrays(request: Mapping, signature: Signature) -> tuple[bool, dict[str, np.ndarray]]:
-    """Takes the inputs out of a request.
+    """Returns the inputs of a request as arrays.
 
     Args:
-        request: What `parsed` returned.
-        signature: The `Signature` that it is for.
+        request: Mapping. The request that `parsed` returned.
+        signature: `Signature`. The requested signature.
 
     Returns:
-        `(by_rows, {name: array})`; names and shapes are not checked.
+        `(by_rows, inputs)`: a Boolean, whether the request lists instances, and a dict
+        `{name: np.ndarray}`. Shapes and missing names are not checked.
 
     Raises:
-        Refused: when a value is not of the input's type.
+        Refused: If the request is malformed, or a value does not have the input's type.
     """
     by_rows = "instances" in request
     if by_rows == ("inputs" in request):
         raise invalid("give one of 'instances' and 'inputs'")
-    given = _columns(request["instances"], signature) if by_rows else request["inputs"]
-    if not _named(given):
+    columns = _columns(request["instances"], signature) if by_rows else request["inputs"]
+    if not _named(columns):
         if len(signature.inputs) != 1:
             names = ", ".join(signature.inputs)
             raise invalid(f"'inputs' must be an object of {names}, as there are several")
-        given = {next(iter(signature.inputs)): given}
+        columns = {next(iter(signature.inputs)): columns}
     known = {
-        n: converted(n, signature.inputs[n], v) for n, v in given.items() if n in signature.inputs
+        n: converted(n, signature.inputs[n], v) for n, v in columns.items() if n in signature.inputs
     }
-    if len(known) < len(given):  # `rows` says which
-        signature.rows({name: known.get(name, np.zeros(0)) for name in given})
+    if len(known) < len(columns):  # `rows` raises an error that names them
+        signature.rows({name: known.get(name, np.zeros(0)) for name in columns})
     return by_rows, known
 
 
@@ -99,15 +116,18 @@ def _columns(rows, signature):
 
 
 def converted(name: str, spec: tf.TensorSpec, value: Any) -> np.ndarray:
-    """Returns a value of JSON as an array of a type; its shape is not checked.
+    """Converts a JSON value to an array. Its shape is not checked.
 
     Args:
-        name: What to call it when it is refused.
-        spec: Its type.
-        value: Lists, numbers, strings; `{"b64": …}` stands for bytes.
+        name: String. The name of the tensor, for error messages.
+        spec: `tf.TensorSpec`. It gives the data type.
+        value: Nested lists of numbers, Booleans or strings. `{"b64": …}` represents bytes.
+
+    Returns:
+        `np.ndarray`. The array; strings become an object array of bytes.
 
     Raises:
-        Refused: when it is not of that type.
+        Refused: If a value does not have that type.
     """
     array = np.array(value, dtype=object)
     if array.ndim > DEEPEST:
@@ -170,8 +190,16 @@ def _text(value):
 def answer(outputs: Mapping[str, np.ndarray], by_rows: bool) -> bytes:
     """Returns the body of an answer, in the format of the request.
 
+    Args:
+        outputs: Dict `{name: np.ndarray}`. The outputs of the signature.
+        by_rows: Boolean. Whether the request listed instances.
+
+    Returns:
+        Bytes. A JSON object.
+
     Raises:
-        Refused: when the outputs have no rows, or text is not UTF-8.
+        Refused: If `by_rows` is set and the outputs differ in their number of rows, or if text is
+            not UTF-8.
     """
     plain = {name: _plain(name, array) for name, array in outputs.items()}
     counts = {array.shape[:1] for array in outputs.values()}
@@ -199,7 +227,7 @@ def _plain(name, array):
 def _texts(value, name):
     if isinstance(value, list):
         return [_texts(item, name) for item in value]
-    if name.endswith("_bytes"):  # the rule of the REST interface
+    if name.endswith("_bytes"):  # a rule of the REST interface
         return {"b64": base64.b64encode(value).decode()}
     try:
         return value.decode()

@@ -1,4 +1,4 @@
-"""`Examiner`: the visual Turing test of what a server serves, without HTTP."""
+"""`Examiner`: the visual Turing test of the served model, without HTTP."""
 
 import datetime
 import os
@@ -13,20 +13,20 @@ from sgan_tf.server.turing.votes import Vote, Votes
 
 
 class Examiner:
-    """Shows trials, marks the answers and keeps them.
+    """Draws trials, scores the answers and stores them.
 
-    `rate` and `trials` are used by one thread, that of the server's event loop; the methods may be
-    called by any.
+    Only the thread of the server's event loop uses `rate` and `trials`. Any thread may call the
+    methods.
 
     Args:
-        model: What generates.
-        dataset: What is real.
-        votes: The file where answers are kept, of `Votes`.
+        model: `Model`. The model that generates images.
+        dataset: `ImageDataset`. The real images.
+        votes: String or path. The file of `Votes` in which answers are stored.
 
     Attributes:
-        pictures: What draws images, `Pictures`.
-        rate: How fast one client may begin trials, `Rate`.
-        trials: Those without an answer, `OpenTrials`.
+        pictures: `Pictures`. It draws the images.
+        rate: `Rate`. It limits how fast one client may start trials.
+        trials: `OpenTrials`. The trials without an answer.
     """
 
     def __init__(self, model: Model, dataset: ImageDataset, votes: str | os.PathLike) -> None:
@@ -35,40 +35,46 @@ class Examiner:
         self._votes: Votes | None = None
 
     def open(self) -> None:
-        """Opens the file of votes, which is made only once the model that is loaded fits.
+        """Checks that the loaded model fits the data set, and then opens the file of votes.
 
         Raises:
-            TuringError: when the model does not fit the data set.
-            VotesError: as `Votes` does.
+            TuringError: If the model does not fit the data set.
+            VotesError: See `Votes`.
         """
         self.pictures.check()
         self._votes = Votes(self._path)
 
     def draw(self, client: str, session: str, rows: Ticket) -> tuple[Trial, list[bytes]]:
-        """Returns a trial, which is not open yet, and its images as PNG files.
+        """Draws a trial, which is not added to `trials` yet.
 
         Args:
-            client, session: Whose trial it is.
-            rows: Of the request.
+            client: String. The client that requests the trial; see `client_of`.
+            session: String. The session of the person who sees the trial, a `token`.
+            rows: `Ticket`. The rows of the request.
+
+        Returns:
+            `(trial, images)`: the `Trial`, and a list of its images as the bytes of PNG files.
 
         Raises:
-            Refused, TuringError: as `Pictures.draw` does.
+            Refused: See `Pictures.draw`.
+            TuringError: See `Pictures.draw`.
         """
         version, shown, images = self.pictures.draw(rows)
         trial = Trial(token(), session, client, version, shown, self.trials.clock())
         return trial, images
 
     def record(self, trial: Trial, generated: Set[int]) -> None:
-        """Keeps the answer to a trial.
+        """Stores the answer to a trial.
 
         Args:
-            trial: Which is not open any more.
-            generated: Places of the images that were called generated.
+            trial: `Trial`. The trial, which is no longer open.
+            generated: Set of integers. Places of the images that the person called generated,
+                from 0.
 
         Raises:
-            VotesError: when it cannot be written.
+            VotesError: If the answer cannot be written.
         """
-        assert self._votes is not None  # `open` comes first
+        assert self._votes is not None  # `open` must be called first
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         milliseconds = round(1000 * (self.trials.clock() - trial.opened))
         self._votes.add(
@@ -84,18 +90,19 @@ class Examiner:
         )
 
     def figures(self, version: int, session: str | None = None) -> dict:
-        """Returns what is known of a version by its votes, as plain values.
+        """Computes the error rate of the votes on a version.
 
         Args:
-            version: Of the model.
-            session: Whose votes are counted; None for all.
+            version: Integer. The version of the model.
+            session: String or None. The session whose votes are counted. Defaults to None, all
+                sessions.
 
         Returns:
-            `votes`, and how many of them are `wrong`; `error_rate` and its 95 % `interval`, None
-            without votes.
+            Dict of plain values: `votes`, the number of votes; `wrong`, the number of wrong votes;
+            `error_rate`, and its 95 % `interval`, a list. The last two are None without votes.
 
         Raises:
-            VotesError: when they cannot be read.
+            VotesError: If the votes cannot be read.
         """
         assert self._votes is not None
         votes, wrong = self._votes.tally(self.model.name, version, self.pictures.dataset, session)
@@ -103,6 +110,6 @@ class Examiner:
         return {"votes": votes, "wrong": wrong, **dict(zip(("error_rate", "interval"), known))}
 
     def close(self) -> None:
-        """Closes the file of votes, where it is open."""
+        """Closes the file of votes if it is open."""
         if self._votes:
             self._votes.close()

@@ -1,4 +1,4 @@
-"""Nine images, each real or generated with even odds, that nothing but their pixels tells apart."""
+"""Draws nine images, each real or generated with equal odds, which differ only in their pixels."""
 
 import secrets
 
@@ -16,19 +16,24 @@ IMAGES = 9
 
 
 class TuringError(UserError):
-    """A model and a data set between which nobody could choose; the message says why."""
+    """Raised if a model and a data set cannot be compared. The message says why."""
 
 
 class Pictures:
     """Draws the images of a trial.
 
-    Real ones are of the test set, which the model has not seen. Generated ones have the class of a
-    random test image, so that classes are as frequent, and a random seed. All go through the same
-    encoder, and nine are always generated, so that the time that a trial takes tells nothing.
+    Real images come from the test set, which is not used for training. Generated images have the
+    class of a random test image, so that classes are equally frequent, and a random seed. All
+    images go through the same PNG encoder, and nine are always generated, so that the duration of a
+    trial reveals nothing.
 
     Args:
-        model: What generates.
-        dataset: What is real; of it the test images are kept.
+        model: `Model`. The model that generates images.
+        dataset: `ImageDataset`. The real images. Only its test images are kept in memory.
+
+    Attributes:
+        model: `Model`. The model that generates images.
+        dataset: String. The name of the data set.
     """
 
     def __init__(self, model: Model, dataset: ImageDataset) -> None:
@@ -38,11 +43,15 @@ class Pictures:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """`(H, W, C)` of the images."""
+        """Tuple `(H, W, C)`. The shape of the images."""
         return self._images.shape[1:]
 
     def check(self) -> None:
-        """Raises `TuringError` when the model that is loaded does not fit the data set."""
+        """Checks that the loaded model fits the data set.
+
+        Raises:
+            TuringError: If it does not fit.
+        """
         with self.model.use(self.model.name) as loaded:
             self._labels_of(loaded)
 
@@ -50,17 +59,18 @@ class Pictures:
         """Draws nine images.
 
         Args:
-            rows: Of the request, which is one of nine rows.
+            rows: `Ticket`. The rows of the request, which is set to nine.
 
         Returns:
-            The version of the model, what each image is, and the nine as PNG files.
+            `(version, shown, images)`: the version of the model, a tuple of nine `Shown`, and a
+            list of the nine images as the bytes of PNG files.
 
         Raises:
-            Refused: when too many rows are under way.
-            TuringError: when a version that was loaded since `check` does not fit.
+            Refused: If too many rows are in progress.
+            TuringError: If a version that was loaded since `check` does not fit the data set.
         """
         rows.hold(IMAGES)
-        chance, count = secrets.SystemRandom(), len(self._images)  # which nobody can predict
+        chance, count = secrets.SystemRandom(), len(self._images)  # cannot be predicted
         tested = chance.sample(range(count), IMAGES)
         classes = self._labels[[chance.randrange(count) for _ in range(IMAGES)]]
         seeds = [chance.getrandbits(63) for _ in range(IMAGES)]
@@ -81,7 +91,7 @@ class Pictures:
         return version, shown, [png(_picture(image)) for image in images]
 
     def _labels_of(self, loaded: Loaded) -> np.ndarray:
-        """Returns the model's label for each class of the data set; without labels that is 0."""
+        """Returns the model's label for each class of the data set; 0 if it has no labels."""
         names, name = loaded.class_names, self.model.name
         needed = {signatures.SAMPLE_SEEDED, signatures.ENCODE}
         if not names or not needed <= loaded.signatures.keys():
@@ -109,7 +119,7 @@ class Pictures:
             )
         if len(names) == 1:
             return np.zeros(len(self._class_names), np.int64)
-        return np.array([names.index(own) for own in self._class_names])
+        return np.array([names.index(name) for name in self._class_names])
 
 
 def _picture(image):

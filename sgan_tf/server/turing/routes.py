@@ -1,4 +1,4 @@
-"""What a browser asks of the visual Turing test, and its page.
+"""The routes of the visual Turing test, and its page.
 
 GET  /turing                       the page, with its styles and its script
 GET  /turing/state                 model, data set, votes so far and their error rate
@@ -31,21 +31,24 @@ FILES = {  # path: its file
     "/turing": "turing.html",
     "/turing.js": "turing.js",
     "/turing.css": "turing.css",
-    # Of the other page too, which may not be served:
+    # Shared with the other page, which may not be served:
     "/style.css": "style.css",
     "/icon.svg": "icon.svg",
 }
-MOST_BODY = 4096  # bytes
+MOST_BODY = 4096  # largest size of a body in bytes
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 log = logging.getLogger(__name__)
 
 
 def routes(examiner: Examiner, rest: Rest) -> list[Route]:
-    """Returns the routes of the visual Turing test, for `Server` to mount beside `rest`'s.
+    """Returns the routes of the visual Turing test, which `Server` adds to those of `rest`.
 
     Args:
-        examiner: Whose test it is.
-        rest: What reads bodies within bounds, and computes in threads.
+        examiner: `Examiner`. The test.
+        rest: `Rest`. It reads bodies within limits, and computes in threads.
+
+    Returns:
+        List of Starlette routes.
     """
     handlers = _Handlers(examiner, rest)
     return [
@@ -61,7 +64,7 @@ class _Handlers:
         self.examiner, self.rest = examiner, rest
 
     async def state(self, request: Request) -> Response:
-        """Says what is tested, and what has come of it."""
+        """Returns what is tested, and the result so far."""
         examiner, model = self.examiner, self.examiner.model
         with model.use(model.name) as loaded:
             version = loaded.number
@@ -77,11 +80,11 @@ class _Handlers:
         )
 
     async def begin(self, request: Request) -> Response:
-        """Shows nine images."""
+        """Starts a trial and returns its nine images."""
         client = client_of(request.client.host if request.client else "")
         self.examiner.rate.take(client)
-        asked = await self._asked(request, "session")
-        session = asked.get("session", token())
+        fields = await self._fields(request, "session")
+        session = fields.get("session", token())
         if not isinstance(session, str) or not TOKEN.fullmatch(session):
             raise invalid("'session' must be one that this server gave")
 
@@ -96,8 +99,8 @@ class _Handlers:
         return _json({"trial": trial.name, "session": session, "images": encoded, "you": you})
 
     async def answer(self, request: Request) -> Response:
-        """Keeps an answer, and says what the images were."""
-        generated = _places(await self._asked(request, "generated"))
+        """Stores an answer, and returns which images are real."""
+        generated = _places(await self._fields(request, "generated"))
         trial = self.examiner.trials.take(request.path_params["trial"])
 
         def recorded(_):
@@ -108,18 +111,18 @@ class _Handlers:
         try:
             you, everyone = await self._computed(recorded)
         except Refused as refused:
-            if refused.code != "DEADLINE_EXCEEDED":  # when it may be written yet
+            if refused.code != "DEADLINE_EXCEEDED":  # in that case it may still be written
                 self.examiner.trials.add(trial)
             raise
         truth = [{"real": shown.real, "class": shown.class_name} for shown in trial.shown]
         return _json({"truth": truth, "you": you, "all": everyone})
 
-    async def _asked(self, request, name):
-        """The object of a request, which has this name or none."""
-        asked = tensors.parsed(await self.rest.small_body(request, MOST_BODY))
-        if not asked.keys() <= {name}:
+    async def _fields(self, request, name):
+        """Returns the object in a request's body, which may only have the field `name`."""
+        fields = tensors.parsed(await self.rest.small_body(request, MOST_BODY))
+        if not fields.keys() <= {name}:
             raise invalid(f"the request has nothing but '{name}'")
-        return asked
+        return fields
 
     async def _computed(self, compute: Callable) -> Any:
         with _refusals():
@@ -128,7 +131,7 @@ class _Handlers:
 
 @contextlib.contextmanager
 def _refusals():
-    """Turns what the server's owner has to mend into refusals."""
+    """Turns errors that only the owner of the server can fix into refusals."""
     try:
         yield
     except TuringError as error:
@@ -141,9 +144,9 @@ def _refusals():
         raise Refused("UNAVAILABLE", reason) from error
 
 
-def _places(asked):
-    """The places of the images that are called generated."""
-    places = asked.get("generated")
+def _places(fields):
+    """Returns the places of the images that the person calls generated."""
+    places = fields.get("generated")
     if not isinstance(places, list) or not all(type(p) is int for p in places):
         raise invalid("'generated' must be a list of whole numbers")
     if len(set(places)) < len(places) or not set(places) <= set(range(IMAGES)):

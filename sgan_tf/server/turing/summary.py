@@ -1,4 +1,4 @@
-"""The table of votes: a row a model, and what two of them differ by."""
+"""The table of votes, with one row per model, and the differences between models."""
 
 import itertools
 from collections.abc import Sequence
@@ -22,12 +22,16 @@ none, and of fewer than ten it is too narrow."""
 
 @dataclass(frozen=True)
 class Result:
-    """The votes on one version of a model.
+    """Holds the votes on one version of a model.
 
     Attributes:
-        model, version, dataset: As in `Vote`.
-        sessions: Names of the P people.
-        real, generated: int `[P, 2]`, of each person the images that were wrong, and all.
+        model: String. See `Vote`.
+        version: Integer. See `Vote`.
+        dataset: String. See `Vote`.
+        sessions: Tuple of P strings. The session of each person.
+        real: Integer `np.ndarray` `[P, 2]`. The number of wrong votes on real images per person,
+            and the number of all their votes on real images.
+        generated: Integer `np.ndarray` `[P, 2]`. The same for generated images.
     """
 
     model: str
@@ -39,25 +43,33 @@ class Result:
 
     @property
     def people(self) -> np.ndarray:
-        """int `[P, 2]`, of each person the votes that were wrong, and all."""
+        """Integer `np.ndarray` `[P, 2]`. The numbers of wrong votes and of all votes per person."""
         return self.real + self.generated
 
     @property
     def hits(self) -> tuple[int, int]:
-        """The votes that were wrong, and all."""
+        """Tuple of integers. The numbers of wrong votes and of all votes."""
         return _total(self.people)
 
     @property
     def name(self) -> str:
+        """String. The model with its version and data set."""
         return f"{self.model} (version {self.version}, {self.dataset})"
 
     def by_people(self) -> Interval | None:
-        """The interval of the error rate over people; None of a single one."""
+        """Returns the interval of the error rate over people; None for a single person."""
         return bootstrap(self.people, _rate) if len(self.sessions) > 1 else None
 
 
 def results(counts: Sequence[Count]) -> list[Result]:
-    """Returns a `Result` a model, version and data set, in their order."""
+    """Groups votes by model, version and data set.
+
+    Args:
+        counts: Sequence of `Count`. The votes of each session.
+
+    Returns:
+        List of `Result`, sorted by model, version and data set.
+    """
     found = []
     for key, counted in itertools.groupby(
         sorted(counts), lambda count: (count.model, count.version, count.dataset)
@@ -70,7 +82,11 @@ def results(counts: Sequence[Count]) -> list[Result]:
 
 
 def markdown(rows: Sequence[Result]) -> str:
-    """Returns the table, a row a `Result`."""
+    """Returns the table of votes as Markdown.
+
+    Args:
+        rows: Sequence of `Result`. One row of the table each.
+    """
     lines = [HEAD, ["---"] * len(HEAD)]
     for row in rows:
         wrong, votes = row.hits
@@ -85,7 +101,14 @@ def markdown(rows: Sequence[Result]) -> str:
 
 
 def comparisons(rows: Sequence[Result]) -> list[str]:
-    """Returns a line for each two results: the difference of their error rates."""
+    """Compares the error rates of each pair of results.
+
+    Args:
+        rows: Sequence of `Result`. The results to compare.
+
+    Returns:
+        List of strings. One line per pair.
+    """
     lines = []
     for a, b in itertools.combinations(rows, 2):
         wrong_a, votes_a = a.hits
@@ -101,7 +124,7 @@ def comparisons(rows: Sequence[Result]) -> list[str]:
 
 
 def _both(a, b):
-    """The interval of the difference over all people, who may have voted on either or on both."""
+    """Returns the interval of the difference over all who voted on one of them or on both."""
     if min(len(a.sessions), len(b.sessions)) < 2:
         return None
     sessions = {name: place for place, name in enumerate(dict.fromkeys(a.sessions + b.sessions))}

@@ -1,4 +1,4 @@
-"""Trials that wait for an answer, and how fast one client may begin new ones."""
+"""Trials that wait for an answer, and a limit on how fast one client may start trials."""
 
 import ipaddress
 import math
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 
 from sgan_tf.server.refusal import Refused
 
-MOST = 4096  # open trials, and clients that are remembered
-MOST_EACH = 32  # open trials of one client
-SECONDS = 1800  # until a trial is too old to be answered
-PER_MINUTE, BURST = 30, 30  # new trials of one client
+MOST = 4096  # largest number of open trials, and of clients that are remembered
+MOST_EACH = 32  # largest number of open trials per client
+SECONDS = 1800  # age at which a trial can no longer be answered
+PER_MINUTE, BURST = 30, 30  # new trials per client: steady rate, and most at once
 
 
 def token() -> str:
-    """Returns a random name of 22 letters, digits, - and _ that nobody can guess."""
+    """Returns an unguessable random name of 22 letters, digits, `-` and `_`, a string."""
     return secrets.token_urlsafe(16)
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What an image of a trial is: nobody is told before the answer.
+    """Describes an image of a trial, which stays secret until the answer.
 
     Attributes:
-        real: Whether it is.
-        class_name: Its class.
-        source: Its row in the test set, or the seed that it was generated with.
+        real: Boolean. Whether the image is real.
+        class_name: String. The class of the image.
+        source: Integer. The row in the test set, or the seed of a generated image.
     """
 
     real: bool
@@ -38,15 +38,15 @@ class Shown:
 
 @dataclass(frozen=True)
 class Trial:
-    """Images that were shown together.
+    """Describes images that are shown together.
 
     Attributes:
-        name: Of the trial, a `token`.
-        session: Of who sees it, likewise.
-        client: Whose address it was asked for from.
-        version: Of the model that generated.
-        shown: What the images are.
-        opened: When it was, by `OpenTrials.clock`.
+        name: String. The name of the trial, a `token`.
+        session: String. The session of the person who sees it, a `token`.
+        client: String. The client that requested it; see `client_of`.
+        version: Integer. The version of the model that generated images.
+        shown: Tuple of `Shown`. The images.
+        opened: Float. The time of its start in seconds, from `OpenTrials.clock`.
     """
 
     name: str
@@ -58,13 +58,14 @@ class Trial:
 
 
 class OpenTrials:
-    """Trials without an answer. Those that are too old or too many are forgotten, oldest first.
+    """Stores trials without an answer, and drops the oldest if they are too old or too many.
 
     Args:
-        most: Of them all.
-        most_each: Of one client.
-        seconds: Until one is too old.
-        clock: Returns seconds.
+        most: Integer. Largest number of trials. Defaults to 4096.
+        most_each: Integer. Largest number of trials per client. Defaults to 32.
+        seconds: Float. Age in seconds at which a trial is dropped. Defaults to 1800.
+        clock: Function without arguments that returns the time in seconds. Defaults to
+            `time.monotonic`.
     """
 
     def __init__(
@@ -81,20 +82,27 @@ class OpenTrials:
         return len(self._trials)
 
     def add(self, trial: Trial) -> None:
-        """Keeps a trial until `take`."""
+        """Stores a trial until `take`.
+
+        Args:
+            trial: `Trial`. The trial.
+        """
         self._trials[trial.name] = trial
         self._forget_old()
-        own = [name for name, other in self._trials.items() if other.client == trial.client]
-        if len(own) > self.most_each:
-            del self._trials[own[0]]
+        names = [name for name, other in self._trials.items() if other.client == trial.client]
+        if len(names) > self.most_each:
+            del self._trials[names[0]]
         if len(self._trials) > self.most:
             del self._trials[next(iter(self._trials))]
 
     def take(self, name: str) -> Trial:
-        """Returns a trial, which is then no longer open: it is answered once.
+        """Returns a trial and removes it, so that it can be answered only once.
+
+        Args:
+            name: String. The name of the trial.
 
         Raises:
-            Refused: when there is none of that name.
+            Refused: If there is no open trial of that name.
         """
         self._forget_old()
         if name not in self._trials:
@@ -108,13 +116,14 @@ class OpenTrials:
 
 
 class Rate:
-    """A token bucket a client: each trial takes a token, and tokens come back steadily.
+    """Limits the trials of each client with a token bucket, which refills at a steady rate.
 
     Args:
-        per_minute: Tokens that come back.
-        burst: Tokens that a bucket holds.
-        most: Clients that are remembered; the one that has not asked for longest is forgotten.
-        clock: Returns seconds.
+        per_minute: Float. Tokens that are added per minute. Each trial takes one. Defaults to 30.
+        burst: Integer. Largest number of tokens in a bucket. Defaults to 30.
+        most: Integer. Largest number of clients; the least recent one is dropped. Defaults to 4096.
+        clock: Function without arguments that returns the time in seconds. Defaults to
+            `time.monotonic`.
     """
 
     def __init__(
@@ -128,10 +137,13 @@ class Rate:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, at
 
     def take(self, client: str) -> None:
-        """Takes a token of a client.
+        """Takes a token from a client's bucket.
+
+        Args:
+            client: String. The client; see `client_of`.
 
         Raises:
-            Refused: a 429 when there is none, which says when there will be.
+            Refused: If the bucket is empty, with the status 429 and the time to wait.
         """
         now = self.clock()
         tokens, at = self._buckets.pop(client, (self.burst, now))
@@ -147,7 +159,14 @@ class Rate:
 
 
 def client_of(host: str) -> str:
-    """Returns whom an address belongs to: of IPv6 the network of 64 bits, which one client has."""
+    """Returns the client to which an address belongs.
+
+    Args:
+        host: String. An IP address, or any other name of a host.
+
+    Returns:
+        String. The address; for IPv6 its network of 64 bits, which usually belongs to one client.
+    """
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -1,8 +1,8 @@
-"""Votes in a file of SQLite: a row a vote, which is one answer to one image.
+"""Votes in an SQLite file with one row per vote, which is one answer to one image.
 
-A file is this package's by two numbers in its header, `APPLICATION` and `FORMAT`; any other file is
-refused without being opened as a database, which might write to it. Votes are on the disk before
-they are answered: all of a trial, or none. Addresses are not kept.
+Two numbers in the header, `APPLICATION` and `FORMAT`, identify the files of this package. Any other
+file is refused without opening it as a database, which might write to it. All votes of a trial, or
+none, are written to the disk before the request is answered. Addresses are not stored.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from sgan_tf.errors import UserError, shown
 
 APPLICATION = 0x5347414E  # "SGAN"
 FORMAT = 1
-HEADER = 100  # bytes, https://www.sqlite.org/fileformat.html#the_database_header
-WAIT = 10  # seconds for another process that writes to the same file
+HEADER = 100  # size in bytes, see https://www.sqlite.org/fileformat.html#the_database_header
+WAIT = 10  # seconds to wait for another process that writes to the same file
 SCHEMA = f"""
 BEGIN IMMEDIATE;
 PRAGMA application_id = {APPLICATION};
@@ -48,24 +48,25 @@ COMMIT;
 
 
 class VotesError(UserError):
-    """A file of votes that cannot be read or written; the message says why."""
+    """Raised if a file of votes cannot be read or written. The message says why."""
 
 
 class Vote(NamedTuple):
-    """An answer to one image; its fields are the columns of the table, which numbers its rows.
+    """Holds an answer to one image. The table has a column `id` and one column per field.
 
     Attributes:
-        time: When it was given, in UTC, as ISO 8601 writes it.
-        session: A random name for who gave it.
-        trial: A random name for the nine images that were shown together.
-        place: Of the image among them, from 0.
-        model, version: What generates, as it is served.
-        dataset: Where real images are from.
-        real: Whether the image is.
-        class_name: Of the image.
-        source: Its row in the test set, or the seed that it was generated with.
-        called_real: Whether it was taken for real.
-        milliseconds: From the nine images being sent to their answer.
+        time: String. The time of the answer in UTC, in ISO 8601 format.
+        session: String. A random name for the person who answered.
+        trial: String. A random name for the nine images that were shown together.
+        place: Integer. The place of the image among them, from 0.
+        model: String. The name under which the model is served.
+        version: Integer. The served version of the model.
+        dataset: String. The name of the data set of the real images.
+        real: Boolean. Whether the image is real.
+        class_name: String. The class of the image.
+        source: Integer. The row in the test set, or the seed of a generated image.
+        called_real: Boolean. Whether the person called the image real.
+        milliseconds: Integer. Time between the start of the trial and its answer.
     """
 
     time: str
@@ -86,7 +87,18 @@ COLUMNS = ("id", *Vote._fields)
 
 
 class Count(NamedTuple):
-    """How one session voted on one model: numbers of images, and of those taken for the other."""
+    """Counts the votes of one session on one model.
+
+    Attributes:
+        model: String. See `Vote`.
+        version: Integer. See `Vote`.
+        dataset: String. See `Vote`.
+        session: String. See `Vote`.
+        real: Integer. Number of votes on real images.
+        real_wrong: Integer. Number of real images that were called generated.
+        generated: Integer. Number of votes on generated images.
+        generated_wrong: Integer. Number of generated images that were called real.
+    """
 
     model: str
     version: int
@@ -99,13 +111,13 @@ class Count(NamedTuple):
 
 
 class Votes:
-    """A file that votes are added to; it is made where there is none.
+    """Adds votes to a file, which is created if it does not exist.
 
     Args:
-        path: Of the file, in a folder that exists.
+        path: String or path. The file, in a folder that exists.
 
     Raises:
-        VotesError: when it cannot be written, or is no file of votes.
+        VotesError: If the file cannot be written, or is not a file of votes.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
@@ -124,10 +136,13 @@ class Votes:
                 failed.pop_all()
 
     def add(self, votes: Sequence[Vote]) -> None:
-        """Adds all votes, or none; they are on the disk when it returns.
+        """Adds all votes, or none, and returns when they are on the disk.
+
+        Args:
+            votes: Sequence of `Vote`. The votes.
 
         Raises:
-            VotesError: when they cannot be written.
+            VotesError: If the votes cannot be written.
         """
         places = ", ".join("?" * len(Vote._fields))
         statement = f"INSERT INTO votes ({', '.join(Vote._fields)}) VALUES ({places})"
@@ -137,14 +152,20 @@ class Votes:
     def tally(
         self, model: str, version: int, dataset: str, session: str | None = None
     ) -> tuple[int, int]:
-        """Returns the number of votes on a model, and of those that are wrong.
+        """Counts the votes on a model.
 
         Args:
-            model, version, dataset: As in `Vote`.
-            session: Whose votes are counted; None for all.
+            model: String. See `Vote`.
+            version: Integer. See `Vote`.
+            dataset: String. See `Vote`.
+            session: String or None. The session whose votes are counted. Defaults to None, all
+                sessions.
+
+        Returns:
+            `(votes, wrong)`: the numbers of votes and of wrong votes, integers.
 
         Raises:
-            VotesError: when they cannot be read.
+            VotesError: If the votes cannot be read.
         """
         question = """
             SELECT count(*), count(*) FILTER (WHERE real != called_real) FROM votes
@@ -156,7 +177,7 @@ class Votes:
             return self._connection.execute(question, values).fetchone()
 
     def close(self) -> None:
-        """Closes the file, which then holds everything, without others beside it."""
+        """Closes the file, and merges SQLite's additional files into it."""
         with self._lock:
             self._connection.close()
 
@@ -164,8 +185,14 @@ class Votes:
 def counts(path: str | os.PathLike) -> list[Count]:
     """Counts the votes of a file by model and session.
 
+    Args:
+        path: String or path. The file.
+
+    Returns:
+        List of `Count`. One entry per model, version, data set and session.
+
     Raises:
-        VotesError: when it cannot be read, or is no file of votes.
+        VotesError: If the file cannot be read, or is not a file of votes.
     """
     question = """
         SELECT model, version, dataset, session,
@@ -177,10 +204,13 @@ def counts(path: str | os.PathLike) -> list[Count]:
 
 
 def as_csv(path: str | os.PathLike) -> str:
-    """Returns the votes of a file as CSV, a line of `COLUMNS` first.
+    """Returns the votes of a file as CSV, with the names of the columns in the first line.
+
+    Args:
+        path: String or path. The file.
 
     Raises:
-        VotesError: as `counts` does.
+        VotesError: If the file cannot be read, or is not a file of votes.
     """
     text = io.StringIO()
     with _reading(pathlib.Path(path)) as connection:
@@ -193,7 +223,7 @@ def as_csv(path: str | os.PathLike) -> str:
 def _reading(path: pathlib.Path) -> Iterator[sqlite3.Connection]:
     _check(path)
     with _failing(path, "read"):
-        # Read-only connections would leave SQLite's other files beside it.
+        # A read-only connection would leave SQLite's additional files behind.
         place = f"{path.resolve().as_uri()}?mode=rw"
         with contextlib.closing(sqlite3.connect(place, timeout=WAIT, uri=True)) as connection:
             connection.execute("PRAGMA query_only = ON")
@@ -209,7 +239,7 @@ def _failing(path, done):
 
 
 def _check(path, missing_is_fine=False):
-    """Refuses what is no file of votes, which is left as it is."""
+    """Raises an error if a file is not a file of votes, without changing it."""
     try:
         if path.exists() and not path.is_file():
             raise VotesError(f"`votes`: {shown(path)} is no file; name one")
@@ -223,7 +253,7 @@ def _check(path, missing_is_fine=False):
         ) from error
     except OSError as error:
         raise VotesError(f"`votes`: {shown(path)} cannot be read ({error.strerror})") from error
-    if not header and missing_is_fine:  # made by another program, to be filled
+    if not header and missing_is_fine:  # an empty file, created by another program
         return
     version, application = (int.from_bytes(header[at : at + 4]) for at in (60, 68))
     if not header.startswith(b"SQLite format 3\0") or application != APPLICATION:

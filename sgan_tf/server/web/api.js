@@ -1,33 +1,33 @@
 /**
- * TF Serving's REST interface, as far as the page asks for it.
+ * The parts of TF Serving's REST interface that the page uses.
  * https://www.tensorflow.org/tfx/serving/api_rest
  */
 
-const ROWS = 256; // most of a request
-const ATTEMPTS = 4; // when the server is busy
+const ROWS = 256; // largest number of rows in a request
+const ATTEMPTS = 4; // number of attempts when the server is busy
 
-/** Something that people can be told as it is. */
+/** An error whose message is shown to people. */
 export class Trouble extends Error {}
 
 /**
- * The model that the page is about.
+ * The served model.
  *
- * @property {string} name what it is served as
- * @property {number[]} dims of z_0, z_1, …
+ * @property {string} name the name under which it is served
+ * @property {number[]} dims the sizes of z_0, z_1, …
  * @property {number[]} shape height, width and channels of images
  * @property {{level: number, feature: string, render: string}[]} features h_1, h_2, … below the
- *   class: the name of its tensor, and of the signature that makes images of it
- * @property {string[]} classes their names; numbers where the server does not tell them
- * @property {string[]} noise "uniform" or "normal", of each level
+ *   class: the name of each tensor, and of the signature that makes images from it
+ * @property {string[]} classes the names of the classes; numbers if the server does not give names
+ * @property {string[]} noise "uniform" or "normal" for each level
  */
 export class Model {
   #signatures;
   #busy;
 
   /**
-   * Asks the server what it serves.
+   * Asks the server for its model.
    *
-   * @param {(seconds: number) => void} busy is called when the server asks to wait
+   * @param {(seconds: number) => void} busy called when the server asks to wait
    * @returns {Promise<Model>}
    */
   static async connect(busy) {
@@ -39,7 +39,7 @@ export class Model {
     return known;
   }
 
-  /** For `connect`. */
+  /** Called by `connect`. */
   constructor(name, signatures, busy) {
     if (!signatures.decode || !signatures.encode) {
       throw new Trouble(`${name} is no stacked GAN: it has no signatures decode and encode.`);
@@ -51,12 +51,12 @@ export class Model {
     this.shape = sides(decode.outputs.images);
     this.features = Array.from({ length: levels - 1 }, (_, i) => i + 1)
       .map((level) => ({ level, feature: numbered("features", level), render: numbered("render", level) }))
-      .filter(({ render }) => render in signatures); // older exports know h_1 alone
+      .filter(({ render }) => render in signatures); // older exports have h_1 only
     this.classes = Array.from({ length: sides(encode.outputs.probabilities)[0] }, (_, k) => `${k}`);
     this.noise = this.dims.map(() => "uniform");
   }
 
-  /** Names and kinds of noise, which older exports do not tell. */
+  /** Returns class names and kinds of noise, which older exports do not give. */
   async #describe() {
     if (!this.#signatures.describe) return;
     const { names, noise } = await this.predict("describe", { labels: [...this.classes.keys()] });
@@ -68,7 +68,7 @@ export class Model {
    *
    * @param {string} signature
    * @param {Object<string, Array>} inputs a list of rows for each name
-   * @param {AbortSignal} [signal] ends it
+   * @param {AbortSignal} [signal] cancels it
    * @returns {Promise<Object<string, Array>>} a list of rows for each output
    */
   async predict(signature, inputs, signal) {
@@ -90,14 +90,14 @@ export class Model {
       this.#busy,
     );
     const names = Object.keys(this.#signatures[signature].outputs);
-    return names.length === 1 ? { [names[0]]: outputs } : outputs; // one has no name
+    return names.length === 1 ? { [names[0]]: outputs } : outputs; // a single output has no name
   }
 }
 
 /**
- * Returns a function that runs tasks, of which the latest alone goes on.
+ * Returns a function that runs tasks and cancels all but the latest.
  *
- * @param {(error: Error, again: () => void) => void} fail is told what ended a task
+ * @param {(error: Error, again: () => void) => void} fail called with the error that ended a task
  * @returns {(task: (signal: AbortSignal) => Promise<void>) => Promise<void>}
  */
 export function latest(fail) {
@@ -147,12 +147,12 @@ async function body(answer) {
   throw new Trouble(answer.status === 503 ? busy : `The server answered ${answer.status}: ${reason}`);
 }
 
-/** What a tensor or signature is called for h_level: h_1's has no number. */
+/** Returns the name of a tensor or signature for h_level; that for h_1 has no number. */
 function numbered(name, level) {
   return level === 1 ? name : `${name}${level}`;
 }
 
-/** The sides of a signature's tensor, without the rows. */
+/** Returns the shape of a signature's tensor, without the rows. */
 function sides(info) {
   return info.tensor_shape.dim.slice(1).map((dim) => Number(dim.size));
 }

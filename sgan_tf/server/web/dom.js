@@ -1,13 +1,13 @@
-/** Elements, and what is said to people. */
+/** Elements, and messages to people. */
 
-/** @returns {HTMLElement} the element of an id, which stands in index.html */
+/** @returns {HTMLElement} the element of index.html with an id */
 export const byId = (id) => document.getElementById(id);
 
 /**
  * Makes an element.
  *
  * @param {string} tag
- * @param {Object<string, *>} properties attributes, where the element has no such property
+ * @param {Object<string, *>} properties its properties, or attributes if there is no such property
  * @param {...(Node|string)} children
  * @returns {HTMLElement}
  */
@@ -22,7 +22,7 @@ export function make(tag, properties = {}, ...children) {
 }
 
 /**
- * Says something where all can see it, and screen readers read it.
+ * Shows a message, which screen readers announce.
  *
  * @param {string} text
  */
@@ -31,10 +31,10 @@ export function say(text) {
 }
 
 /**
- * Says what went wrong.
+ * Shows an error.
  *
  * @param {Error} error
- * @param {() => void} [again] tries it once more
+ * @param {() => void} [again] repeats what failed
  */
 export function fail(error, again = null) {
   show(error.message, again);
@@ -48,5 +48,5 @@ function show(text, again) {
   byId("again").onclick = again;
 }
 
-/** Returns a number set low, as the index of z and h: ₁₂. */
+/** Returns a number in subscript digits, for the index of z and h: ₁₂. */
 export const low = (number) => `${number}`.replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);

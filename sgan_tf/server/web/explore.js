@@ -1,4 +1,4 @@
-/** The page: what is looked at (a State), and how it is shown. */
+/** The page: its State, and how it is shown. */
 
 import { Model, exists, latest } from "./api.js";
 import { byId, fail, make, say } from "./dom.js";
@@ -10,7 +10,7 @@ import { Stack } from "./path.js";
 import { Reading } from "./reading.js";
 import { Walk } from "./walk.js";
 
-const CHIPS = 12; // most classes that are all shown at once
+const CHIPS = 12; // largest number of classes that are all shown as chips
 
 class Explorer {
   #model;
@@ -54,7 +54,7 @@ class Explorer {
     byId("copy").addEventListener("click", () => this.#copy());
   }
 
-  /** Shows what the location's link says. */
+  /** Shows the state of the location's link. */
   #open() {
     this.#state = readLink(location.hash, this.#model);
     const { label, count } = this.#state;
@@ -64,7 +64,7 @@ class Explorer {
     this.#redraw({});
   }
 
-  /** Changes the state where that makes other samples. */
+  /** Changes the state in a way that makes other samples. */
   #redraw(changes) {
     Object.assign(this.#state, changes);
     const { cells, columns } = layout(this.#state, this.#model);
@@ -88,7 +88,7 @@ class Explorer {
     });
   }
 
-  /** Shows what is picked, locked and shared: the samples are the same. */
+  /** Shows what is picked, locked and shared; the samples stay the same. */
   #mark() {
     history.replaceState(null, "", link(this.#state));
     this.#grid.mark(this.#state.picked);
@@ -112,7 +112,7 @@ class Explorer {
     return this.#state.picked.at(-1) ?? 0;
   }
 
-  /** @returns {import("./walk.js").Sample} what a cell holds */
+  /** @returns {import("./walk.js").Sample} the sample of a cell */
   #sample(cell) {
     const { classes, dims, noise } = this.#model;
     const label = this.#state.label ?? cell % classes.length;
@@ -182,7 +182,7 @@ class Explorer {
   }
 }
 
-/** Where a class is chosen: chips, or a list where they are many. The empty value is every class. */
+/** Makes the choice of class: chips, or a list if there are many. An empty value is all classes. */
 function chooser(classes) {
   const choices = [["", "all"], ...classes.map((name, k) => [`${k}`, name])];
   if (classes.length > CHIPS) {

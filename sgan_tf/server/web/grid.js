@@ -1,4 +1,4 @@
-/** The grid of samples: one stop for the Tab key, in which arrow keys move. */
+/** The grid of samples. The Tab key stops at it once, and the arrow keys move in it. */
 
 import { make } from "./dom.js";
 import { paint } from "./image.js";
@@ -12,7 +12,7 @@ export class Grid {
 
   /**
    * @param {HTMLElement} element
-   * @param {(cell: number) => void} pick is called with the cell that is chosen
+   * @param {(cell: number) => void} pick called with the chosen cell
    */
   constructor(element, pick) {
     this.#element = element;
@@ -24,7 +24,7 @@ export class Grid {
   }
 
   /**
-   * Lays out empty cells, unless they are there already.
+   * Lays out empty cells, unless they exist already.
    *
    * @param {{columns: number, cells: number}} layout
    */
@@ -57,7 +57,7 @@ export class Grid {
     });
   }
 
-  /** Names the cells, `name` being a function of their numbers. */
+  /** Names the cells; `name` is a function of their numbers. */
   name(name) {
     this.#cells.forEach((button, cell) => {
       button.setAttribute("aria-label", name(cell));

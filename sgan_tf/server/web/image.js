@@ -1,18 +1,18 @@
 /**
- * Images, files and canvases. An image is a list of rows, of pixels, of channels: numbers in
- * [0, 1], as the server takes and gives it.
+ * Images, files and canvases. An image is a nested list of rows, pixels and channels, with numbers
+ * in [0, 1], as in the server's requests and answers.
  */
 
 import { Trouble } from "./api.js";
 
-const LARGEST = 20; // MB of a file
-const MOST = 50; // million pixels of one
+const LARGEST = 20; // largest size of a file in MB
+const MOST = 50; // largest number of pixels in millions
 const GREY = [0.299, 0.587, 0.114]; // ITU-R BT.601, as Pillow's "L"
-const CELL = 48; // pixels of an image in a saved grid, at the least
+const CELL = 48; // smallest side of an image in a saved grid, in pixels
 const GAP = 2;
 
 /**
- * Draws an image, a pixel of the canvas for each of its own.
+ * Draws an image with one pixel of the canvas per pixel.
  *
  * @param {HTMLCanvasElement} canvas
  * @param {number[][][]} image
@@ -27,7 +27,7 @@ export function paint(canvas, image) {
  *
  * @param {HTMLCanvasElement} canvas
  * @param {number[]} values in [0, 1]
- * @param {number} columns most of a row
+ * @param {number} columns largest number of cells in a row
  */
 export function code(canvas, values, columns) {
   canvas.width = Math.min(columns, values.length);
@@ -39,12 +39,12 @@ export function code(canvas, values, columns) {
 }
 
 /**
- * Reads a file as an image of a shape: cut to its middle, and grey where there is one channel.
+ * Reads a file as an image of a shape: its center, and in gray if there is one channel.
  *
  * @param {File} file
  * @param {number[]} shape height, width, channels
  * @returns {Promise<number[][][]>}
- * @throws {Trouble} when it is no image, or too large
+ * @throws {Trouble} if it is not an image, or too large
  */
 export async function readFile(file, shape) {
   const size = file.size / 1e6;
@@ -63,13 +63,13 @@ export async function readFile(file, shape) {
   }
 }
 
-/** @returns {number[][][]} an image with light and dark exchanged */
+/** @returns {number[][][]} the image with inverted values */
 export function inverted(image) {
   return image.map((row) => row.map((pixel) => pixel.map((value) => 1 - value)));
 }
 
 /**
- * Draws images into a picture, a few pixels for each of theirs where they are tiny.
+ * Draws images into one picture, and enlarges tiny images.
  *
  * @param {number[][][][]} images
  * @param {number} columns
@@ -96,7 +96,7 @@ export async function gridPng(images, columns) {
 }
 
 /**
- * Saves a file, as a click on a link to it would.
+ * Saves a file, as if a link to it were clicked.
  *
  * @param {Blob} blob
  * @param {string} name
@@ -122,7 +122,7 @@ function sampled(bitmap, [height, width, channels]) {
   [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
-  context.fillStyle = "#fff"; // behind what is transparent
+  context.fillStyle = "#fff"; // background of transparent pixels
   context.fillRect(0, 0, width, height);
   const scale = Math.max(width / bitmap.width, height / bitmap.height);
   const [w, h] = [bitmap.width * scale, bitmap.height * scale];

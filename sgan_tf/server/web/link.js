@@ -1,28 +1,28 @@
 /**
- * What is looked at, and the link to it: `#class=7&count=36&z0=1234&z1=5678@3&lock=1&pick=3,8`.
+ * The state of the page, and the link to it: `#class=7&count=36&z0=1234&z1=5678@3&lock=1&pick=3,8`.
  *
  * @typedef {Object} Level
- * @property {number} seed of its noise
- * @property {number|null} shared the cell whose noise all have; null where each has its own
- * @property {boolean} locked whether it keeps its noise when the samples are drawn anew
+ * @property {number} seed the seed of its noise
+ * @property {number|null} shared the cell whose noise all cells use; null if each has its own
+ * @property {boolean} locked whether it keeps its noise when new samples are drawn
  *
  * @typedef {Object} State
- * @property {number|null} label the class; null for every class
+ * @property {number|null} label the class; null for all classes
  * @property {number} count samples, one of `COUNTS`
- * @property {Level[]} levels from 0 on
- * @property {number[]} picked cells, two at the most
+ * @property {Level[]} levels the levels from 0 up
+ * @property {number[]} picked the picked cells, at most two
  */
 
 import { freshSeed } from "./noise.js";
 
 export const COUNTS = [16, 36, 64];
-const COLUMNS = 12; // most classes that have a column each
+const COLUMNS = 12; // largest number of classes that have one column each
 const SEED = /^(\d{1,10})(?:@(\d{1,4}))?$/;
 
 /**
- * Reads a link; what is missing or cannot be is as on a first visit.
+ * Reads a link. Missing or invalid parts get the values of a first visit.
  *
- * @param {string} hash of the location
+ * @param {string} hash the hash of the location
  * @param {import("./api.js").Model} model
  * @returns {State}
  */
@@ -40,7 +40,7 @@ export function readLink(hash, model) {
 }
 
 /**
- * Returns the link to a state, from # on.
+ * Returns the link to a state, starting with #.
  *
  * @param {State} state
  * @returns {string}
@@ -58,7 +58,7 @@ export function link({ label, count, levels, picked }) {
 }
 
 /**
- * Returns how the grid is laid out: a square; for every class a column each, where they are few.
+ * Returns the layout of the grid: a square, or for all classes one column each if there are few.
  *
  * @param {State} state
  * @param {import("./api.js").Model} model

@@ -1,6 +1,6 @@
-/** Noise that seeds decide: the same seeds give the same images in every browser. */
+/** Noise from seeds. The same seeds give the same images in every browser. */
 
-const STREAMS = 2 ** 16; // of a level: one a cell
+const STREAMS = 2 ** 16; // number of streams per level, one for each cell
 const STEPS = 2 ** 24; // numbers are multiples of 1 / STEPS, which float32 holds exactly
 
 /** Returns a new seed, an integer in [0, 2^32). */
@@ -13,9 +13,9 @@ export function freshSeed() {
  *
  * @param {string} kind "uniform", on [0, 1), or "normal", standard
  * @param {number} dim how many numbers
- * @param {number} seed of the level
- * @param {number} level and `cell`: draws of other levels and cells are independent
- * @param {number} cell
+ * @param {number} seed the seed of the level
+ * @param {number} level the level; draws for other levels and cells are independent
+ * @param {number} cell the cell
  * @returns {number[]}
  */
 export function draw(kind, dim, seed, level, cell) {
@@ -24,8 +24,8 @@ export function draw(kind, dim, seed, level, cell) {
 }
 
 /**
- * Interpolates noise: on a line, or where it is normal on the arc between the two, on which
- * lengths stay those of normal noise (White, 2016, arXiv 1609.04468).
+ * Interpolates noise: on a line, or for normal noise on the arc between the two, which keeps the
+ * typical length of normal noise (White, 2016, arXiv 1609.04468).
  *
  * @param {string} kind "uniform" or "normal"
  * @param {number[]} from
@@ -38,7 +38,7 @@ export function between(kind, from, to, t) {
   return from.map((value, i) => a * value + b * to[i]);
 }
 
-/** Weights of both ends on the arc; on the line where they have one direction. */
+/** Returns the weights of both ends on the arc, or on the line if they have the same direction. */
 function arc(from, to, t) {
   const dot = (u, v) => u.reduce((sum, value, i) => sum + value * v[i], 0);
   const cosine = dot(from, to) / Math.sqrt(dot(from, from) * dot(to, to));
@@ -48,7 +48,7 @@ function arc(from, to, t) {
   return [Math.sin((1 - t) * angle) / sine, Math.sin(t * angle) / sine];
 }
 
-/** A generator of numbers on [0, 1): mulberry32, of 24 bits a number. */
+/** Returns a generator of numbers in [0, 1): mulberry32, with 24 bits per number. */
 function generator(seed) {
   let state = seed >>> 0;
   return () => {
@@ -59,7 +59,7 @@ function generator(seed) {
   };
 }
 
-/** Box and Muller's. */
+/** The Box-Muller transform. */
 function normal(next) {
   return Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
 }

@@ -1,10 +1,10 @@
-/** The path of one sample, drawn as the stack it is: class, G_{N-1}, …, h_1, G_0, image. */
+/** The path of one sample through the stack: class, G_{N-1}, …, h_1, G_0, image. */
 
 import { low, make } from "./dom.js";
 import { code, paint } from "./image.js";
 
-const COLUMNS = 64; // most numbers in a row
-const SPREAD = 3; // standard deviations of normal noise that are told apart
+const COLUMNS = 64; // largest number of values in a row
+const SPREAD = 3; // range of the display of normal noise, in standard deviations
 
 export class Stack {
   #model;
@@ -14,7 +14,7 @@ export class Stack {
   #image = make("canvas", { className: "pixels", role: "img" });
 
   /**
-   * @param {HTMLElement} element a list, which is filled
+   * @param {HTMLElement} element a list element, which is filled
    * @param {import("./api.js").Model} model
    * @param {{lock: (level: number) => void, share: (level: number) => void}} actions
    */
@@ -51,11 +51,11 @@ export class Stack {
    * Shows a sample.
    *
    * @param {Object} sample
-   * @param {string} sample.name what it is called, as "sample 3 of class 7"
+   * @param {string} sample.name its name, for example "sample 3 of class 7"
    * @param {string} sample.className
    * @param {number[][]} sample.noise z_0, z_1, …
    * @param {number[][][]} [sample.image]
-   * @param {Array} [sample.features] h_1, as the encoder reads it in the image
+   * @param {Array} [sample.features] h_1, which the encoder computes from the image
    */
   show({ name, className, noise, image, features }) {
     this.#label.textContent = this.#model.classes.length > 1 ? className : "none: noise alone";
@@ -90,7 +90,7 @@ export class Stack {
   }
 }
 
-/** What a level makes, and the next one takes. */
+/** The output of a level, which is the input of the next. */
 function made(what, ...children) {
   return make("li", { className: "made" }, make("span", { className: "what" }, what), ...children);
 }
@@ -111,7 +111,7 @@ function toggle(text, act, name = text) {
   return make("button", { ...properties, "aria-label": name, onclick: act }, text);
 }
 
-/** Features as a list; of maps the mean over their channels. */
+/** Returns features as a list; feature maps are averaged over their channels. */
 function map(features) {
   if (!Array.isArray(features[0])) return features;
   return features.flat().map((pixel) => pixel.reduce((sum, x) => sum + x, 0) / pixel.length);

@@ -1,12 +1,12 @@
-/** An image that someone gives: its class, its reconstructions, and what else has its features. */
+/** An image from the visitor: its class, reconstructions, and images with the same features. */
 
 import { latest } from "./api.js";
 import { byId, low, make, say } from "./dom.js";
 import { inverted, paint, readFile } from "./image.js";
 import { draw, freshSeed } from "./noise.js";
 
-const MOST = 10; // classes that are shown
-const COUNT = 8; // images in a row
+const MOST = 10; // largest number of classes that are shown
+const COUNT = 8; // number of images in a row
 
 export class Reading {
   #model;
@@ -18,7 +18,7 @@ export class Reading {
   /**
    * @param {import("./api.js").Model} model
    * @param {(error: Error, again?: () => void) => void} fail
-   * @param {() => import("./walk.js").Sample|null} selected gives the sample that may be taken
+   * @param {() => import("./walk.js").Sample|null} selected returns the selected sample
    */
   constructor(model, fail, selected) {
     [this.#model, this.#run, this.#fail] = [model, latest(fail), fail];
@@ -37,7 +37,7 @@ export class Reading {
 
   #listen(zone) {
     const over = (event, inside) => {
-      event.preventDefault(); // or the browser would open the file
+      event.preventDefault(); // otherwise the browser would open the file
       zone.classList.toggle("over", inside);
     };
     zone.addEventListener("dragover", (event) => over(event, true));
@@ -47,7 +47,7 @@ export class Reading {
       this.#open(event.dataTransfer.files[0]);
     });
     for (const type of ["dragover", "drop"]) {
-      window.addEventListener(type, (event) => event.preventDefault()); // beside the zone too
+      window.addEventListener(type, (event) => event.preventDefault()); // outside the zone too
     }
   }
 
@@ -66,7 +66,7 @@ export class Reading {
     this.#read();
   }
 
-  /** Asks what the encoder and Q know of the image. */
+  /** Asks for the class, features and noise that the encoder and Q infer from the image. */
   #read() {
     if (!this.#image) return undefined;
     const image = byId("invert").checked ? inverted(this.#image) : this.#image;
@@ -114,10 +114,10 @@ export class Reading {
     byId("bars").replaceChildren(...bars);
   }
 
-  /** Draws reconstructions and variations: a request from each h_i, and one from the class. */
+  /** Draws reconstructions and variations, with one request per h_i and one for the class. */
   async #draw(signal) {
     const { features, label, noise } = this.#known;
-    const redrawn = noise.map((_, i) => this.#fresh(i)); // COUNT new z_i of each level
+    const redrawn = noise.map((_, i) => this.#fresh(i)); // COUNT new z_i for each level
     const zs = [noise, ...redrawn.flatMap((rows, i) => rows.map((z) => noise.with(i, z)))];
     const inputs = { labels: zs.map(() => label), ...columns(zs) };
     const [whole, ...hands] = (await this.#model.predict("decode", inputs, signal)).images;
@@ -140,7 +140,7 @@ export class Reading {
     this.#show(rebuilt, rows);
   }
 
-  /** New noise of a level, for each image of a row. */
+  /** Draws new noise of a level for each image of a row. */
   #fresh(level) {
     const [kind, dim, seed] = [this.#model.noise[level], this.#model.dims[level], freshSeed()];
     return Array.from({ length: COUNT }, (_, cell) => draw(kind, dim, seed, level, cell));
@@ -161,7 +161,7 @@ export class Reading {
   }
 }
 
-/** `{z0: rows, z1: rows, …}` of a list with each row's `[z_0, z_1, …]`. */
+/** Returns `{z0: rows, z1: rows, …}` from a list with `[z_0, z_1, …]` for each row. */
 function columns(zs) {
   return Object.fromEntries(zs[0].map((_, i) => [`z${i}`, zs.map((z) => z[i])]));
 }

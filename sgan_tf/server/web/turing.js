@@ -1,9 +1,9 @@
-// The visual Turing test: nine images at a time, marked and answered, the truth after each nine.
-// The server decides what is real, and tells it with the answer.
+// The visual Turing test: people mark nine images at a time, answer, and then see the truth.
+// The server decides which images are real, and reveals it in reply to the answer.
 
 const IMAGES = 9;
-const ROUNDS = 10; // until the result is shown as one
-const SESSION = "sgan-turing-session"; // in this tab's storage: a random name, for counting people
+const ROUNDS = 10; // number of rounds after which the final result is shown
+const SESSION = "sgan-turing-session"; // key in this tab's storage of a random name per person
 
 const at = (id) => document.getElementById(id);
 const grid = at("grid");
@@ -11,7 +11,7 @@ const go = at("go");
 const other = at("other");
 const message = at("message");
 
-// What the page waits for: "loading", "marking", "sending", "truth" or "failed".
+// What the page is doing: "loading", "marking", "sending", "truth" or "failed".
 let state = "loading";
 let trial = null;
 
@@ -41,13 +41,13 @@ async function ask(path, body) {
   }
   if (!answer.ok) {
     const error = new Error(`The server says: ${told.error}`);
-    error.gone = answer.status === 404; // the trial is too old
+    error.gone = answer.status === 404; // the trial was answered or is too old
     throw error;
   }
   return told;
 }
 
-// Private windows may refuse storage; then each load of the page counts as a person.
+// Private windows may refuse storage; then each page load counts as a new person.
 function stored() {
   try {
     return sessionStorage.getItem(SESSION);
@@ -66,7 +66,7 @@ function store(session) {
 // What is shown
 
 function percent(share) {
-  return `${(100 * share).toFixed(1)}\u00a0%`; // which stays in one line
+  return `${(100 * share).toFixed(1)}\u00a0%`; // does not break the line
 }
 
 function rate({ votes, error_rate: error, interval }) {
@@ -117,7 +117,7 @@ function toggle(place) {
 function enter(next, action, ready = true) {
   state = next;
   go.textContent = action;
-  go.setAttribute("aria-disabled", String(!ready)); // and it keeps the focus
+  go.setAttribute("aria-disabled", String(!ready)); // unlike `disabled`, this keeps the focus
   grid.setAttribute("aria-busy", String(next === "loading"));
   for (const button of buttons) button.setAttribute("aria-disabled", String(next !== "marking"));
 }
@@ -212,7 +212,7 @@ other.addEventListener("click", () => {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (/^[1-9]$/.test(event.key)) toggle(Number(event.key) - 1);
-  // On a mark Enter answers, as it does elsewhere on the page; Space marks.
+  // Enter submits the answer even if a mark has the focus; Space toggles the mark.
   if (event.key === "Enter" && !event.target.closest("a, .actions button")) {
     event.preventDefault();
     act();
@@ -225,7 +225,7 @@ async function introduce() {
     at("about").textContent = `${told.model}, version ${told.version}, against test images of ${told.dataset}`;
     showAll(told.all);
   } catch {
-    // The trial's own error is shown.
+    // The error of the trial is shown instead.
   }
 }
 

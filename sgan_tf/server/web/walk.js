@@ -6,13 +6,13 @@ import { paint } from "./image.js";
 import { between } from "./noise.js";
 
 const FRAMES = 25;
-const SHOWN = 3; // each third frame stands below the slider
+const SHOWN = 3; // every third frame is shown below the slider
 
 /**
  * One of the samples of the grid.
  *
  * @typedef {Object} Sample
- * @property {string} name as "sample 3 of class 7"
+ * @property {string} name for example "sample 3 of class 7"
  * @property {string} className
  * @property {number} label
  * @property {number[][]} noise z_0, z_1, …
@@ -51,7 +51,7 @@ export class Walk {
   }
 
   /**
-   * Walks between two samples; with fewer it says what to do.
+   * Walks between two samples; with fewer it shows what to do.
    *
    * @param {Sample[]} ends
    */
