@@ -45,7 +45,7 @@ SHORTER = {
 }
 SLOW = {
     *(TRAIN, INVERT, "README.md", "docs/tutorials/serve.md", "docs/tutorials/evaluate.md"),
-    "docs/howto/own_networks.md",
+    *("docs/howto/own_networks.md", "docs/howto/ablations.md"),
 }
 
 

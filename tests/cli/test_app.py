@@ -27,6 +27,7 @@ def test_help_is_the_docstring_and_the_own_flags_without_tensorflow(name):
     assert finish(start(module(name), ["-h"])) == (out, "")
 
 
+@pytest.mark.slow
 def test_help_names_presets_data_sets_defaults_and_what_is_required():
     out, _ = run(TRAIN, ["--help"])
     words = set(out.replace(",", " ").replace(";", " ").split())

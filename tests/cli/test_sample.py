@@ -5,6 +5,7 @@ import sys
 import types
 
 import numpy as np
+import pytest
 from PIL import Image
 from processes import ROOT, finish, module, refused, run, start
 
@@ -15,6 +16,7 @@ SAMPLE = module("sample")
 HEAVY = ("matplotlib", "sklearn", "tensorflow_datasets", "tensorflow_gan", "sgan_tf.evaluation")
 
 
+@pytest.mark.slow
 def test_without_a_home_a_picture_of_what_comes_with_the_package(tmp_path):
     arguments = ["--model", "digits", "--label", "3,7", "--count", "20", "--seed", "1"]
     homeless = {"HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent"}
@@ -35,6 +37,7 @@ def test_a_picture_of_more_than_twenty_labels_is_a_plain_grid(tmp_path):
         assert height == size[1] and size[0] in (None, width)
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_that_sampling_does_not_need(tmp_path):
     program = f"""
 import sys

@@ -57,6 +57,7 @@ def test_a_run_explains_itself(finished):
     assert "near chance" not in out
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     arguments = [
         *SHORT,
@@ -110,6 +111,7 @@ def test_the_encoder_of_another_run_is_taken_over(finished, tmp_path):
     assert "holds another configuration (levels.0.z_dim: 8 -> 5)" in error
 
 
+@pytest.mark.slow
 def test_config_reads_what_dry_run_prints(tmp_path):
     flags = ["--cuts", "none", "--epochs", "1", "--set", "levels.0.z_dim=5", "--seed", "3"]
     printed, _ = train(["--dry_run", *flags])
@@ -191,6 +193,7 @@ def test_a_folder_of_images_trains_to_the_end_and_is_measured(photos, tmp_path):
     assert "other images" in refused(TRAIN, arguments)
 
 
+@pytest.mark.slow
 def test_flip_is_a_setting_of_own_images(photos, tmp_path):
     arguments = [*own_images(photos, tmp_path / "run"), "--dry_run"]
     printed, err = train([*arguments, "--flip"])
@@ -209,6 +212,7 @@ def test_flip_is_a_setting_of_own_images(photos, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_overwriting_keeps_images_anew(photos, tmp_path):
     arguments = own_images(photos, tmp_path / "run")
     train([*arguments, "--stages", "encoder"])

@@ -34,6 +34,7 @@ def flips(monkeypatch):
     return flips
 
 
+@pytest.mark.slow
 def test_the_data_sets_row_decides_epochs_and_flips(monkeypatch, flips):
     images = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 1), dtype=np.uint8)
     steps = []
@@ -84,6 +85,7 @@ def samples(data, reference):
     )
 
 
+@pytest.mark.slow
 def test_a_small_classifier_learns_what_its_images_show():
     rng = np.random.default_rng(0)
     labels = np.arange(200) % 2

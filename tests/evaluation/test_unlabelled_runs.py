@@ -69,6 +69,7 @@ def test_a_stack_on_clusters(tmp_path, cache):
     assert sgan_tf.load(tmp_path / "run").class_names == names
 
 
+@pytest.mark.slow
 def test_images_of_no_class_are_judged_without(digits, tmp_path):
     """Names of scores say it, and the judge is cached as any."""
     labels = [np.zeros(n, np.int32) for n in (80, 60)]

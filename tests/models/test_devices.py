@@ -55,6 +55,7 @@ def one_step(scope, which, adaptive=False, recipe=()):
     return [v.numpy() for v in variables], {m.name: float(m.result()) for m in model.metrics}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [0, "joint"])
 def test_one_step_of_the_recipe_on_two_devices_equals_one_on_one(which):
     alone, _ = one_step(tf.distribute.get_strategy(), which, recipe=SHARED_RECIPE)
@@ -63,6 +64,7 @@ def test_one_step_of_the_recipe_on_two_devices_equals_one_on_one(which):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("which", "adaptive"), [(1, False), (0, True), ("joint", True)])
 def test_one_step_on_two_devices_equals_one_on_one(which, adaptive):
     alone, alone_metrics = one_step(tf.distribute.get_strategy(), which, adaptive)

@@ -39,6 +39,7 @@ def test_gradients_reach_the_head_and_the_features():
     assert all(float(tf.reduce_max(tf.abs(g))) > 0 for g in gradients)
 
 
+@pytest.mark.slow
 def test_the_example_collapses_without_it_and_not_with_it(tmp_path, monkeypatch, capsys):
     """In 1,000 of its 2,500 steps."""
     main = runpy.run_path(str(ROOT / "docs" / "entropy_loss.py"))["main"]

@@ -40,6 +40,7 @@ def gan_stages(stack, batch):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cuts", [[], ["pool2", "fc3"]])
 def test_training_moves_g_d_and_q_but_never_the_encoder(small_stack, cuts):
     config, stack, batch = small_stack(cuts)
@@ -100,6 +101,7 @@ def operations(level, data):
     return len(pruned.node) + len(stateful)
 
 
+@pytest.mark.slow
 def test_lambda_0_removes_the_terms_cost(small_stack):
     def count(*overrides):
         _, stack, batch = small_stack(overrides=overrides)
@@ -168,6 +170,7 @@ def test_a_level_without_discriminator_losses_trains_g_alone(small_stack, sgd):
         assert all(changed(before_g, stack.levels[0].generator_variables()))
 
 
+@pytest.mark.slow
 def test_class_aware_discriminator_learns_the_labels(small_stack):
     _, stack, batch = small_stack(overrides=["levels.1.loss.adversarial=class_logits"], batch=64)
     level = stack.levels[1]
@@ -180,6 +183,7 @@ def test_class_aware_discriminator_learns_the_labels(small_stack):
     assert last < 0.7 * first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joint", [False, True])
 def test_the_adaptive_schedule_sets_the_number_of_generator_steps(small_stack, joint, monkeypatch):
     _, stack, batch = small_stack(
@@ -201,6 +205,7 @@ def test_the_adaptive_schedule_sets_the_number_of_generator_steps(small_stack, j
     assert int(model.generator_optimizer.iterations) == before + 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_fit_trains_on_every_batch_whatever_the_steps_of_one_call(small_stack, sgd, adaptive):
     _, stack, batch = small_stack(overrides=[f"levels.0.optimizer.adaptive_steps={adaptive}"])

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from hub_double import served
 from processes import ROOT
 
@@ -25,6 +26,7 @@ for address in ("hf://someone/nothing", "hf://digits"):
 """
 
 
+@pytest.mark.slow
 def test_a_stack_is_uploaded_and_loaded_and_what_is_not_there_is_one_line(tmp_path):
     run = ROOT / "tests" / "fixtures" / "v0.1.0" / "run"
     with served() as hub:

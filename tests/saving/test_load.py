@@ -43,6 +43,7 @@ def test_its_configuration_is_the_one_that_the_same_flags_give_today():
     assert read_config(OLD / "run").differences(today) == []
 
 
+@pytest.mark.slow
 def test_it_is_opened_by_the_same_command_and_can_be_trained_on(tmp_path):
     shutil.copytree(OLD / "run", tmp_path / "run")
     today = sgan_tf.make_config("digits", epochs=1, overrides=[*PRESET, "joint.epochs=2"])

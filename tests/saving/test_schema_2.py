@@ -40,6 +40,7 @@ def test_a_keras_file_loads(name):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_on(tmp_path):
     shutil.copytree(OLD / "run", tmp_path / "run")
     config = sgan_tf.Config.from_json((OLD / "run" / "config.json").read_text())

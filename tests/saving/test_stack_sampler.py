@@ -184,6 +184,7 @@ def test_features_of_other_sizes_are_the_same_line(pair):
         assert said[0] == said[1]
 
 
+@pytest.mark.slow
 def test_an_export_that_lacks_a_level_says_so(small_stack, tmp_path):
     _, stack, _ = small_stack(["pool2", "fc3"])
     encode = ServingModule(stack, stack.class_names, MOST).functions["encode"]

@@ -67,6 +67,7 @@ def test_a_dozen_images_of_a_few_classes_are_inverted(tmp_path):
     assert heights == {3 * (TILE + 1)}  # a row a class that has images
 
 
+@pytest.mark.slow
 def test_pictures_of_thirty_classes_show_twenty_on_the_way_in_an_export_and_in_its_card(tmp_path):
     classes, run_dir = 30, tmp_path / "run"
     images = np.random.default_rng(0).random((90, 8, 8, 1), dtype=np.float32)

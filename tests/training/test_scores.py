@@ -49,6 +49,7 @@ def test_conditions_are_those_of_training_images_as_often_as_it_takes(scoring):
     assert len(set(scoring.rows(1000))) == 200
 
 
+@pytest.mark.slow
 def test_epochs_are_scored_and_training_does_not_feel_it(few, scoring, tmp_path):
     def train(name, scoring):
         config = sgan_tf.make_config("digits", epochs=3, overrides=SMALL)

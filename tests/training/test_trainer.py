@@ -57,6 +57,7 @@ def train(
     return pipeline, lines
 
 
+@pytest.mark.slow
 def test_the_steps_of_a_call_leave_no_trace(few, tmp_path):
     results = [train(tmp_path / str(n), few, steps_per_call=n) for n in (1, 4, 100)]
     (first, lines), *others = results
@@ -90,6 +91,7 @@ def test_the_recipe_resumes_bit_for_bit_in_bfloat16(few, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices", ["cpu", "2"])
 def test_the_adaptive_schedule_lives_in_the_same_loop(few, tmp_path, monkeypatch, devices):
     monkeypatch.setattr("sgan_tf.models.losses.GENERATOR_STEPS", ((100.0, 1),))  # so always 7

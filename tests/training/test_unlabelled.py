@@ -29,6 +29,7 @@ def same(first, second):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_an_encoder_without_labels_resumes_bit_for_bit(few, tmp_path):  # noqa: F811
     whole = train(tmp_path / "whole", few, "clusters:3")
     asked = iter([False, True, False, False, True])
@@ -50,6 +51,7 @@ def test_an_encoder_without_labels_resumes_bit_for_bit(few, tmp_path):  # noqa: 
     np.testing.assert_allclose(spread[spread > 0.5], 1, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_two_devices_train_without_labels(few, tmp_path):  # noqa: F811
     pipeline = train(tmp_path, few, "none", strategy=strategy("2", 10))
     assert pipeline.run.progress("encoder").done

@@ -43,6 +43,7 @@ def measured(digits, reference, caplog):
     return evaluation, [r.getMessage() for r in caplog.records if r.name == "sgan_tf"]
 
 
+@pytest.mark.slow
 def test_three_test_images(digits, tested_on, caplog):
     reference = tested_on(3)
     reference = dataclasses.replace(reference, test_labels=np.int32([1, 1, 2]))
@@ -67,6 +68,7 @@ def test_three_test_images(digits, tested_on, caplog):
     assert ["precision50", f"{samples['precision50']:.4g}", "–"] in lines
 
 
+@pytest.mark.slow
 def test_one_test_image(digits, tested_on, caplog):
     evaluation, lines = measured(digits, tested_on(1), caplog)
     samples, real = to_json(evaluation.samples), to_json(evaluation.real)
