@@ -1,4 +1,4 @@
-"""Whether a configuration is possible: each setting by its own constraint, and what must agree."""
+"""Checks of configurations: the constraint of each setting, and settings that must agree."""
 
 import dataclasses
 import math
@@ -9,21 +9,25 @@ from sgan_tf.errors import UserError
 ENCODER_LAYERS = ("conv1", "pool1", "conv2", "pool2", "fc3")  # where E may be cut, bottom up
 MAP_LAYERS = ENCODER_LAYERS[:4]
 PRECISIONS = ("float32", "bfloat16")
-INPUT_RANGES = ("0..1", "0..255", "-1..1", "imagenet", "caffe")  # of a given classifier
-# Settings with flags of their own, by which errors name them.
+INPUT_RANGES = ("0..1", "0..255", "-1..1", "imagenet", "caffe")  # of a given classifier's inputs
+# Settings with their own flags; errors name the flags.
 FLAGS = ("dataset", "preset", "cuts", "image_size", "labels", "seed", "precision", "input_range")
 
 
 class ConfigError(UserError):
-    """A setting that cannot be; the message names it and says what would do."""
+    """An error for an invalid setting; the message names it and says which values are valid."""
 
 
 def validate(config):
-    """Raises `ConfigError` for a value that cannot be, naming the setting.
+    """Checks a configuration.
+
+    Names in the models' registries are not looked up; see `sgan_tf.models.build.check_config`.
 
     Args:
-        config: A `Config`. Names out of the models' registries are not looked up; see
-            `sgan_tf.models.build.check_config`.
+        config: `Config`. The configuration.
+
+    Raises:
+        ConfigError: If a value is invalid; the message names the setting.
     """
     given = config.classifier
     if given is None:
@@ -59,18 +63,21 @@ def validate(config):
 
 
 def _between(target, above):
-    """The map layers of E that lie between a level's target and its condition."""
+    """Returns the map layers of E between a level's target and its condition."""
     start = 0 if target == "image" else ENCODER_LAYERS.index(target) + 1
     stop = ENCODER_LAYERS.index(above) if above in ENCODER_LAYERS else len(ENCODER_LAYERS)
     return MAP_LAYERS[start:stop]
 
 
 def check_settings(settings, prefix: str = ""):
-    """Raises `ConfigError` for a setting of a dataclass, or of those inside it, that cannot be.
+    """Checks the constraints of a dataclass's settings, and of the dataclasses inside it.
 
     Args:
-        settings: A dataclass whose fields may have constraints (`sgan_tf.config.constraints`).
-        prefix: Of the names in errors, as "levels.0.".
+        settings: Dataclass. Its fields may have constraints (`sgan_tf.config.constraints`).
+        prefix: String. Prefix of the names in errors, such as "levels.0.". Defaults to "".
+
+    Raises:
+        ConfigError: If a value is invalid; the message names the setting.
     """
     for field in dataclasses.fields(settings):
         name, value = f"{prefix}{field.name}", getattr(settings, field.name)
@@ -92,13 +99,13 @@ def _check(name, value, constraint):
 
 
 def require(good, name: str, value, need: str):
-    """Raises `ConfigError` "name: value is not need" unless `good`."""
+    """Raises `ConfigError` with the message "name: value is not need" unless `good`."""
     if not good:
         raise ConfigError(f"{name}: {value} is not {need}")
 
 
 def check_cuts(cuts):
-    """Raises `ConfigError` when `cuts` are not names of the encoder's layers, bottom up."""
+    """Raises `ConfigError` if `cuts` are not names of the encoder's layers, bottom up."""
     for cut in cuts:
         if cut not in ENCODER_LAYERS:
             raise ConfigError(
@@ -112,11 +119,14 @@ def check_cuts(cuts):
 
 
 def check_image_size(encoder, side: int):
-    """Raises `ConfigError` when the encoder's maps do not divide evenly: none could mirror them.
+    """Checks that the encoder's maps divide evenly, as generators that mirror them need.
 
     Args:
-        encoder: An `EncoderConfig`.
-        side: Of the images, in pixels.
+        encoder: `EncoderConfig`. The settings of the encoder.
+        side: Integer. The side of the images, in pixels.
+
+    Raises:
+        ConfigError: If they do not; the message names image sizes that fit.
     """
     if map_sides(encoder, side) is None:
         possible = [s for s in range(1, 2 * side + 65) if map_sides(encoder, s)]
@@ -128,11 +138,14 @@ def check_image_size(encoder, side: int):
 
 
 def map_sides(encoder, side: int) -> dict[str, int] | None:
-    """Returns the side of the image and of each map of E; None where they do not divide evenly.
+    """Returns the sides of the image and of each map of E.
 
     Args:
-        encoder: An `EncoderConfig`.
-        side: Of the images, in pixels.
+        encoder: `EncoderConfig`. The settings of the encoder.
+        side: Integer. The side of the images, in pixels.
+
+    Returns:
+        Dictionary `{name: side}`, or None if the maps do not divide evenly.
     """
     sides = {"image": side}
     for name in MAP_LAYERS:

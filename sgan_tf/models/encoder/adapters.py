@@ -74,12 +74,13 @@ def _resampling(size, wanted):
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class Standardized(layers.Layer):
-    """Features in units of their spread: `(h - offset) / scale`, a number of each per channel.
+    """Standardizes features: `(h - offset) / scale`, with one offset and scale per channel.
 
     Args:
-        of: Name of the layer whose features they are, for messages.
-        activation: What gives them, where that is known: relu, sigmoid, tanh or linear.
-        inverse: Give back the features themselves instead, `h scale + offset`.
+        of: String. The name of the layer that computes the features, for messages. Defaults to "".
+        activation: String. The activation that produces the features: `relu`, `sigmoid`, `tanh` or
+            `linear`. Defaults to None, if it is unknown.
+        inverse: Boolean. Whether to compute the inverse, `h scale + offset`. Defaults to False.
     """
 
     def __init__(
@@ -109,8 +110,8 @@ class Standardized(layers.Layer):
         return h * scale + offset if self.inverse else (h - offset) / scale
 
     def get_config(self) -> dict[str, Any]:
-        own = {"of": self.of, "activation": self.activation, "inverse": self.inverse}
-        return {**super().get_config(), **own}
+        settings = {"of": self.of, "activation": self.activation, "inverse": self.inverse}
+        return {**super().get_config(), **settings}
 
 
 class Standardization(NamedTuple):

@@ -235,7 +235,7 @@ class ClassifierGraph:
         return found
 
     def _usable(self, place):
-        """Returns whether a point's output is a vector or a map between the input and the logits."""
+        """Returns whether a point's output is a vector or a map, between input and logits."""
         output = self._points[place].output
         inside = place > 0 and output is not self._points[-1].output
         shape = getattr(output, "shape", (None, None))  # several outputs have no shape

@@ -42,9 +42,9 @@ def vicreg(a: Tensor, b: Tensor) -> Tensor:
     for z in (a, b):
         z = z - ops.mean(z, axis=0)
         c = ops.matmul(ops.transpose(z), z) / (ops.cast(ops.shape(z)[0], "float32") - 1)
-        own = ops.diagonal(c)
-        variance += ops.mean(ops.relu(1 - ops.sqrt(own + 1e-4))) / 2
-        covariance += (ops.sum(ops.square(c)) - ops.sum(ops.square(own))) / z.shape[-1]
+        diagonal = ops.diagonal(c)
+        variance += ops.mean(ops.relu(1 - ops.sqrt(diagonal + 1e-4))) / 2
+        covariance += (ops.sum(ops.square(c)) - ops.sum(ops.square(diagonal))) / z.shape[-1]
     return 25 * invariance + 25 * variance + covariance
 
 
@@ -63,9 +63,9 @@ def barlow_twins(a: Tensor, b: Tensor) -> Tensor:
     """
     a, b = ((z - ops.mean(z, axis=0)) / ops.sqrt(ops.var(z, axis=0) + 1e-5) for z in (a, b))
     c = ops.matmul(ops.transpose(a), b) / ops.cast(ops.shape(a)[0], "float32")
-    own = ops.diagonal(c)
-    others = ops.sum(ops.square(c)) - ops.sum(ops.square(own))
-    return ops.sum(ops.square(1 - own)) + 0.0051 * others
+    diagonal = ops.diagonal(c)
+    others = ops.sum(ops.square(c)) - ops.sum(ops.square(diagonal))
+    return ops.sum(ops.square(1 - diagonal)) + 0.0051 * others
 
 
 OBJECTIVES = {"vicreg": vicreg, "barlow_twins": barlow_twins}
