@@ -102,8 +102,7 @@ def renamed(name: str) -> str | None:
 
 
 def _from_schema_1(tree):
-    """Converts version 0.1.0, where poolings had E's kernel and the joint schedule watched all levels.
-    """
+    """Converts version 0.1.0: poolings had E's kernel, the joint schedule watched all levels."""
     kernel, cuts = tree["encoder"]["kernel_size"], tree["cuts"]
     ends = [0, *(ENCODER_LAYERS.index(cut) + 1 for cut in cuts), len(ENCODER_LAYERS)]
     levels = [dict(level) for level in tree["levels"]]

@@ -217,7 +217,7 @@ MNIST_MAP = dict(z_dim=32,
 #   matters most. The package ships stacks trained with them, and image folders use them by default.
 # `mnist-release`: the joint script of the authors' code, which trains both levels from scratch.
 # `mnist-release-independent`: the authors' other script, which trains each level alone.
-# `svhn-release`, `cifar10-release`: the authors' CIFAR-10 recipe, which the paper also uses on SVHN.
+# `svhn-release`, `cifar10-release`: the authors' CIFAR-10 recipe; the paper uses it on SVHN too.
 PRESETS = {
     "digits": Preset(
         encoder=dict(channels=[32, 64], kernel_size=3, padding="same", units=64, dropout=0.3,

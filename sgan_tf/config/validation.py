@@ -29,27 +29,27 @@ def validate(config):
     Raises:
         ConfigError: If a value is invalid; the message names the setting.
     """
-    given = config.classifier
-    if given is None:
+    classifier = config.classifier
+    if classifier is None:
         check_cuts(config.cuts)
     check_settings(config)
-    own = given is None or config.labels == "given"
-    require(own, "`labels`", config.labels, "given, as a given classifier has classes of its own")
+    fits = classifier is None or config.labels == "given"
+    require(fits, "`labels`", config.labels, "given, as a given classifier has classes of its own")
     count = len(config.levels)
     require(count == len(config.cuts) + 1, "levels", count, "one more than the cuts")
     epochs = config.encoder.epochs
-    if given is None:
+    if classifier is None:
         require(epochs, "encoder.epochs", epochs, "at least 1")
         check_image_size(config.encoder, config.image_size)
     else:
         need = "0, as a given classifier is trained already"
         require(not epochs, "encoder.epochs", epochs, need)
         for name in ("shapes", "activations"):
-            value = getattr(given, name)
+            value = getattr(classifier, name)
             require(len(value) == count, f"classifier.{name}", value, "one for each level")
     targets = ["image", *config.cuts]
     for i, (level, target, above) in enumerate(zip(config.levels, targets, [*targets[1:], "fc4"])):
-        inside = _between(target, above) if given is None else ()
+        inside = _between(target, above) if classifier is None else ()
         need = f"of {', '.join(inside)}" if inside else "empty, as no map lies inside this level"
         require(set(level.features) <= set(inside), f"levels.{i}.features", level.features, need)
         steady = level.optimizer.decay_from == 1 or not level.optimizer.adaptive_steps
