@@ -148,7 +148,7 @@ class LevelGAN(AdversarialModel):
         )
         self.augment_recovered = named(loss.cond_augment)
         self.condition_variance = condition_variance
-        self._custom = {
+        self._own = {
             "adversarial": adversarial,
             "regularizers": dict(regularizers) if regularizers else None,
             "augment": augment,
@@ -407,11 +407,11 @@ class LevelGAN(AdversarialModel):
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         networks = {name: serialize(getattr(self, name)) for name in _NETWORKS}
-        custom = {n: serialize(value) for n, value in self._custom.items() if value is not None}
+        own = {name: serialize(value) for name, value in self._own.items() if value is not None}
         return {
             **super().get_config(),
             **networks,
-            **custom,
+            **own,
             "config": dataclasses.asdict(self.config),
             "index": self.index,
             "num_classes": self.num_classes,

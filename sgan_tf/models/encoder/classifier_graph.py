@@ -186,8 +186,8 @@ class ClassifierGraph:
             output = _copied(operation, args, kwargs, name=name.replace("/", "_"))
         calls = sum(point.operation is operation for point in self._points)
         name = f"{name}#{calls + 1}" if calls else name
-        given = keras.tree.flatten((args, kwargs))
-        sources = tuple(self._places[id(x)] for x in given if id(x) in self._places)
+        arguments = keras.tree.flatten((args, kwargs))
+        sources = tuple(self._places[id(x)] for x in arguments if id(x) in self._places)
         for tensor in keras.tree.flatten(output):
             self._places[id(tensor)] = len(self._points)
         self._names[name] = len(self._points)
@@ -300,8 +300,8 @@ def _function(operation):
     """
     if not type(operation).__module__.startswith("keras."):
         return None
-    given = getattr(operation, "activation", operation)
-    return getattr(given, "__name__", type(given).__name__).replace("_", "").lower()
+    function = getattr(operation, "activation", operation)
+    return getattr(function, "__name__", type(function).__name__).replace("_", "").lower()
 
 
 def _copied(operation, args, kwargs, **changes):

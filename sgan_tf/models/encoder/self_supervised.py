@@ -120,10 +120,10 @@ class SelfSupervised(TrainedModel):
     def compile(self, optimizer: str | keras.Optimizer = "adam", **kwargs: Any) -> None:
         """Compiles the model as in Keras; the loss is not passed."""
         super().compile(optimizer=optimizer, **{"jit_compile": False, **kwargs})
-        self.optimizer.build(self._trained())
+        self.optimizer.build(self._trained_variables())
 
     def update(self, x: Tensor, y: Tensor) -> Tensor:
-        variables = self._trained()
+        variables = self._trained_variables()
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([v.value for v in variables])
             loss = self._loss(x, self.optimizer.iterations, training=True)
@@ -143,7 +143,7 @@ class SelfSupervised(TrainedModel):
         embedded = self.expander(self.network(views, training=training), training=training)
         return self.objective(*tf.split(embedded, 2))
 
-    def _trained(self):
+    def _trained_variables(self):
         return [*self.network.trainable_variables, *self.expander.trainable_variables]
 
     def networks(self) -> dict[str, list[keras.Variable]]:

@@ -11,7 +11,7 @@ from sgan_tf.typing import Tensor
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class GaussianNoise(keras.layers.Layer):
-    """Adds Gaussian noise during training, as in Keras, but differs between replicas.
+    """Adds Gaussian noise during training, as in Keras, differently on each replica.
 
     Args:
         stddev: Float. The standard deviation, in the units of the input.
@@ -35,7 +35,7 @@ class GaussianNoise(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class Dropout(keras.layers.Layer):
-    """Sets a fraction of the input to 0 during training, as in Keras, but differs between replicas.
+    """Sets a fraction of the input to 0 during training, as in Keras, differently on each replica.
 
     Args:
         rate: Float. The fraction, in [0, 1).
