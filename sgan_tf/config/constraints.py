@@ -1,4 +1,4 @@
-"""Fields of settings with the values that they may hold: `positive(5)` is 5 by default, above 0."""
+"""Fields of settings with constraints: `positive(5)` defaults to 5 and must be above 0."""
 
 import copy
 import dataclasses
@@ -9,14 +9,25 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Constraint:
-    """What a value must satisfy, in words that complete "is not ..." and as a function."""
+    """A condition that a value must satisfy.
+
+    Attributes:
+        need: String. The condition in words that complete "is not ...".
+        allows: Function `value -> bool`. Whether the value satisfies the condition.
+    """
 
     need: str
     allows: Callable
 
 
 def constrained(default: Any, need: str, allows: Callable) -> Any:
-    """Returns a dataclass field with a default (a list or dict is copied) and a constraint."""
+    """Returns a dataclass field with a constraint.
+
+    Args:
+        default: Any value. The default, which is copied if it is a list or a dictionary.
+        need: String. See `Constraint`.
+        allows: Function `value -> bool`. See `Constraint`.
+    """
     metadata = {"constraint": Constraint(need, allows)}
     if isinstance(default, (list, dict)):
         return dataclasses.field(
@@ -26,7 +37,7 @@ def constrained(default: Any, need: str, allows: Callable) -> Any:
 
 
 def constraint_of(field: dataclasses.Field) -> Constraint | None:
-    """Returns the constraint of a dataclass field; None where it may hold any value of its type."""
+    """Returns the constraint of a dataclass field; None if any value of its type is allowed."""
     return field.metadata.get("constraint")
 
 
@@ -43,18 +54,18 @@ def fraction(default: float) -> Any:
 
 
 def choice(default: str, *others: str) -> Any:
-    """A name out of a closed list, the default first."""
+    """Returns a field for one name from a closed list, whose first name is the default."""
     names = (default, *others)
     return constrained(default, f"one of {', '.join(names)}", lambda value: value in names)
 
 
 def some_of(*names: str) -> Any:
-    """A list of names out of a closed list, empty by default."""
+    """Returns a field for a list of names from a closed list, empty by default."""
     return constrained([], f"of {', '.join(names)}", lambda value: set(value) <= set(names))
 
 
 def sizes(default: list[int]) -> Any:
-    """Widths of layers, empty ones allowed."""
+    """Returns a field for a list of layer widths, which may be empty."""
     return constrained(
         default, "a list of positive numbers", lambda value: all(size > 0 for size in value)
     )

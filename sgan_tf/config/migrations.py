@@ -1,6 +1,6 @@
-"""Configurations of earlier versions: a function for each step of the schema, and renamed settings.
+"""Migration of configurations from earlier versions: schema steps and renamed settings.
 
-All of them work on trees of plain values, as JSON holds them.
+All functions work on trees of plain values, as in JSON.
 """
 
 import re
@@ -8,8 +8,8 @@ from typing import Any
 
 from sgan_tf.config.validation import ENCODER_LAYERS, MAP_LAYERS, ConfigError
 
-SCHEMA = 3  # of config.json
-# Where the settings of a level are since schema 3.
+SCHEMA = 3  # version of config.json
+# The old names of a level's settings, and their places since schema 3.
 LEVEL_SETTINGS = {
     **{name: f"generator.{name}" for name in ("noise_units", "condition_units", "condition_norm")},
     "g_family": "generator.family",
@@ -45,7 +45,7 @@ LEVEL_SETTINGS = {
         )
     },
 }
-# The same of levels and of the joint stage.
+# The same for settings of both the levels and the joint stage.
 OPTIMIZER_SETTINGS = {
     name: f"optimizer.{name}"
     for name in ("learning_rate", "decay_from", "beta_1", "generator_steps", "adaptive_steps")
@@ -53,10 +53,16 @@ OPTIMIZER_SETTINGS = {
 
 
 def migrated(tree: dict) -> dict:
-    """Returns the tree of a whole configuration of any version as one of this version.
+    """Converts a whole configuration of any earlier version to this version.
+
+    Args:
+        tree: Dictionary. The configuration, with its `schema` (1 if missing).
+
+    Returns:
+        Dictionary. The configuration of this version, without `schema`.
 
     Raises:
-        ConfigError: for a configuration of a later version.
+        ConfigError: If the configuration is of a later version.
     """
     schema = tree.get("schema", 1)
     if schema > SCHEMA:
@@ -68,17 +74,20 @@ def migrated(tree: dict) -> dict:
 
 
 def migrated_level(tree: dict) -> dict:
-    """Returns a level's settings, which may be those of schema 1 or 2, as those of schema 3."""
+    """Converts a level's settings, of any schema, to those of schema 3."""
     return _moved(tree, {**LEVEL_SETTINGS, **OPTIMIZER_SETTINGS})
 
 
 def migrated_joint(tree: dict) -> dict:
-    """Returns the joint stage's settings, as `migrated_level` does a level's."""
+    """Converts the joint stage's settings, of any schema, to those of schema 3."""
     return _moved(tree, OPTIMIZER_SETTINGS)
 
 
 def renamed(name: str) -> str | None:
-    """Returns the name of a setting that had another one before schema 3; None for all others.
+    """Returns the new name of a setting that was renamed in schema 3; None for any other name.
+
+    Args:
+        name: String. The old dotted name.
 
     Example:
 
@@ -94,7 +103,7 @@ def renamed(name: str) -> str | None:
 
 
 def _from_schema_1(tree):
-    """Version 0.1.0: poolings had the encoder's kernel, the joint schedule watched all levels."""
+    """Converts version 0.1.0: poolings had E's kernel, the joint schedule watched all levels."""
     kernel, cuts = tree["encoder"]["kernel_size"], tree["cuts"]
     ends = [0, *(ENCODER_LAYERS.index(cut) + 1 for cut in cuts), len(ENCODER_LAYERS)]
     levels = [dict(level) for level in tree["levels"]]
@@ -109,7 +118,7 @@ def _from_schema_1(tree):
 
 
 def _from_schema_2(tree):
-    """Levels had all their settings side by side; a generator of vectors had no family."""
+    """Converts schema 2, where a level's settings were flat and vector generators had no family."""
     levels = [migrated_level(level) for level in tree.get("levels", [])]
     shapes = (tree.get("classifier") or {}).get("shapes")
     targets = ["image", *tree.get("cuts", ["fc3"])]
@@ -125,7 +134,7 @@ _STEPS = {1: _from_schema_1, 2: _from_schema_2}
 
 
 def _moved(tree, places):
-    """A tree with some of its settings one step further down."""
+    """Returns a tree with some of its settings moved into sections."""
     moved: dict[str, Any] = {}
     for name, value in tree.items():
         section, _, key = places.get(name, name).rpartition(".")

@@ -1,4 +1,4 @@
-"""Configurations with some settings changed: by `name=value`, or other epochs."""
+"""Changes of settings in configurations, by `name=value` or by epochs."""
 
 import copy
 from collections.abc import Iterable
@@ -11,7 +11,12 @@ from sgan_tf.errors import first_line
 
 
 def with_epochs(config: Config, epochs: dict[str, int]) -> Config:
-    """Returns a copy of a configuration with other epochs of some stages, `{name: epochs}`."""
+    """Returns a copy of a configuration with other epochs for some stages.
+
+    Args:
+        config: `Config`. The configuration.
+        epochs: Dictionary `{stage name: epochs}`. The new epochs; other stages are unchanged.
+    """
     changed = copy.deepcopy(config)
     for name, settings in changed.sections().items():
         settings.epochs = epochs.get(name, settings.epochs)
@@ -22,12 +27,15 @@ def with_overrides(config: Config, overrides: Iterable[str], epochs: int | None 
     """Returns a configuration with some settings changed, and checks it.
 
     Args:
-        config: A `Config`.
-        overrides: Strings `"dotted.name=value"`, as `"levels.0.loss.lambda_ent=0"`.
-        epochs: Of every stage that has any.
+        config: `Config`. The configuration, which is not modified.
+        overrides: List of strings `"dotted.name=value"`, such as `"levels.0.loss.lambda_ent=0"`.
+        epochs: Integer. Epochs of every stage that has any. Defaults to None: no change.
+
+    Returns:
+        `Config`.
 
     Raises:
-        ConfigError: for anything that cannot be, naming it.
+        ConfigError: If a setting or a value is invalid; the message names it.
     """
     from omegaconf import OmegaConf
 
@@ -59,7 +67,7 @@ def _apply(tree, override):
     try:
         before = OmegaConf.select(tree, name, throw_on_missing=True)
         parent = OmegaConf.select(tree, name.rpartition(".")[0]) if "." in name else None
-        named = parent is not None and OmegaConf.get_type(parent) is dict  # takes any name
+        named = parent is not None and OmegaConf.get_type(parent) is dict  # allows any name
         # YAML reads 1e-4 as a string; typed nodes convert strings, so only lists need YAML.
         value = yaml.safe_load(text) if OmegaConf.is_list(before) else text
         wrong_list = OmegaConf.is_list(before) and not isinstance(value, list)

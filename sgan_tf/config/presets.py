@@ -1,7 +1,7 @@
-"""The presets: one row each, of plain values; what a row leaves out has its default.
+"""The presets: one row of plain values each. Settings that a row omits have their defaults.
 
-A row holds a *template* for each kind of level. `make_config` takes one for every level by what the
-level generates, the image, a feature map or a feature vector, so that one row serves any cuts.
+A row holds a *template* for each kind of level. For each level, `make_config` uses the template of
+what the level generates: the image, a feature map or a feature vector. So one row fits any cuts.
 """
 
 import copy
@@ -26,13 +26,13 @@ class Preset:
     """A row: settings of `EncoderConfig`, `LevelConfig` (three kinds) and `JointConfig`."""
 
     encoder: dict
-    image: dict  # for h_0
-    map: dict  # for a feature map; the paper stacks none, so these follow its image level
-    vector: dict  # for fc3
+    image: dict  # template for h_0
+    map: dict  # template for a feature map, like the image level's; the paper generates no maps
+    vector: dict  # template for a feature vector, fc3
     joint: dict
-    unlabelled: dict = field(default_factory=dict)  # over `encoder`, where it has no labels
+    unlabelled: dict = field(default_factory=dict)  # overrides `encoder` if there are no labels
     batch_size: int = 100
-    flip: bool = False  # as in `Config`, where the data set allows it
+    flip: bool = False  # `Config.flip`, if mirror images of the data set are realistic
 
 
 def make_config(
@@ -50,26 +50,32 @@ def make_config(
     """Builds and checks the configuration of a run.
 
     Args:
-        dataset: One of `DATASETS`.
-        preset: A name in `PRESETS`; by default the data set's own.
-        cuts: Names out of `ENCODER_LAYERS` where E is cut, bottom up; `()` for one level, label ->
-            image. By default `("fc3",)`, the paper's.
-        image_size: Side of the square images in pixels; by default the data set's own.
-        epochs: Epochs of every stage that has any, in place of the preset's.
-        seed: Of the order of the images, the initial weights and all noise.
-        overrides: Strings `"dotted.name=value"`, as `"levels.0.loss.lambda_ent=0"`.
-        precision: Of convolutions and large matrices: `float32` or `bfloat16`
-            (`sgan_tf.runs.environment.best_precision()` tells which is faster here).
-        classifier: A given classifier in the encoder's place, whose layers `cuts` then are; the
-            preset's templates are taken by the shapes of its features.
-        labels: `given`; `none`: the encoder is trained without, and the top level is unconditional;
-            or `clusters:K`: K clusters of such an encoder's features stand for classes.
+        dataset: String. A name in `DATASETS`. Defaults to `digits`.
+        preset: String. A name in `PRESETS`. Defaults to the preset of the data set.
+        cuts: List of strings. Names in `ENCODER_LAYERS` where E is cut, bottom up. `()` gives one
+            level, from label to image. Defaults to `("fc3",)`, the paper's cut.
+        image_size: Integer. The side of the square images in pixels. Defaults to that of the data
+            set.
+        epochs: Integer. Epochs of every stage that has any. Defaults to those of the preset.
+        seed: Integer. Seed of the order of the images, the initial weights and all noise. Defaults
+            to 0.
+        overrides: List of strings `"dotted.name=value"`, such as `"levels.0.loss.lambda_ent=0"`.
+            Defaults to none.
+        precision: String. The precision of convolutions and large matrices: `float32` or
+            `bfloat16`. `sgan_tf.runs.environment.best_precision()` returns the faster one on this
+            machine. Defaults to `float32`.
+        classifier: `ClassifierConfig`. Your own classifier, used as the encoder; `cuts` are then
+            names of its layers, and the shapes of its features select the preset's templates.
+            Defaults to None.
+        labels: String. `given`, `none` or `clusters:K`. With `none`, the encoder is trained without
+            labels, and the top level is unconditional. With `clusters:K`, K clusters of such an
+            encoder's features replace the classes. Defaults to `given`.
 
     Returns:
-        A `Config`.
+        `Config`.
 
     Raises:
-        ConfigError: for anything that cannot be, naming it.
+        ConfigError: If a setting is invalid; the message names it.
 
     Example:
 
@@ -91,7 +97,7 @@ def make_config(
         encoder = EncoderConfig(**learned)
         maps = [cut in MAP_LAYERS for cut in cuts]
     else:
-        encoder = EncoderConfig(epochs=0, flip=row.flip)  # nothing of it is made
+        encoder = EncoderConfig(epochs=0, flip=row.flip)  # no encoder is built from it
         maps = [len(shape) == 3 for shape in classifier.shapes[1:]]
     levels = [row.image, *(row.map if is_map else row.vector for is_map in maps)]
     levels = [from_tree(LevelConfig, template) for template in levels]
@@ -117,14 +123,14 @@ def make_config(
         levels=levels,
         joint=joint,
     )
-    # A preset mirrors images only where the data set's mirror images are as real.
+    # A preset mirrors images only if mirror images of the data set are realistic.
     for settings in (config, config.encoder):
         settings.flip = settings.flip and bool(DATASETS[dataset].flips)
     return with_overrides(config, overrides, epochs)
 
 
 def _fit(level, shape):
-    """Makes a template's level one for h_i of any shape, below any h_{i+1}."""
+    """Changes a level from a template to fit h_i of any shape, below any h_{i+1}."""
     if len(shape) == 3:
         level.generator.family = "shapes"
         least, even = min(shape[:2]), all(side % 2 == 0 for side in shape[:2])
@@ -132,7 +138,7 @@ def _fit(level, shape):
             level.discriminator.family, level.discriminator.kernel_size = "strided", 3
 
 
-# Views of photographs, in which objects come in all sizes.
+# Views for photographs, in which objects have all sizes.
 PHOTOGRAPHS = ["crop", "color"]
 
 
@@ -140,9 +146,9 @@ PHOTOGRAPHS = ["crop", "color"]
 def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, g_channels=None,
             d_width=1.0, noise_units=128, lambda_cond=4.0, lambda_class=4.0,
             learning_rate=0.0002, unlabelled=None):
-    """The recommended recipe; `width` multiplies its levels' widths, `d_width` D_0's.
+    """The recommended recipe; `width` multiplies the widths of its levels, and `d_width` D_0's.
 
-    `learning_rate`, as `epochs` and `lambda_cond`, is level 0's.
+    `epochs`, `lambda_cond` and `learning_rate` are those of level 0.
     """
     d = dict(spectral_norm=True, projection=["labels"])
     loss = dict(adversarial="hinge", units="variance", lambda_ent=0.83)
@@ -177,7 +183,7 @@ def _recipe(encoder, epochs, upper_epochs, joint_epochs, flip=False, width=1.0, 
 
 
 def _cifar10_release(encoder):
-    """The release's CIFAR-10 recipe."""
+    """The CIFAR-10 recipe of the authors' code."""
     adaptive = dict(epochs=200, loss=dict(adversarial="class_logits"),
                     optimizer=dict(adaptive_steps=True))
     return Preset(
@@ -201,18 +207,18 @@ def _cifar10_release(encoder):
         batch_size=100)
 
 
-# What the authors have for no feature map, from their image level.
+# The authors generate no feature maps; this template follows their image level.
 MNIST_MAP = dict(z_dim=32,
                  generator=dict(family="mirror", noise_units=[128], channels=[128, 64]),
                  discriminator=dict(family="strided", channels=[128, 128], kernel_size=3,
                                     batch_norm=True, input_noise=0.05))
 
-# `mnist`, `svhn`, `cifar10`: what is known today of training small conditional GANs (`_recipe`).
-# `svhn-small`, `cifar10-small`: the same, half as wide but for D_0, whose width matters most; what
-#   comes with the package, and what images of one's own are trained by.
-# `mnist-release`: the release's joint script, which trains both levels from scratch, jointly.
-# `mnist-release-independent`: its other script, each level alone.
-# `svhn-release`, `cifar10-release`: the release's CIFAR-10 recipe; the paper gives it to SVHN too.
+# `mnist`, `svhn`, `cifar10`: current practice for small conditional GANs (`_recipe`).
+# `svhn-small`, `cifar10-small`: the same at half the width, but with a wider D_0, whose width
+#   matters most. The package ships stacks trained with them, and image folders use them by default.
+# `mnist-release`: the joint script of the authors' code, which trains both levels from scratch.
+# `mnist-release-independent`: the authors' other script, which trains each level alone.
+# `svhn-release`, `cifar10-release`: the authors' CIFAR-10 recipe; the paper uses it on SVHN too.
 PRESETS = {
     "digits": Preset(
         encoder=dict(channels=[32, 64], kernel_size=3, padding="same", units=64, dropout=0.3,

@@ -1,4 +1,4 @@
-"""Whether a configuration is possible: each setting by its own constraint, and what must agree."""
+"""Checks of configurations: the constraint of each setting, and settings that must agree."""
 
 import dataclasses
 import math
@@ -11,44 +11,48 @@ from sgan_tf.errors import UserError
 ENCODER_LAYERS = ("conv1", "pool1", "conv2", "pool2", "fc3")  # where E may be cut, bottom up
 MAP_LAYERS = ENCODER_LAYERS[:4]
 PRECISIONS = ("float32", "bfloat16")
-INPUT_RANGES = ("0..1", "0..255", "-1..1", "imagenet", "caffe")  # of a given classifier
-# Settings with flags of their own, by which errors name them.
+INPUT_RANGES = ("0..1", "0..255", "-1..1", "imagenet", "caffe")  # of a given classifier's inputs
+# Settings with their own flags; errors name the flags.
 FLAGS = ("dataset", "preset", "cuts", "image_size", "labels", "seed", "precision", "input_range")
 
 
 class ConfigError(UserError):
-    """A setting that cannot be; the message names it and says what would do."""
+    """An error for an invalid setting; the message names it and says which values are valid."""
 
 
 # Settings are `Any` to a type checker, as the schema imports this module.
 def validate(config: Any) -> None:
-    """Raises `ConfigError` for a value that cannot be, naming the setting.
+    """Checks a configuration.
+
+    Names in the models' registries are not looked up; see `sgan_tf.models.build.check_config`.
 
     Args:
-        config: A `Config`. Names out of the models' registries are not looked up; see
-            `sgan_tf.models.build.check_config`.
+        config: `Config`. The configuration.
+
+    Raises:
+        ConfigError: If a value is invalid; the message names the setting.
     """
-    given = config.classifier
-    if given is None:
+    classifier = config.classifier
+    if classifier is None:
         check_cuts(config.cuts)
     check_settings(config)
-    own = given is None or config.labels == "given"
-    require(own, "`labels`", config.labels, "given, as a given classifier has classes of its own")
+    fits = classifier is None or config.labels == "given"
+    require(fits, "`labels`", config.labels, "given, as a given classifier has classes of its own")
     count = len(config.levels)
     require(count == len(config.cuts) + 1, "levels", count, "one more than the cuts")
     epochs = config.encoder.epochs
-    if given is None:
+    if classifier is None:
         require(epochs, "encoder.epochs", epochs, "at least 1")
         check_image_size(config.encoder, config.image_size)
     else:
         need = "0, as a given classifier is trained already"
         require(not epochs, "encoder.epochs", epochs, need)
         for name in ("shapes", "activations"):
-            value = getattr(given, name)
+            value = getattr(classifier, name)
             require(len(value) == count, f"classifier.{name}", value, "one for each level")
     targets = ["image", *config.cuts]
     for i, (level, target, above) in enumerate(zip(config.levels, targets, [*targets[1:], "fc4"])):
-        inside = _between(target, above) if given is None else ()
+        inside = _between(target, above) if classifier is None else ()
         need = f"of {', '.join(inside)}" if inside else "empty, as no map lies inside this level"
         require(set(level.features) <= set(inside), f"levels.{i}.features", level.features, need)
         steady = level.optimizer.decay_from == 1 or not level.optimizer.adaptive_steps
@@ -62,18 +66,21 @@ def validate(config: Any) -> None:
 
 
 def _between(target, above):
-    """The map layers of E that lie between a level's target and its condition."""
+    """Returns the map layers of E between a level's target and its condition."""
     start = 0 if target == "image" else ENCODER_LAYERS.index(target) + 1
     stop = ENCODER_LAYERS.index(above) if above in ENCODER_LAYERS else len(ENCODER_LAYERS)
     return MAP_LAYERS[start:stop]
 
 
 def check_settings(settings: Any, prefix: str = "") -> None:
-    """Raises `ConfigError` for a setting of a dataclass, or of those inside it, that cannot be.
+    """Checks the constraints of a dataclass's settings, and of the dataclasses inside it.
 
     Args:
-        settings: A dataclass whose fields may have constraints (`sgan_tf.config.constraints`).
-        prefix: Of the names in errors, as "levels.0.".
+        settings: Dataclass. Its fields may have constraints (`sgan_tf.config.constraints`).
+        prefix: String. Prefix of the names in errors, such as "levels.0.". Defaults to "".
+
+    Raises:
+        ConfigError: If a value is invalid; the message names the setting.
     """
     for field in dataclasses.fields(settings):
         name, value = f"{prefix}{field.name}", getattr(settings, field.name)
@@ -95,13 +102,13 @@ def _check(name, value, constraint):
 
 
 def require(good: object, name: str, value: object, need: str) -> None:
-    """Raises `ConfigError` "name: value is not need" unless `good`."""
+    """Raises `ConfigError` with the message "name: value is not need" unless `good`."""
     if not good:
         raise ConfigError(f"{name}: {value} is not {need}")
 
 
 def check_cuts(cuts: Sequence[str]) -> None:
-    """Raises `ConfigError` when `cuts` are not names of the encoder's layers, bottom up."""
+    """Raises `ConfigError` if `cuts` are not names of the encoder's layers, bottom up."""
     for cut in cuts:
         if cut not in ENCODER_LAYERS:
             raise ConfigError(
@@ -115,11 +122,14 @@ def check_cuts(cuts: Sequence[str]) -> None:
 
 
 def check_image_size(encoder: Any, side: int) -> None:
-    """Raises `ConfigError` when the encoder's maps do not divide evenly: none could mirror them.
+    """Checks that the encoder's maps divide evenly, as generators that mirror them need.
 
     Args:
-        encoder: An `EncoderConfig`.
-        side: Of the images, in pixels.
+        encoder: `EncoderConfig`. The settings of the encoder.
+        side: Integer. The side of the images, in pixels.
+
+    Raises:
+        ConfigError: If they do not; the message names image sizes that fit.
     """
     if map_sides(encoder, side) is None:
         possible = [s for s in range(1, 2 * side + 65) if map_sides(encoder, s)]
@@ -131,11 +141,14 @@ def check_image_size(encoder: Any, side: int) -> None:
 
 
 def map_sides(encoder: Any, side: int) -> dict[str, int] | None:
-    """Returns the side of the image and of each map of E; None where they do not divide evenly.
+    """Returns the sides of the image and of each map of E.
 
     Args:
-        encoder: An `EncoderConfig`.
-        side: Of the images, in pixels.
+        encoder: `EncoderConfig`. The settings of the encoder.
+        side: Integer. The side of the images, in pixels.
+
+    Returns:
+        Dictionary `{name: side}`, or None if the maps do not divide evenly.
     """
     sides = {"image": side}
     for name in MAP_LAYERS:

@@ -1,4 +1,4 @@
-"""`AdversarialModel`: what one level trained alone and the whole stack trained jointly share."""
+"""`AdversarialModel`: the base of one level trained alone and of the stack trained jointly."""
 
 import itertools
 from collections.abc import Callable, Iterable
@@ -15,34 +15,37 @@ from sgan_tf.models.optimizers import adam
 from sgan_tf.models.trainable import TrainedModel, apply_gradients
 from sgan_tf.typing import Tensor
 
-# An objective, a scalar, and what it is made of, `{name: scalar}`.
+# An objective, a scalar, and its terms, `{name: scalar}`.
 Objective: TypeAlias = tuple[Tensor, dict[str, Tensor]]
 
 
 class AdversarialModel(TrainedModel):
     """Alternates one discriminator update with one or more generator updates, on any replicas.
 
-    Subclasses give the two objectives and the variables that each of them trains:
+    Subclasses define the two objectives and the variables that each of them trains:
 
-    * `batch(x, y)`: what the objectives take of a batch of `fit`
+    * `batch(x, y)` returns what the objectives take, from a batch of `fit`
     * `discriminator_objective(batch, seed, training)` and
-      `generator_objective(batch, seed, training)`: `(objective, {name: scalar})`
-    * `discriminator_variables()`, `generator_variables()`; when the first is empty no discriminator
-      is trained
-    * `discriminators()`, whose spectral norms are estimated anew before each of their updates
-    * `averages()`: `[(variable of an averaged generator, variable of the trained one, decay), …]`
-    * `watched(numbers)`: the loss that the adaptive schedule follows, out of `[len(reported)]`
+      `generator_objective(batch, seed, training)` return `(objective, {name: scalar})`
+    * `discriminator_variables()` and `generator_variables()` return the trained variables; if the
+      first list is empty, no discriminator is trained
+    * `discriminators()` returns the models whose spectral norms are updated before each of their
+      updates
+    * `averages()` returns `[(averaged variable, trained variable, decay), …]` of the generators
+    * `watched(numbers)` returns the loss that the adaptive schedule follows, from the vector
+      `[len(reported)]` of measured numbers
 
     Objectives are means over the replica's share of the batch. All noise of training is a function
-    of (noise_seed, the optimizer's iterations), so a restored model continues with the noise it
-    would have had.
+    of (noise_seed, the optimizer's iterations), so a restored model continues with the noise that
+    the original would have drawn.
 
     Args:
-        reported: Names of the scalars of both objectives.
-        generator_steps: Generator updates for each discriminator update, each with new noise.
-        adaptive_steps: Choose 1 to 7 of them by the discriminator's loss instead
-            (`losses.adaptive_generator_steps`).
-        noise_seed: Integer.
+        reported: List of strings. Names of the scalars of both objectives.
+        generator_steps: Integer. Generator updates per discriminator update, each with new noise.
+            Defaults to 1.
+        adaptive_steps: Boolean. Whether the discriminator's loss sets this number to 1, 3, 5 or 7
+            instead (`losses.adaptive_generator_steps`). Defaults to False.
+        noise_seed: Integer. Seed of all noise of training. Defaults to 0.
     """
 
     def __init__(
@@ -56,7 +59,7 @@ class AdversarialModel(TrainedModel):
         super().__init__(reported, **kwargs)
         self.generator_steps, self.adaptive_steps = generator_steps, adaptive_steps
         self.noise_seed = noise_seed
-        self.seed_generator = SeedGenerator(noise_seed)  # of `call`, which samples
+        self.seed_generator = SeedGenerator(noise_seed)  # for `call`, which samples
         self.discriminator_optimizer: Any = None
         self.generator_optimizer: Any = None
 
@@ -66,12 +69,14 @@ class AdversarialModel(TrainedModel):
         generator_optimizer: keras.Optimizer | None = None,
         **kwargs: Any,
     ) -> None:
-        """Sets one optimizer for D and Q and one for G (by default Adams), and makes their slots.
+        """Sets one optimizer for D and Q and one for G, and creates their slots.
 
         Args:
-            discriminator_optimizer, generator_optimizer: Keras optimizers.
-            kwargs: As in Keras, `steps_per_execution` and `run_eagerly` for instance. The adaptive
-                schedule ignores `jit_compile`: XLA cannot compile its loop.
+            discriminator_optimizer: Keras optimizer of D and Q. Defaults to Adam.
+            generator_optimizer: Keras optimizer of G. Defaults to Adam.
+            kwargs: Keyword arguments of `keras.Model.compile`, such as `steps_per_execution` and
+                `run_eagerly`. The adaptive schedule ignores `jit_compile`, as XLA cannot compile
+                its loop.
         """
         # An optimizer given to Keras itself would make slots for the weights of all networks, and
         # XLA is several times slower on CPUs.
@@ -90,7 +95,7 @@ class AdversarialModel(TrainedModel):
     # One training step
 
     def update(self, x: Any, y: Any) -> tf.Tensor:
-        """One discriminator update and `generator_steps` generator updates, in replica context."""
+        """Updates D once and G `generator_steps` times, in replica context."""
         batch = self.batch(x, y)
         numbers = self.discriminator_step(batch)
         for _ in range(self.generator_steps):
@@ -148,12 +153,12 @@ class AdversarialModel(TrainedModel):
         _, report = self.discriminator_objective(batch, seed, training=False)
         return self._numbers(report | self.generator_objective(batch, seed, training=False)[1])
 
-    # The adaptive schedule. No optimizer may be applied inside a loop in replica context, so the
-    # loop stands outside of it.
+    # The adaptive schedule. An optimizer cannot be applied inside a loop in replica context, so the
+    # loop runs outside of it.
 
     @property
     def adaptive(self) -> bool:
-        """The number of generator steps follows D's loss."""
+        """Whether the number of generator steps follows D's loss."""
         return self.adaptive_steps and bool(self.discriminator_variables())
 
     def distributed_update(self, x: Any, y: Any) -> tf.Tensor:
@@ -183,7 +188,7 @@ class AdversarialModel(TrainedModel):
             adaptive_step = tf.function(adaptive_step)
 
         def train_function(iterator):
-            logs = adaptive_step(next(iterator))  # which ends an epoch where nothing is left
+            logs = adaptive_step(next(iterator))  # an exhausted iterator ends the epoch here
             for data in itertools.islice(iterator, self.steps_per_execution - 1):
                 logs = adaptive_step(data)
             return logs

@@ -1,10 +1,9 @@
-"""Differentiable augmentations of what D or E sees, real and generated alike.
+"""Differentiable augmentations of the real and generated images that D or E sees.
 
-`translation`, `color` and `cutout` are those of DiffAugment (Zhao et al., 2020); `flip` and `shift`
-leave to an image what a classifier should see in it anyway; `affine` and `crop` are for the views
-of an encoder without labels. Each is a function of
-`(images [N, H, W, C] in [0, 1], seed [2])` that returns images of the same shape; an own one can be
-handed to `LevelGAN(augment=...)`.
+`translation`, `color` and `cutout` are those of DiffAugment (Zhao et al., 2020). `flip` and `shift`
+do not change what a classifier should see in an image. `affine` and `crop` make the views for an
+encoder without labels. Each is a function of `(images [N, H, W, C] in [0, 1], seed [2])` that
+returns images of the same shape. You can pass your own function to `LevelGAN(augment=...)`.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,29 +13,29 @@ import tensorflow as tf
 MOST_TRANSLATION = 0.125  # of the side
 MOST_SHIFT = 2  # pixels
 CUTOUT = 0.5  # of the side
-MOST_TURN = 0.25  # radians, by which images are turned and sheared
+MOST_TURN = 0.25  # radians, the largest rotation and shear
 MOST_STRETCH = 0.25  # of the side
 LEAST_CROP = 0.5  # of the side
 
 
 def translation(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Moves each image by up to an eighth of its side both ways; black comes in."""
+    """Moves each image by up to an eighth of its side along both axes; the gap is black."""
     return _moved(images, seed, max(1, round(MOST_TRANSLATION * images.shape[1])))
 
 
 def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Moves each image by up to two pixels both ways; black comes in."""
+    """Moves each image by up to two pixels along both axes; the gap is black."""
     return _moved(images, seed, MOST_SHIFT)
 
 
 def flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Mirrors half of the images, left to right."""
+    """Mirrors each image left to right with probability 1/2."""
     chosen = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed) < 0.5
     return tf.where(chosen, images[:, :, ::-1], images)
 
 
 def color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Adds up to 0.5 of brightness, multiplies saturation by 0 to 2 and contrast by 0.5 to 1.5."""
+    """Adds -0.5 to 0.5 to brightness; scales saturation by 0 to 2 and contrast by 0.5 to 1.5."""
     shape = [3, tf.shape(images)[0], 1, 1, 1]
     brightness, saturation, contrast = tf.unstack(tf.random.stateless_uniform(shape, seed))
     images += brightness - 0.5
@@ -47,7 +46,7 @@ def color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def cutout(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Sets a square of half the side, anywhere and partly outside, to black."""
+    """Sets a square of half the side to black; it lies anywhere and may be partly outside."""
     count, size = tf.shape(images)[0], round(CUTOUT * images.shape[1])
     inside = True
     for axis in (1, 2):
@@ -60,7 +59,10 @@ def cutout(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Turns, shears, stretches each image, and moves it by up to an eighth; black comes in."""
+    """Rotates, shears and stretches each image, and moves it by up to an eighth of its side.
+
+    The gap is black.
+    """
     drawn = tf.random.stateless_uniform([tf.shape(images)[0], 6], seed, -1.0, 1.0)
     turn, shear, across, down, *move = tf.unstack(drawn, axis=1)
     cos, sin = tf.cos(MOST_TURN * turn), tf.sin(MOST_TURN * turn)
@@ -71,7 +73,7 @@ def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def crop(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Enlarges a window of each image, of half to the whole of its width, and of its height."""
+    """Enlarges a window of each image, of between half and all of its width and of its height."""
     drawn = tf.random.stateless_uniform([tf.shape(images)[0], 4], seed)
     width, height, *place = tf.unstack(drawn, axis=1)
     sides = [LEAST_CROP + (1 - LEAST_CROP) * side for side in (width, height)]
@@ -81,12 +83,12 @@ def crop(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _resampled(images, rows, move):
-    """Each image at `M p + move` for the place p, from its centre, of a pixel; bilinear.
+    """Samples each image at `M p + move` for each pixel position p from the center; bilinear.
 
     Args:
-        images: `[N, H, W, C]`.
-        rows: Of M: `[[a, b], [c, d]]`, each `[N]`, across and down.
-        move: `[across, down]`, each `[N]`, in sides of the image.
+        images: Tensor `[N, H, W, C]`.
+        rows: Lists `[[a, b], [c, d]]` of tensors `[N]`. The rows of M, across and down.
+        move: List `[across, down]` of tensors `[N]`. The move, as a fraction of the image's side.
     """
     height, width = images.shape[1:3]
     x, y = (width - 1) / 2, (height - 1) / 2
@@ -109,7 +111,7 @@ def _moved(images, seed, most):
         side = images.shape[axis]
         axis_seed = tf.random.experimental.stateless_fold_in(seed, axis)
         by = tf.random.stateless_uniform([count, 1], axis_seed, -most, most + 1, tf.int32)
-        # Rows are chosen by a product with a matrix of ones and zeros, whose gradient is fast.
+        # A product with a matrix of ones and zeros selects the rows; its gradient is fast.
         chosen = tf.one_hot(tf.range(side)[None] + by, side, dtype=images.dtype)
         rule = "nij,njwc->niwc" if axis == 1 else "nij,nhjc->nhic"
         images = tf.einsum(rule, chosen, images)
@@ -117,7 +119,7 @@ def _moved(images, seed, most):
 
 
 def _along(axis, values):
-    """Values `[N, side]` along an axis of images, `[N, side, 1, 1]` or `[N, 1, side, 1]`."""
+    """Reshapes values `[N, side]` to `[N, side, 1, 1]` for axis 1, or `[N, 1, side, 1]` for 2."""
     return values[:, :, None, None] if axis == 1 else values[:, None, :, None]
 
 
@@ -133,7 +135,14 @@ AUGMENTATIONS = {
 
 
 def named(names: Sequence[str]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None:
-    """Returns one augmentation, of those of `AUGMENTATIONS` in turn; None for no names."""
+    """Returns an augmentation that applies several of `AUGMENTATIONS` one after the other.
+
+    Args:
+        names: List of strings. Names in `AUGMENTATIONS`, in the order of application.
+
+    Returns:
+        Function `(images, seed [2]) -> images`, or None if `names` is empty.
+    """
     if not names:
         return None
 

@@ -1,4 +1,4 @@
-"""`build`: the one place that makes our networks from a configuration."""
+"""`build`: makes the networks of a configuration."""
 
 import contextlib
 import dataclasses
@@ -33,26 +33,30 @@ def build(
     joint: bool = False,
     encoder: Encoder | None = None,
 ) -> tuple[Encoder, StackedGAN]:
-    """Builds the encoder and the stack of a configuration, with its initial weights.
+    """Builds the encoder and the stack of a configuration, with their initial weights.
 
-    A function of these arguments may stand in its place where networks are one's own: see
-    `Pipeline` and `load`. The global random generators are left as they were.
+    To use your own networks, pass your own function with these arguments to `Pipeline` or `load`.
+    The global random generators are left unchanged.
 
     Args:
-        config: A `Config`.
-        image_shape: `(H, W, C)`.
-        class_names: K strings.
-        mean: The training set's mean image, float `[H, W, C]` in [0, 1]; not needed where weights
-            are loaded.
-        joint: With what the discriminators have for joint training (dropout, hidden noise).
-        encoder: A given one, of as many stages as the configuration has levels; by default the
-            configuration's is made.
+        config: `Config`. The configuration.
+        image_shape: Tuple of integers `(H, W, C)`. The shape of one image.
+        class_names: List of K strings. The names of the classes.
+        mean: Float array `[H, W, C]` in [0, 1]. The training set's mean image. Defaults to None,
+            for weights that are loaded later.
+        joint: Boolean. Whether the discriminators have the dropout and the hidden noise of the
+            joint stage. Defaults to False.
+        encoder: `Encoder`. An existing encoder with one stage per level of the configuration.
+            Defaults to None: the configuration's encoder is built.
 
     Returns:
-        `(Encoder, StackedGAN)`.
+        Tuple `(Encoder, StackedGAN)`.
+
+    Raises:
+        ConfigError: If a name is in no registry, or a network cannot be built.
     """
     check_config(config, None if encoder is None else encoder.shapes)
-    recipe = config if encoder is None else None  # a given encoder is in no configuration
+    recipe = config if encoder is None else None  # a config does not describe a given encoder
     if encoder is None:
         classes = len(class_names)
         with seeded(stage_seed(config.seed, "encoder")), computing_in(config.precision):
@@ -107,11 +111,15 @@ def _level(config, encoder, i, mean, joint):
 def check_config(config: Config, shapes: Sequence[tuple[int, ...]] | None = None) -> None:
     """Raises `ConfigError` for a name that its registry lacks, or a network that cannot be built.
 
-    `adaptive_steps` is refused too where it would follow a loss that is not log 2 at chance.
+    It also rejects `adaptive_steps` with an adversarial loss that is not log 2 at chance.
 
     Args:
-        config: A `Config` that has been validated.
-        shapes: Of h_0, …, h_N, where an encoder is given; by default as the configuration has them.
+        config: `Config`. A validated configuration.
+        shapes: List of tuples. The shapes of h_0, …, h_N of an existing encoder. Defaults to None:
+            the shapes that the configuration implies.
+
+    Raises:
+        ConfigError: See above.
     """
     encoder = config.encoder
     _known("encoder.objective", encoder.objective, OBJECTIVES)
@@ -169,28 +177,37 @@ def _check_adaptive_steps(config):
 
 
 def _targets(config, shapes):
-    """What is known of h_0, …, h_{N-1}."""
-    names, own = ("image", *config.cuts), config.classifier is None
-    if own and shapes is None:
+    """Returns the `Target`s of h_0, …, h_{N-1}."""
+    names, chain = ("image", *config.cuts), config.classifier is None
+    if chain and shapes is None:
         sides = map_sides(config.encoder, config.image_size)
         assert sides is not None  # which `validate` has checked
-        return [Target(name, (sides[name],) * 2 if name in sides else (), own) for name in names]
+        return [Target(name, (sides[name],) * 2 if name in sides else (), chain) for name in names]
     sizes = [tuple(shape[:-1]) for shape in shapes or config.classifier.shapes]
     texts = [
         f"{name} of {' x '.join(map(str, size))}" if size else name
         for name, size in zip(names, sizes)
     ]
-    return [Target(text, size, own) for text, size in zip(texts, sizes)]
+    return [Target(text, size, chain) for text, size in zip(texts, sizes)]
 
 
 def stage_seed(seed: int, name: str) -> int:
-    """Returns a stage's own seed, a positive int32: stages share no noise and no order."""
+    """Returns the seed of a stage, a non-negative int32; stages share no noise and no order.
+
+    Args:
+        seed: Integer. The seed of the run.
+        name: String. The name of the stage.
+    """
     return zlib.crc32(f"{seed}/{name}".encode()) >> 1
 
 
 @contextlib.contextmanager
 def computing_in(precision: str) -> Iterator[None]:
-    """Layers that are made meanwhile compute in `precision`; weights are float32 always."""
+    """Context in which new layers compute in `precision`; weights are always float32.
+
+    Args:
+        precision: String. `float32` or `bfloat16`.
+    """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy({"bfloat16": "mixed_bfloat16"}.get(precision, precision))
     try:
@@ -201,7 +218,13 @@ def computing_in(precision: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seeds what Keras draws the seeds of initial weights from, and restores it afterwards."""
+    """Context in which Keras draws the seeds of initial weights from `seed`.
+
+    The state of Python's random generator is restored afterwards.
+
+    Args:
+        seed: Integer.
+    """
     state = random.getstate()
     random.seed(seed)
     try:

@@ -1,4 +1,4 @@
-"""What a trained stack is given, checked: an error is one line that begins with the argument."""
+"""Checks of a trained stack's arguments: each error is one line that starts with the argument."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,11 @@ from sgan_tf.utils.images import as_float
 
 
 def array(name: str, values: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> np.ndarray:
-    """Returns values as an array; `ValueError` when they are none."""
+    """Converts values to an array.
+
+    Raises:
+        ValueError: If they cannot be converted.
+    """
     try:
         return np.asarray(values, dtype)
     except (ValueError, TypeError) as error:  # rows of several lengths, or text
@@ -17,7 +21,11 @@ def array(name: str, values: npt.ArrayLike, dtype: npt.DTypeLike | None = None) 
 
 
 def rows(name: str, values: npt.ArrayLike, shape: Sequence[int]) -> np.ndarray:
-    """Returns float32 `[N, *shape]`; `ValueError` when they are of another shape, or not finite."""
+    """Converts values to a float32 array `[N, *shape]`.
+
+    Raises:
+        ValueError: If they have another shape or are not finite.
+    """
     values = array(name, values, np.float32)
     if values.shape[1:] != tuple(shape) or values.ndim != len(shape) + 1:
         raise ValueError(f"{name} must have the shape {_batch_of(shape)}, not {values.shape}")
@@ -27,7 +35,11 @@ def rows(name: str, values: npt.ArrayLike, shape: Sequence[int]) -> np.ndarray:
 
 
 def noise(values: Sequence[npt.ArrayLike], dims: Sequence[int], count: int) -> list[np.ndarray]:
-    """Returns the first `len(dims)` arrays, each float32 `[count, dim]`; else `ValueError`."""
+    """Converts the first `len(dims)` arrays of noise to float32 `[count, dim]`.
+
+    Raises:
+        ValueError: If there are fewer arrays, or one has another shape or is not finite.
+    """
     if len(values) < len(dims):
         raise ValueError(f"noise must hold z_0 to z_{len(dims) - 1}; it holds {len(values)}")
     checked = [rows(f"noise[{i}]", z, (dim,)) for i, (z, dim) in enumerate(zip(values, dims))]
@@ -38,7 +50,11 @@ def noise(values: Sequence[npt.ArrayLike], dims: Sequence[int], count: int) -> l
 
 
 def images(values: npt.ArrayLike, shape: Sequence[int]) -> np.ndarray:
-    """Returns images of uint8 or floats in [0, 1] as float32 `[N, *shape]`; else `ValueError`."""
+    """Converts images, uint8 or floats in [0, 1], to float32 `[N, *shape]`.
+
+    Raises:
+        ValueError: If they have another shape, type or range.
+    """
     values = array("images", values)
     if values.ndim != len(shape) + 1 or values.shape[1:] != tuple(shape):
         hint = "; add an axis for the batch" if values.shape == tuple(shape) else ""
@@ -54,7 +70,11 @@ def images(values: npt.ArrayLike, shape: Sequence[int]) -> np.ndarray:
 
 
 def labels(values: npt.ArrayLike, classes: int) -> np.ndarray:
-    """Returns labels as int64 `[N]` in [0, `classes`); else `ValueError`."""
+    """Converts labels to an int64 array `[N]`.
+
+    Raises:
+        ValueError: If they are not a vector of integers in [0, `classes`).
+    """
     values = array("labels", values)
     if not values.size and values.ndim == 1:
         values = values.astype(np.int64)  # an empty list
@@ -68,7 +88,11 @@ def labels(values: npt.ArrayLike, classes: int) -> np.ndarray:
 
 
 def labels_or_count(values: npt.ArrayLike | None, count: int | None, classes: int) -> np.ndarray:
-    """Returns `labels`; where there is one class, `count` zeros may stand in their place."""
+    """Converts `values` as `labels` does, or returns `count` zeros if there is only one class.
+
+    Raises:
+        ValueError: If both or neither are given, or labels are missing for several classes.
+    """
     if values is not None and count is not None:
         raise ValueError("count is for sampling without labels, and labels are given")
     if values is None and classes > 1:
@@ -81,7 +105,11 @@ def labels_or_count(values: npt.ArrayLike | None, count: int | None, classes: in
 
 
 def integer(name: str, value: object, low: int, high: int) -> int:
-    """Returns an integer in [`low`, `high`); else `ValueError`."""
+    """Returns `value` as an integer.
+
+    Raises:
+        ValueError: If it is not an integer in [`low`, `high`).
+    """
     if not isinstance(value, (int, np.integer)) or not low <= value < high:
         raise ValueError(f"{name} must be an integer in [{low}, {high}), not {value!r}")
     return int(value)

@@ -1,8 +1,8 @@
-"""What a stack costs, told from the shapes of layers: parameters, and floating-point operations.
+"""The cost of a stack, from the shapes of layers: parameters and floating-point operations.
 
-FLOP are of convolutions and matrix products, which take nearly all of them; a multiplication and an
-addition are two. A pass that goes back to a network's inputs alone takes as many as the one
-forward, and one to its weights too twice as many.
+Only the FLOP of convolutions and matrix products are counted, which are nearly all. A
+multiplication and an addition count as two. A backward pass to a network's inputs costs as many
+FLOP as its forward pass; a backward pass to its weights too costs twice as many.
 """
 
 import math
@@ -17,25 +17,25 @@ from sgan_tf.models.networks.generators import build_generator
 
 
 class StackCost(NamedTuple):
-    """What a stack of two levels costs."""
+    """The cost of a stack of two levels."""
 
-    parameters: int  # of G, and of D and Q, of both levels
-    flop: dict[str, int]  # of an image in a step of training, of each stage
+    parameters: int  # of G, D and Q of both levels
+    flop: dict[str, int]  # per image in a training step of each stage, {stage: FLOP}
 
 
 class _Networks(NamedTuple):
-    """What the networks of a level cost."""
+    """The cost of a level's networks."""
 
     parameters: int
-    generator: int  # FLOP of an image, forward
+    generator: int  # FLOP per image, forward
     discriminator: int
 
 
 class StackCosts:
-    """Costs of stacks that each are cut once; networks of the same shapes are looked at once.
+    """Costs of stacks with one cut each; networks of the same shapes are built only once.
 
     Args:
-        num_classes: K.
+        num_classes: Integer. K, the number of classes.
     """
 
     def __init__(self, num_classes: int) -> None:
@@ -45,12 +45,15 @@ class StackCosts:
     def of(self, cut: Any, config: Config) -> StackCost:
         """Returns the cost of a stack on a cut.
 
-        With adaptive steps of G it is the least: a step of D and one of G. Projections of D and
-        what regularises it are left out.
+        With adaptive steps the cost is that of `generator_steps`, not of the number that the
+        schedule chooses. Projections, feature heads and regularizers of D are not counted.
 
         Args:
-            cut: A `Cut`.
-            config: The stack's configuration, the same for all cuts of a shape.
+            cut: `Cut`. Where the classifier is cut.
+            config: `Config`. The stack's configuration, the same for all cuts of one shape.
+
+        Returns:
+            `StackCost`.
         """
         assert config.classifier is not None  # cuts are of a classifier
         shapes = [tuple(config.classifier.shapes[0]), cut.shape, (self.num_classes,)]
@@ -61,7 +64,7 @@ class StackCosts:
         stages = zip(config.levels, networks, (cut.below, cut.above))
         flop = {f"level{i}": _step(*stage) for i, stage in enumerate(stages)}
         flop["joint"] = sum(flop.values())
-        if config.joint.lambda_class:  # E reads the image, and its gradient
+        if config.joint.lambda_class:  # E's forward pass on the image, and the backward pass
             flop["joint"] += config.joint.optimizer.generator_steps * 2 * (cut.below + cut.above)
         return StackCost(sum(level.parameters for level in networks), flop)
 
@@ -78,25 +81,27 @@ class StackCosts:
 
 
 def _step(settings, networks, stage):
-    """FLOP of an image in a step of D on real and generated rows, and of so many steps of G."""
+    """FLOP per image of a D step, on real and generated rows, and its `generator_steps` G steps."""
     d_step = networks.generator + 2 * 3 * networks.discriminator
     g_step = 3 * networks.generator + 2 * networks.discriminator + 2 * stage
     return d_step + settings.optimizer.generator_steps * g_step
 
 
 def network_flop(network: keras.Model) -> int:
-    """Returns the FLOP of a functional or sequential model for one example, forward."""
+    """Returns the FLOP of the forward pass of a functional or sequential model for one example."""
     return sum(operation_flop(layer, layer.input, layer.output) for layer in network.layers)
 
 
 def operation_flop(operation: keras.Operation | None, inputs: Any, outputs: Any) -> int:
-    """Returns the FLOP of an operation for one example, forward.
+    """Returns the FLOP of the forward pass of an operation for one example.
 
-    Every weight of two axes or more is taken to be multiplied at each place of the output.
+    Every weight with two or more axes is assumed to be multiplied at each position of the output,
+    or of the input for a transposed convolution.
 
     Args:
-        operation: A Keras layer; what is none is taken to have no products.
-        inputs, outputs: Its symbolic tensors; of several the first counts.
+        operation: Keras layer. Any other operation counts as 0 FLOP.
+        inputs: Symbolic tensor, or several, of which the first counts. The layer's inputs.
+        outputs: Symbolic tensor, or several, of which the first counts. The layer's outputs.
     """
     kernels = [w.shape for w in getattr(operation, "weights", []) if len(w.shape) > 1]
     if not kernels:

@@ -12,22 +12,22 @@ from sgan_tf.typing import Shape, Tensor
 class EntropyLoss(keras.layers.Layer):
     """L_ent of Eq. (7) and (8) as a layer: a posterior head on D's features, and its loss.
 
-    Add the loss, times a weight (the paper's is 10), to the generator's objective, so that the
-    noise can be read off its outputs, and to that of the discriminator, whose features the head
-    shares. Train the head's variables with the discriminator's.
+    Multiply the loss by a weight (10 in the paper). Add it to the generator's objective, so that
+    the noise can be inferred from the outputs, and to the objective of the discriminator, whose
+    features the head shares. Train the head's variables together with the discriminator's.
 
     Args:
-        z_dim: Length of the noise vector. Keep it near what the images can show: 16 serves where 50
-            stays unused.
+        z_dim: Integer. The length of the noise vector. Choose a length that the images can show:
+            16 can be enough where most of 50 would stay unused.
 
     Call arguments:
-        features: What the discriminator computes before its last layer, of generated samples,
-            `[N, ...]`.
-        z: The noise that they were generated from, `[N, z_dim]`.
+        features: Tensor `[N, ...]`. The discriminator's features of generated samples, before its
+            last layer.
+        z: Tensor `[N, z_dim]`. The noise from which the samples were generated.
 
     Returns:
-        Scalar; where the features tell nothing of z it is z's variance, 1/12 for noise uniform on
-        [0, 1) and 1 for normal noise.
+        Scalar tensor. If the features contain no information about z, the loss is z's variance:
+        1/12 for noise uniform on [0, 1), and 1 for normal noise.
 
     Example:
 

@@ -31,20 +31,20 @@ from sgan_tf.typing import Tensor
 
 
 class LevelBatch(NamedTuple):
-    """What a level is trained on."""
+    """The batch that a level is trained on."""
 
     real: tf.Tensor  # h_i of the encoder
-    # what G_i is given: h_{i+1} of the encoder, in the joint stage of G_{i+1}; labels at the top
+    # the input of G_i: the encoder's h_{i+1}, or G_{i+1}'s in the joint stage; one-hot at the top
     condition: tf.Tensor
     real_condition: tf.Tensor  # h_{i+1} of the encoder, or one-hot labels at the top
     labels: tf.Tensor | None  # integers [N]
 
     def real_rows(self) -> Rows:
-        """Returns what D is shown of the encoder."""
+        """Returns the rows that D sees of the encoder."""
         return Rows(self.real, self.real_condition, self.labels)
 
     def rows_of(self, fake: Tensor) -> Rows:
-        """Returns what D is shown of `G_i(condition, z_i)`."""
+        """Returns the rows that D sees of `fake`, which is `G_i(condition, z_i)`."""
         return Rows(fake, self.condition, self.labels)
 
 
@@ -52,39 +52,47 @@ class LevelBatch(NamedTuple):
 class LevelGAN(AdversarialModel):
     """The GAN that inverts a stage E_i: `h_i ~ G_i(h_{i+1}, z_i)`, with D_i and Q_i.
 
-    `fit(h_i, labels)` trains it, on images at the bottom; h_{i+1} is computed inside, or given, as
-    in `fit((h_i, h_{i+1}), labels)`. Labels, integers `[N]`, are needed at the top and by a D that
-    knows classes; elsewhere they may be left out. Calling the model samples: `level(h_{i+1})`, or
-    `level(labels)` at the top, gives h_i of new noise.
+    `fit(h_i, labels)` trains the level; at the bottom, h_i are images. The level computes h_{i+1}
+    itself, or you pass it, as in `fit((h_i, h_{i+1}), labels)`. Labels, integers `[N]`, are needed
+    at the top and by a D that uses classes; otherwise they can be omitted. Calling the model
+    samples: `level(h_{i+1})`, or `level(labels)` at the top, returns h_i from new noise.
 
     Args:
-        generator: G_i, any Keras model `[condition, z] -> h_i`.
-        discriminator: D_i and Q_i, any Keras model `h_i -> (logits, estimate of z_i)`, the logits
-            `[N, 1]`, or `[N, K]` where the adversarial form has one a class. If its `call` has
-            arguments `labels`, `condition` or `features` (with None as their default), it is given
-            these too. Condition is the encoder's h_{i+1} with real h_i, and what G_i was given with
-            generated ones. Features are the maps of E_i that `config.features` names.
-        stage: E_i, any Keras model `h_i -> h_{i+1}`, used frozen in L_cond, Eq. (6).
-        config: A `LevelConfig`: z_dim, noise, loss and optimizer. It has no use for the settings of
-            networks.
-        index: i, 0 at the bottom: it is part of the names of what is measured.
-        num_classes: K at the top level, whose condition is a label; None below.
-        adversarial: The adversarial form in place of `ADVERSARIAL[config.loss.adversarial]`.
-        condition_variance: Of h_{i+1}, the mean over its entries of their variance; where
-            `config.loss.units` is `variance`, L_cond is divided by it (`adapt` measures it).
-        regularizers: `{name: function}` of D beside the table `REGULARIZERS`, where the functions'
-            arguments are described; `config.loss.regularizers` holds the weights of those in use.
-        augment: Function `(h_i, seed [2]) -> h_i` on all that D sees, in place of the named ones in
-            `config.loss.augment`.
-        noise_seed: See `AdversarialModel`.
+        generator: Keras model. G_i, which maps `[condition, z]` to h_i.
+        discriminator: Keras model. D_i and Q_i, which map h_i to `(logits, estimate of z_i)`. The
+            logits are `[N, 1]`, or `[N, K]` if the adversarial form has one per class. If its
+            `call` has arguments `labels`, `condition` or `features` (with None as their default),
+            they are passed too. `condition` is the encoder's h_{i+1} for real h_i, and G_i's
+            condition for generated h_i. `features` are the maps of E_i that `config.features`
+            names.
+        stage: Keras model. E_i, which maps h_i to h_{i+1}. It is frozen and used in L_cond,
+            Eq. (6).
+        config: `LevelConfig`. Its settings `z_dim`, `noise`, `ema`, `features`, `loss` and
+            `optimizer` (the numbers of steps) are used; those of the networks are not. Defaults to
+            `LevelConfig()`.
+        index: Integer. i, 0 at the bottom. It is part of the names of the measured numbers.
+            Defaults to 0.
+        num_classes: Integer. K at the top level, whose condition is a label. Defaults to None, for
+            the levels below.
+        adversarial: `Adversarial`. The adversarial form. Defaults to None:
+            `ADVERSARIAL[config.loss.adversarial]`.
+        regularizers: Dictionary `{name: function}`. Regularizers of D in addition to the table
+            `REGULARIZERS`, where the functions' arguments are described. `config.loss.regularizers`
+            holds the weights of those in use. Defaults to None.
+        augment: Function `(h_i, seed [2]) -> h_i`. Augmentation of everything that D sees. Defaults
+            to None: the augmentations named in `config.loss.augment`.
+        noise_seed: Integer. See `AdversarialModel`. Defaults to 0.
+        condition_variance: Float. The variance of h_{i+1}, averaged over its entries; `adapt`
+            measures it. If `config.loss.units` is `variance`, L_cond is divided by it. Defaults to
+            1.
 
     Attributes:
-        is_top: The level is conditioned on labels.
-        sampler: The generator that samples are drawn with: the average of G_i's weights where
-            `config.ema` is set, else G_i.
+        is_top: Boolean. Whether the level is conditioned on labels.
+        sampler: Keras model. The generator that draws samples: the average of G_i's weights if
+            `config.ema` is set, otherwise G_i.
 
     Raises:
-        ValueError: when G_i, D_i and E_i do not fit one another.
+        ValueError: If G_i, D_i and E_i do not fit one another.
 
     Example:
 
@@ -153,11 +161,11 @@ class LevelGAN(AdversarialModel):
         return self.generator if self.average is None else self.average
 
     def refresh_average(self, upper: Tensor, seed: Tensor) -> None:
-        """Measures the averaged generator's batch statistics anew, on one large batch of its own.
+        """Recomputes the averaged generator's batch statistics on one large batch.
 
         Args:
-            upper: h_{i+1}, or integer labels at the top, `[N, ...]`.
-            seed: Integers `[2]`, of the noise.
+            upper: Tensor `[N, ...]`. h_{i+1}, or integer labels at the top.
+            seed: Integer tensor `[2]`. Seed of the noise.
         """
         if self.average is not None:
             condition = self.condition(upper)
@@ -170,12 +178,13 @@ class LevelGAN(AdversarialModel):
         """Measures `condition_variance`.
 
         Args:
-            conditions: h_{i+1} of real images, `[N, ...]`; not for the top, which has labels.
+            conditions: `np.ndarray` `[N, ...]`. h_{i+1} of real images. The top level has labels
+                instead and needs no call.
         """
         self.condition_variance = float(np.var(conditions, axis=0, dtype=np.float64).mean())
 
     def call(self, condition: Tensor, training: bool = False) -> Tensor:
-        """Samples h_i: a row for each row of `condition`, h_{i+1} or integer labels at the top."""
+        """Samples one h_i for each row of `condition`: h_{i+1}, or integer labels at the top."""
         condition = self.condition(condition)
         shape = (ops.shape(condition)[0], self.config.z_dim)
         z = self.noise_distribution.of_uniform(
@@ -214,21 +223,21 @@ class LevelGAN(AdversarialModel):
     def discriminator_losses(
         self, fake: Tensor, z: Tensor, batch: LevelBatch, seed: Tensor, training: bool = True
     ) -> Objective:
-        """D's and Q's objective: Eq. (4), with Eq. (7) for the head that they share a trunk with.
+        """Returns the objective of D and Q: Eq. (4), and Eq. (7) for Q, which shares D's trunk.
 
         `lambda_adv (L_D + lambda_label L_label + sum_k w_k R_k)
         + posterior_weight lambda_ent L_ent`
 
         Args:
-            fake: `G_i(condition, z)`.
-            z: The noise that G_i was given.
-            batch: A `LevelBatch`. D is given `condition` with generated h_i and `real_condition`
-                with real ones.
-            seed: Of the augmentations.
-            training: D's mode.
+            fake: Tensor `[N, ...]`. `G_i(condition, z)`.
+            z: Tensor `[N, z_dim]`. The noise that G_i received.
+            batch: `LevelBatch`. D receives its `condition` with generated h_i and its
+                `real_condition` with real h_i.
+            seed: Integer tensor `[2]`. Seed of the augmentations.
+            training: Boolean. Whether D runs in training mode. Defaults to True.
 
         Returns:
-            `(objective, {name: scalar})`.
+            Tuple `(objective, {name: scalar})`.
         """
         report: dict[str, Tensor] = {}
         c, objective = self.config.loss, tf.zeros([])
@@ -256,10 +265,21 @@ class LevelGAN(AdversarialModel):
     def generator_losses(
         self, fake: Tensor, z: Tensor, batch: LevelBatch, seed: Tensor, training: bool = True
     ) -> Objective:
-        """G's objective, Eq. (3): `lambda_adv L_adv + lambda_cond L_cond + lambda_ent L_ent`.
+        """Returns G's objective, Eq. (3).
 
-        A weight of 0 leaves its term out, with the term's cost. Arguments and result as in
-        `discriminator_losses`.
+        `lambda_adv L_adv + lambda_cond L_cond + lambda_ent L_ent`
+
+        A weight of 0 removes its term and the cost of computing it.
+
+        Args:
+            fake: Tensor `[N, ...]`. `G_i(condition, z)`.
+            z: Tensor `[N, z_dim]`. The noise that G_i received.
+            batch: `LevelBatch`. See `discriminator_losses`.
+            seed: Integer tensor `[2]`. Seed of the augmentations.
+            training: Boolean. Whether D runs in training mode. Defaults to True.
+
+        Returns:
+            Tuple `(objective, {name: scalar})`.
         """
         c, report = self.config.loss, {}
         if c.lambda_adv or c.lambda_ent:
@@ -292,7 +312,7 @@ class LevelGAN(AdversarialModel):
         return self.generator.trainable_variables
 
     def discriminator_variables(self) -> list[keras.Variable]:
-        """D's and Q's weights; none where neither has a loss."""
+        """Returns the weights of D and Q, or an empty list if neither has a loss."""
         used = self.config.loss.lambda_adv or self.config.loss.lambda_ent
         return self.discriminator.trainable_variables if used else []
 
@@ -314,7 +334,7 @@ class LevelGAN(AdversarialModel):
         }
 
     def start_from(self, other: "LevelGAN") -> None:
-        """Takes over the weights of a trained level of the same networks, averaged ones if any."""
+        """Copies the weights of a trained level with the same networks, of G averaged if any."""
         for generator in filter(None, [self.generator, self.average]):
             generator.set_weights(other.sampler.get_weights())
         self.discriminator.set_weights(other.discriminator.get_weights())
@@ -322,7 +342,7 @@ class LevelGAN(AdversarialModel):
 
     @property
     def _units(self):
-        """What L_cond and L_ent are measured in; the labels' cross-entropy is in nats always."""
+        """The units of L_cond and L_ent; the labels' cross-entropy is always in nats."""
         if self.config.loss.units == "raw":
             return 1.0, 1.0
         return 1.0 if self.is_top else self.condition_variance, self.noise_distribution.variance
@@ -330,30 +350,30 @@ class LevelGAN(AdversarialModel):
     # Conditions and noise
 
     def condition(self, upper: Tensor) -> Tensor:
-        """Returns G_i's condition: h_{i+1}, or one-hot `[N, K]` of the top level's labels."""
+        """Returns G_i's condition: h_{i+1}, or the top level's labels as one-hot rows `[N, K]`."""
         if self.num_classes is None:
             return ops.convert_to_tensor(upper)
         return one_hot(upper, self.num_classes)
 
     def draw_noise(self, seed: Tensor, count: int | Tensor) -> Tensor:
-        """Returns z_i `[count, z_dim]` of a step's `seed`; see `noise.draw_uniform`."""
+        """Returns z_i `[count, z_dim]` for a step's `seed`; see `noise.draw_uniform`."""
         seed = tf.random.experimental.stateless_fold_in(seed, self.index)
         return self.noise_distribution.of_uniform(draw_uniform(seed, count, self.config.z_dim))
 
     def estimate_noise(self, h: Tensor) -> Tensor:
-        """Returns Q_i's estimate of the noise behind h_i, `[N, z_dim]`."""
+        """Returns Q_i's estimate of the noise that generated h_i, `[N, z_dim]`."""
         alone = getattr(self.discriminator, "estimate_noise", None)
         return alone(h) if alone else self.discriminator(h, training=False)[1]
 
     def infer_noise(self, h: Tensor) -> Tensor:
-        """Returns `estimate_noise`, clipped to where noise lies."""
+        """Returns `estimate_noise`, clipped to the range of the noise."""
         return self.noise_distribution.clip(self.estimate_noise(h))
 
     def _named(self, report):
         return {f"{name}_{self.index}": value for name, value in report.items()}
 
     def _check_shapes(self):
-        """Builds networks that are not built yet, and sees that they fit one another."""
+        """Builds networks that are not built yet, and checks that they fit one another."""
         target = tuple(self.stage.input_shape[1:])
         shape = (self.num_classes,) if self.is_top else self.stage.output_shape[1:]
         noise = ops.zeros((1, self.config.z_dim))
@@ -366,7 +386,7 @@ class LevelGAN(AdversarialModel):
                 f"discriminator estimates noise of shape {tuple(estimate.shape[1:])}, "
                 f"but z_dim is {self.config.z_dim}"
             )
-        if self.config.loss.lambda_adv:  # else nothing reads them
+        if self.config.loss.lambda_adv:  # otherwise nothing reads the logits
             self._check_logits(tuple(logits.shape[1:]))
 
     def _check_logits(self, shape):
@@ -375,7 +395,7 @@ class LevelGAN(AdversarialModel):
         elif self.is_top:
             fits, need = shape == (self.num_classes,), f"({self.num_classes},), one a class"
         else:
-            least = 2 if self.config.loss.lambda_label else 1  # the label loss tells classes apart
+            least = 2 if self.config.loss.lambda_label else 1  # the label loss compares classes
             fits = len(shape) == 1 and shape[0] >= least
             need = f"(K,), one a class, K at least {least}"
         if not fits:

@@ -1,8 +1,8 @@
 """The losses of stacked GANs (Huang et al., CVPR 2017, Eq. 3 to 8) as functions of network outputs.
 
 Every function takes a batch and returns its mean as a scalar. Squared errors are means over the
-dimensions too, as in the authors' release, so that one set of weights serves vectors and feature
-maps of any size. `ADVERSARIAL` and `REGULARIZERS` are the tables that configurations choose from.
+dimensions too, as in the authors' code, so the same weights fit vectors and feature maps of any
+size. `ADVERSARIAL` and `REGULARIZERS` are the tables that configurations choose from.
 """
 
 from collections.abc import Callable
@@ -13,22 +13,24 @@ from keras import ops
 
 from sgan_tf.typing import Tensor
 
-GENERATOR_STEPS = ((0.65, 1), (0.5, 3), (0.3, 5))  # "above this loss of D: so many steps", else:
+# Pairs (threshold, steps): G takes `steps` steps where D's loss is above the threshold.
+GENERATOR_STEPS = ((0.65, 1), (0.5, 3), (0.3, 5))
 MOST_GENERATOR_STEPS = 7
 
 
 class Adversarial:
     """A pair of adversarial objectives; the base of the entries of `ADVERSARIAL`.
 
-    An own one is a subclass, registered with Keras where models are to be saved, and handed to
-    `LevelGAN(adversarial=...)`.
+    To use your own pair, write a subclass and pass an instance to `LevelGAN(adversarial=...)`. To
+    save models that use it, register the subclass with Keras.
 
     Attributes:
-        class_logits: D has K logits, one a class, in place of one; D is then taught the classes of
-            real images as well, by `label_loss`.
-        relative: `generator` needs the logits on real h_i too, at the cost of another pass.
-        log_2_at_chance: D's loss is log 2 where its logit of "real" is 0 for all h_i, as the
-            thresholds of `adaptive_generator_steps` expect.
+        class_logits: Boolean. Whether D has K logits, one per class, instead of one. If True,
+            `label_loss` also trains D to classify real images. Defaults to False.
+        relative: Boolean. Whether `generator` also needs the logits on real h_i, at the cost of
+            another pass through D. Defaults to False.
+        log_2_at_chance: Boolean. Whether D's loss is log 2 when its logit of "real" is 0 for all
+            h_i. The thresholds of `adaptive_generator_steps` expect this. Defaults to False.
 
     Example:
 
@@ -47,37 +49,39 @@ class Adversarial:
     log_2_at_chance = False
 
     def real_logit(self, logits: Tensor) -> Tensor:
-        """Returns the logit of "real", which regularisers of D are given.
+        """Returns the logit of "real", which the regularizers of D take.
 
         Args:
-            logits: As in `discriminator`.
+            logits: Tensor `[N, 1]`, or `[N, K]` if `class_logits` is set. D's logits.
 
         Returns:
-            `[N, 1]`: one logit as it is, the log-sum-exp of class logits.
+            Tensor `[N, 1]`. The logit itself, or the log-sum-exp of the class logits.
         """
         return ops.logsumexp(logits, axis=-1, keepdims=True) if self.class_logits else logits
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """D's adversarial loss; the adaptive number of generator steps follows it.
+        """Returns D's adversarial loss, which sets the adaptive number of generator steps.
 
         Args:
-            real: Logits on real h_i, `[N, 1]`, or `[N, K]` where `class_logits` is set.
-            fake: Logits on generated h_i, of the same shape.
+            real: Tensor `[N, 1]`, or `[N, K]` if `class_logits` is set. The logits on real h_i.
+            fake: Tensor of the same shape. The logits on generated h_i.
 
         Returns:
-            Scalar.
+            Scalar tensor.
         """
         raise NotImplementedError
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """L_adv: the generator's adversarial loss.
+        """Returns L_adv, the generator's adversarial loss.
 
         Args:
-            fake: Logits on generated h_i, as in `discriminator`.
-            real: Logits on real h_i, where `relative` is set; elsewhere none are given.
+            fake: Tensor `[N, 1]`, or `[N, K]` if `class_logits` is set. The logits on generated
+                h_i.
+            real: Tensor of the same shape. The logits on real h_i, passed only if `relative` is
+                set. Defaults to None.
 
         Returns:
-            Scalar.
+            Scalar tensor.
         """
         raise NotImplementedError
 
@@ -91,7 +95,7 @@ class Adversarial:
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class Binary(Adversarial):
-    """Eq. (4), each half weighted 0.5 as in the release (log 2 at chance), and Eq. (5)."""
+    """Eq. (4), each half weighted 0.5 as in the authors' code (log 2 at chance), and Eq. (5)."""
 
     log_2_at_chance = True
 
@@ -104,7 +108,7 @@ class Binary(Adversarial):
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class ClassLogits(Adversarial):
-    """The release's form on CIFAR-10: the log-sum-exp of K class logits is the logit of "real".
+    """The authors' form on CIFAR-10: the log-sum-exp of K class logits is the logit of "real".
 
     It is the (K+1)-class discriminator of Salimans et al. (2016) with the fake class's logit fixed
     at 0. The generator's loss, `-mean softplus(s)`, is unbounded below.
@@ -123,7 +127,7 @@ class ClassLogits(Adversarial):
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class Hinge(Adversarial):
-    """The hinge losses (Lim and Ye 2017; Miyato et al. 2018), for a D of bounded slope."""
+    """The hinge losses (Lim and Ye 2017; Miyato et al. 2018), for a D with a bounded slope."""
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return ops.mean(ops.relu(1.0 - real)) + ops.mean(ops.relu(1.0 + fake))
@@ -136,8 +140,9 @@ class Hinge(Adversarial):
 class Relativistic(Adversarial):
     """The relativistic pairing loss (Jolicoeur-Martineau 2018; Huang et al., R3GAN, 2024).
 
-    D compares row by row: `mean softplus(-(real - fake))`, and G the other way round, which has
-    good gradients where both agree, and no minimum in which modes are dropped. R1 belongs with it.
+    D compares real and generated h_i row by row: its loss is `mean softplus(-(real - fake))`, and
+    G's loss is the reverse. The gradients are useful where both agree, and no minimum drops modes.
+    Use it together with R1.
     """
 
     relative = True
@@ -162,11 +167,12 @@ def r1_penalty(discriminate: Callable, real: Tensor, fake: Tensor) -> Tensor:
     """R1 (Mescheder et al., 2018): half the squared norm of the gradient of D's logit at real h_i.
 
     Args:
-        discriminate: Function h_i -> the logit of "real", `[N, 1]`.
-        real, fake: h_i, real and generated; the penalty is at the real ones.
+        discriminate: Function. Maps h_i to the logit of "real", `[N, 1]`.
+        real: Tensor `[N, ...]`. Real h_i, at which the penalty is computed.
+        fake: Tensor `[N, ...]`. Generated h_i. Not used.
 
     Returns:
-        Scalar, the mean over the batch.
+        Scalar tensor. The mean over the batch.
     """
     import tensorflow as tf
 
@@ -177,55 +183,67 @@ def r1_penalty(discriminate: Callable, real: Tensor, fake: Tensor) -> Tensor:
     return 0.5 * ops.sum(ops.square(gradient)) / ops.cast(ops.shape(real)[0], "float32")
 
 
-# Of D: functions of (discriminate, real h_i, generated h_i). `discriminate(h)` gives
-# `Adversarial.real_logit`, `[N, 1]`, of h with the real rows' conditions;
-# `discriminate(h, generated=True)` gives it with the conditions of generated rows.
+# The regularizers of D are functions of (discriminate, real h_i, generated h_i).
+# `discriminate(h)` returns `Adversarial.real_logit`, `[N, 1]`, of h with the conditions of the real
+# rows. `discriminate(h, generated=True)` uses the conditions of the generated rows.
 REGULARIZERS = {"r1": r1_penalty}
 
 
 def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of the true classes: L_cond at the top level, and the label loss of D.
+    """Returns the cross-entropy of the true classes: L_cond at the top, and the label loss of D.
 
     Args:
-        logits: `[N, K]`.
-        labels: `[N]` integers in [0, K).
+        logits: Tensor `[N, K]`. The class logits.
+        labels: Integer tensor `[N]`. The classes, in [0, K).
+
+    Returns:
+        Scalar tensor, in nats.
     """
     chosen = ops.take_along_axis(logits, ops.cast(labels, "int32")[:, None], axis=-1)[:, 0]
     return ops.mean(ops.logsumexp(logits, axis=-1) - chosen)
 
 
 def feature_loss(recovered: Tensor, condition: Tensor) -> Tensor:
-    """L_cond below the top level, Eq. (6): mean squared difference of E_i(G_i(h, z)) and h.
+    """Returns L_cond below the top, Eq. (6): the mean squared difference of E_i(G_i(h, z)) and h.
 
     Args:
-        recovered, condition: `[N, ...]` of one shape.
+        recovered: Tensor `[N, ...]`. E_i(G_i(h, z)).
+        condition: Tensor of the same shape. The condition h.
+
+    Returns:
+        Scalar tensor.
     """
     return ops.mean(ops.square(recovered - condition))
 
 
 def entropy_loss(z_estimate: Tensor, z: Tensor) -> Tensor:
-    """L_ent, Eq. (7) and (8): mean squared error of Q_i's estimate of the noise.
+    """Returns L_ent, Eq. (7) and (8): the mean squared error of Q_i's estimate of the noise.
 
-    Up to constants it is -log Q_i(z | generated h) for a Gaussian Q of fixed variance; minimised by
-    G and Q it raises a lower bound of the conditional entropy of generated features. An estimate
-    that knows nothing of z ~ U[0, 1) reaches 1/12.
+    Up to constants it is -log Q_i(z | generated h) for a Gaussian Q of fixed variance. When G and Q
+    minimize it, a lower bound of the conditional entropy of generated features rises. For
+    z ~ U[0, 1), the best estimate that does not depend on z has the loss 1/12.
 
     Args:
-        z_estimate, z: `[N, z_dim]`.
+        z_estimate: Tensor `[N, z_dim]`. Q_i's estimate of the noise.
+        z: Tensor `[N, z_dim]`. The noise.
+
+    Returns:
+        Scalar tensor.
     """
     return ops.mean(ops.square(z_estimate - z))
 
 
 def adaptive_generator_steps(loss: Tensor) -> Tensor:
-    """How many generator steps follow a discriminator step with this loss (release, CIFAR-10).
+    """Returns the number of generator steps after a discriminator step with a given loss.
 
-    Above 0.65: 1; above 0.5: 3; above 0.3: 5; else 7.
+    The rule is that of the authors' code on CIFAR-10: 1 step for a loss above 0.65, 3 above 0.5,
+    5 above 0.3, and 7 otherwise.
 
     Args:
-        loss: Scalar, D's adversarial loss on the current batch.
+        loss: Scalar tensor. D's adversarial loss on the current batch.
 
     Returns:
-        Scalar int32.
+        Scalar int32 tensor.
     """
     steps = ops.convert_to_tensor(MOST_GENERATOR_STEPS, "int32")
     for threshold, count in reversed(GENERATOR_STEPS):

@@ -1,4 +1,4 @@
-"""The optimizers of D and G: the release's Adam, and how its learning rate falls."""
+"""The optimizers of D and G: Adam as in the authors' code, and its learning rate schedule."""
 
 from typing import Any
 
@@ -12,16 +12,26 @@ from sgan_tf.typing import Tensor
 def adam(
     name: str, learning_rate: float | LearningRateSchedule = 1e-4, beta_1: float = 0.5
 ) -> keras.optimizers.Adam:
-    """Returns the release's Adam; learning rate and beta_1 as asked for."""
+    """Returns Adam with the beta_2 and epsilon of the authors' code.
+
+    Args:
+        name: String. The name of the optimizer.
+        learning_rate: Float or learning rate schedule. Defaults to 1e-4.
+        beta_1: Float. Defaults to 0.5.
+    """
     return keras.optimizers.Adam(learning_rate, beta_1, beta_2=0.999, epsilon=1e-8, name=name)
 
 
 def optimizer_pair(settings: OptimizerConfig, steps: int = 0) -> dict[str, keras.Optimizer]:
-    """Returns the Adams of D and G, `{name: optimizer}`.
+    """Returns the Adam optimizers of D and G.
 
     Args:
-        settings: An `OptimizerConfig`.
-        steps: Steps of the stage, over which a learning rate decays; not needed for one that stays.
+        settings: `OptimizerConfig`. Their settings.
+        steps: Integer. The number of steps of the stage, over which the learning rate decays.
+            Defaults to 0, which is allowed for a constant learning rate.
+
+    Returns:
+        Dictionary `{name: optimizer}`, with the names of the arguments of `compile`.
     """
 
     def rate(updates):
@@ -38,12 +48,12 @@ def optimizer_pair(settings: OptimizerConfig, steps: int = 0) -> dict[str, keras
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class ConstantThenLinear(LearningRateSchedule):
-    """A learning rate that is constant at first and then falls to 0 along a line.
+    """A learning rate that is constant at first and then falls linearly to 0.
 
     Args:
-        rate: The constant.
-        start: Share of the updates after which it falls, in [0, 1).
-        updates: Their number; from then on the rate is 0.
+        rate: Float. The constant learning rate.
+        start: Float. The share of the updates after which the rate falls, in [0, 1).
+        updates: Integer. The number of updates, after which the rate is 0.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""`StackSampler`: the one interface of everything that samples from a trained stack."""
+"""`StackSampler`: the interface of everything that samples from a trained stack."""
 
 import functools
 from collections.abc import Sequence
@@ -13,39 +13,41 @@ from sgan_tf.typing import Tensor
 
 
 class Decomposition(NamedTuple):
-    """What a stack knows of N real images."""
+    """What a stack infers from real images: features, class probabilities and noise."""
 
-    features: list  # [h_1, …, h_{N-1}] of the encoder, each float32 [N, ...]
+    features: list  # the encoder's [h_1, …, h_{N-1}], each float32 [N, ...]
     probabilities: np.ndarray  # the encoder's class probabilities, [N, K]
-    noise: list  # [z_0, …, z_{N-1}]: Q's estimates, float32 [N, z_dim], where noise can lie
+    noise: list  # Q's estimates [z_0, …, z_{N-1}], float32 [N, z_dim], clipped to the noise's range
 
 
 class StackSampler:
     """Samples from a trained stack, decodes noise into images, and decomposes real images.
 
-    `load` returns a `StackedGAN` or, of an export, a `SavedModelSampler`. Both have these methods,
-    which check their arguments and take any number of rows. A seed gives other images in an export
-    than in the stack that was exported.
+    `load` returns a `StackedGAN`, or a `SavedModelSampler` for an export. Both have these methods,
+    which check their arguments and accept any number of rows. The same seed gives different images
+    in an export than in the stack that was exported.
 
-    Images are float32 `[N, H, W, C]` in [0, 1]. Where images are taken, uint8 in [0, 255] serve as
-    well.
+    Images are float32 `[N, H, W, C]` in [0, 1]. Methods that take images also accept uint8 in
+    [0, 255].
 
-    Subclasses give the attributes and four functions. The first three take and return tensors, of
+    Subclasses define the attributes and four functions. The first three take and return tensors of
     at most `max_batch` rows:
 
-    * `_sample(seed, numbers, labels)`: the images of a seed that have these consecutive numbers
-    * `_decode(top, condition, *noise)`: images of h_{top+1}, or of labels at the highest level
-    * `_encode(images)`: their `Decomposition`
-    * `_vary(images, n, seed, first)`: an array `[N n, H, W, C]`, for `variations`
+    * `_sample(seed, numbers, labels)` returns the images of a seed with these consecutive numbers
+    * `_decode(top, condition, *noise)` returns the images of h_{top+1}, or of labels at the highest
+      level
+    * `_encode(images)` returns the `Decomposition` of the images
+    * `_vary(images, n, seed, first)` returns an array `[N n, H, W, C]` for `variations`
 
     Attributes:
-        class_names: K strings.
-        image_shape: `(H, W, C)`.
-        z_dims: Integers: the size of each level's noise, bottom up.
-        feature_shapes: `{i: shape of h_i}` of each h_i that can be decoded, without the rows.
-        max_batch: Integer. Most rows that are computed at a time.
-        seeds: `(low, high)`: seeds lie in [low, high).
-        most_images: Integer. Images of one seed.
+        class_names: List of K strings. The names of the classes.
+        image_shape: Tuple of integers `(H, W, C)`. The shape of one image.
+        z_dims: List of integers. The size of each level's noise, bottom up.
+        feature_shapes: Dictionary `{i: shape of h_i}`. The shape of each h_i that can be decoded,
+            without the batch dimension.
+        max_batch: Integer. The largest number of rows computed at a time.
+        seeds: Tuple of integers `(low, high)`. Seeds lie in [low, high).
+        most_images: Integer. The number of images that one seed defines.
 
     Example:
 
@@ -75,25 +77,26 @@ class StackSampler:
         first: int = 0,
         count: int | None = None,
     ) -> np.ndarray:
-        """Samples an image for each label, or, of a stack without labels, `count` images.
+        """Samples one image per label, or `count` images if the stack has no labels.
 
         The first call traces the networks, for batches of any size.
 
         Args:
-            labels: Integers in [0, K), `[N]`. They may be left out if there is one class.
+            labels: Integer array `[N]`. Labels in [0, K). Defaults to None, which is allowed if
+                there is only one class.
             seed: Integer. The same labels and seed give the same images. Defaults to None: new
                 noise at every call.
             first: Integer. Number of the first image in the endless sequence of images that a seed
-                defines, so that many images can be drawn in parts. Defaults to 0.
-            count: Integer. N, where labels are left out.
+                defines. Use it to draw many images in parts. Defaults to 0.
+            count: Integer. The number of images N, if `labels` is None. Defaults to None.
 
         Returns:
-            float32 array `[N, H, W, C]` in [0, 1]. Image j depends on (its label, seed, first + j)
-            alone: its uniform noise exactly, normal noise and images up to rounding, which may
-            differ with the number of rows that are computed at a time.
+            float32 array `[N, H, W, C]` in [0, 1]. Image j depends only on (its label, seed,
+            first + j). Uniform noise depends on them exactly. Normal noise and images do so up to
+            rounding, which may vary with the number of rows computed at a time.
 
         Raises:
-            ValueError: for a label outside [0, K), and for a seed or number that is out of range.
+            ValueError: If a label is outside [0, K), or if a seed or number is out of range.
         """
         labels = checks.labels_or_count(labels, count, len(self.class_names))
         seed, first = self._place(seed, first, len(labels))
@@ -107,20 +110,21 @@ class StackSampler:
         top: int | None = None,
         batch_size: int = BATCH,
     ) -> np.ndarray:
-        """Generates images from given noise.
+        """Generates images from a condition and noise.
 
         Args:
-            condition: Integer labels `[N]`, or h_{top+1} when `top` is below the highest level.
-            noise: `[z_0, …, z_top]`, each `[N, z_dim]`.
+            condition: Integer array `[N]` of labels, or float array `[N, ...]` of h_{top+1} if
+                `top` is below the highest level.
+            noise: List of float arrays `[z_0, …, z_top]`, each `[N, z_dim]`.
             top: Integer. The level to start from. Defaults to the highest.
-            batch_size: Integer. Most images that are computed at a time. The result depends on it
-                by rounding alone. Defaults to 100.
+            batch_size: Integer. The largest number of images computed at a time. It affects the
+                result only by rounding. Defaults to 100.
 
         Returns:
             float32 array `[N, H, W, C]`.
 
         Raises:
-            ValueError: for a label outside [0, K), and for arrays of other shapes.
+            ValueError: If a label is outside [0, K), or an array has the wrong shape.
         """
         top = self._level("top", len(self.z_dims) - 1 if top is None else top)
         checks.integer("batch_size", batch_size, 1, 2**31)
@@ -132,16 +136,16 @@ class StackSampler:
         return self._batched(functools.partial(self._decode, top), [condition, *noise], batch_size)
 
     def infer_noise(self, images: ArrayLike) -> Decomposition:
-        """Computes what the stack knows of real images: features, classes and noise.
+        """Infers the features, class probabilities and noise of real images.
 
         Args:
-            images: `[N, H, W, C]`, float in [0, 1] or uint8.
+            images: Array `[N, H, W, C]`. Images, float in [0, 1] or uint8.
 
         Returns:
-            A `Decomposition` of arrays.
+            `Decomposition` of arrays.
 
         Raises:
-            ValueError: for images of another shape or range.
+            ValueError: If the images have another shape or range.
         """
         return self._batched(self._encode, [checks.images(images, self.image_shape)])
 
@@ -149,7 +153,7 @@ class StackSampler:
         """Regenerates real images from their h_{level+1} and the noise inferred below it.
 
         Args:
-            images: `[N, H, W, C]`, float in [0, 1] or uint8.
+            images: Array `[N, H, W, C]`. Images, float in [0, 1] or uint8.
             level: Integer. The level to start from. The highest starts from the predicted label.
                 Defaults to 0.
 
@@ -157,7 +161,7 @@ class StackSampler:
             float32 array `[N, H, W, C]`.
 
         Raises:
-            ValueError: for images of another shape or range, and for a level that is not there.
+            ValueError: If the images have another shape or range, or the level does not exist.
         """
         level, known = self._level("level", level), self.infer_noise(images)
         return self.decode(self._upper(known, level), known.noise, level)
@@ -166,8 +170,8 @@ class StackSampler:
         """Generates images that share h_1 with real images and have new z_0.
 
         Args:
-            images: `[N, H, W, C]`, float in [0, 1] or uint8.
-            n: Integer. Images for each one given.
+            images: Array `[N, H, W, C]`. Images, float in [0, 1] or uint8.
+            n: Integer. The number of variations per image.
             seed: Integer. The same images and seed give the same result. Defaults to None: new
                 noise at every call.
 
@@ -175,7 +179,7 @@ class StackSampler:
             float32 array `[N, n, H, W, C]`.
 
         Raises:
-            ValueError: for images of another shape or range, and for a seed that is out of range.
+            ValueError: If the images have another shape or range, or the seed is out of range.
         """
         images = checks.images(images, self.image_shape)
         n = checks.integer("n", n, 0, 2**31)
@@ -202,7 +206,7 @@ class StackSampler:
         return in_batches(function, arrays, min(batch_size, self.max_batch))
 
     def _place(self, seed, first, count):
-        """Returns a seed and the number of its first image; for no seed a place at random."""
+        """Returns a seed and the number of its first image; without a seed, both are random."""
         end = self.most_images - count + 1
         first = checks.integer("first", first, 0, end)
         if seed is None:
@@ -214,7 +218,7 @@ class StackSampler:
         return checks.integer(name, level, 0, len(self.z_dims))
 
     def _upper(self, known, level):
-        """The condition of a level out of a `Decomposition`: h_{level+1}, or labels at the top."""
+        """Returns a level's condition in a `Decomposition`: h_{level+1}, or labels at the top."""
         if level == len(self.z_dims) - 1:
             return np.argmax(known.probabilities, -1)
         return known.features[level]

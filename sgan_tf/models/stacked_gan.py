@@ -1,4 +1,4 @@
-"""`StackedGAN`: the chain of levels, its joint training, and its side of `StackSampler`."""
+"""`StackedGAN`: the chain of levels, its joint training, and its methods for `StackSampler`."""
 
 import dataclasses
 import functools
@@ -28,7 +28,7 @@ from sgan_tf.typing import Tensor
 
 
 class StackBatch(NamedTuple):
-    """What a stack is trained on."""
+    """The batch that a stack is trained on."""
 
     reals: list  # [h_0, …, h_{N-1}] of the encoder
     labels: tf.Tensor  # integers [N]
@@ -36,29 +36,31 @@ class StackBatch(NamedTuple):
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class StackedGAN(StackSampler, AdversarialModel):
-    """The whole stack: `fit(images, labels)` trains all levels jointly, calling it samples.
+    """The whole stack. `fit(images, labels)` trains all levels jointly, and calling it samples.
 
-    In joint training each generator is fed the output of the one above, from the label down, and
-    every level keeps all its losses. With `J_i` for what G_i minimises,
-    `J_i = L_Gi + lower_weight J_{i-1}`: one backward pass in which the gradient into the level
-    above is multiplied by `lower_weight`. With `lambda_class`, J_0 has `lambda_class L_class` too:
-    the cross-entropy of the labels asked for, as all of E reads the images.
-    Features are computed inside, or given as in `fit((h_0, …, h_{N-1}), labels)`.
+    In joint training each generator takes the output of the generator above, from the label down,
+    and every level keeps all its losses. G_i minimizes `J_i = L_Gi + lower_weight J_{i-1}`. One
+    backward pass computes this: the gradient into the level above is multiplied by `lower_weight`.
+    If `lambda_class` is set, J_0 also has the term `lambda_class L_class`, the cross-entropy
+    between the labels and the class that the whole encoder predicts for the generated images.
+    The stack computes the features itself, or you pass them, as in
+    `fit((h_0, …, h_{N-1}), labels)`.
 
-    Images are float32 `[N, H, W, C]` in [0, 1]; where images are taken, uint8 in [0, 255] serve as
-    well.
+    Images are float32 `[N, H, W, C]` in [0, 1]. Methods that take images also accept uint8 in
+    [0, 255].
 
     Args:
-        encoder: The trained `Encoder`.
-        levels: `[LevelGAN, …]`, bottom up, one for each stage of the encoder.
-        config: A `JointConfig`.
-        class_names: K strings; by default "0", "1", ….
-        noise_seed: See `AdversarialModel`.
-        recipe: The `Config` that encoder and levels were built by; None for networks of one's own.
+        encoder: `Encoder`. The trained encoder.
+        levels: List of `LevelGAN`. One per stage of the encoder, bottom up.
+        config: `JointConfig`. The settings of the joint stage. Defaults to `JointConfig()`.
+        class_names: List of K strings. Defaults to "0", "1", ….
+        noise_seed: Integer. See `AdversarialModel`. Defaults to 0.
+        recipe: `Config`. The configuration that the encoder and the levels were built from.
+            Defaults to None, for your own networks.
 
     Raises:
-        ValueError: when the levels are not one for each stage, bottom up, or have class logits of
-            another number of classes.
+        ValueError: If there is not one level per stage, bottom up, if the number of class names is
+            not K, or if a level has class logits for another number of classes.
 
     Example:
 
@@ -98,8 +100,8 @@ class StackedGAN(StackSampler, AdversarialModel):
                 f"{encoder.num_classes} classes"
             )
         for level in levels:
-            taught = f"label_{level.index}" in level.reported
-            if taught and level.num_logits != encoder.num_classes:
+            has_label_loss = f"label_{level.index}" in level.reported
+            if has_label_loss and level.num_logits != encoder.num_classes:
                 raise ValueError(
                     f"levels[{level.index}] has {level.num_logits} class logits; the encoder has "
                     f"{encoder.num_classes} classes"
@@ -149,7 +151,7 @@ class StackedGAN(StackSampler, AdversarialModel):
         return objective, report
 
     def _levels(self, losses_of, batch, seed, training, lower_weight=1.0):
-        """The sum of all levels' objectives, what they report, and the images they generated."""
+        """Returns the sum of all levels' objectives, their reports, and the generated images."""
         count = tf.shape(batch.labels)[0]
         noise = [level.draw_noise(seed, count) for level in self.levels]
         labels = one_hot(batch.labels, self.encoder.num_classes)
@@ -164,7 +166,10 @@ class StackedGAN(StackSampler, AdversarialModel):
         return objective, report, chain[0][0]
 
     def watched(self, numbers: Tensor) -> Tensor:
-        """D_0's loss, as in the release, or the least of all levels (`config.adaptive_watch`)."""
+        """Returns D_0's loss, as in the authors' code, or the least of all levels' D losses.
+
+        `config.adaptive_watch` selects one of the two.
+        """
         names = [f"d_loss_{level.index}" for level in self.levels if level.config.loss.lambda_adv]
         if self.config.adaptive_watch == "bottom":
             names = [name for name in names if name == "d_loss_0"]
@@ -178,7 +183,12 @@ class StackedGAN(StackSampler, AdversarialModel):
         return [pair for level in self.levels for pair in level.averages()]
 
     def refresh_average(self, upper: Tensor, seed: Tensor) -> None:
-        """As in `LevelGAN`, of all levels, on labels `[N]`."""
+        """Recomputes the batch statistics of all levels' averaged generators.
+
+        Args:
+            upper: Integer tensor `[N]`. Labels.
+            seed: Integer tensor `[2]`. Seed of the noise.
+        """
         for level in reversed(self.levels):
             level.refresh_average(upper, seed)
             noise = level.draw_noise(seed, tf.shape(upper)[0])
@@ -205,17 +215,21 @@ class StackedGAN(StackSampler, AdversarialModel):
         lower_weight: float = 1.0,
         training: bool = False,
     ) -> list[tuple[Tensor, Tensor]]:
-        """Runs G_top … G_bottom.
+        """Runs the generators G_top to G_bottom.
 
         Args:
-            condition: h_{top+1}: one-hot labels `[N, K]` when `top` is the highest level.
-            noise: `[z_0, …]`, bottom up, at least `top + 1` of them.
-            top: The level to start from; by default the highest.
-            bottom: The level to end with.
-            lower_weight: Multiplies the gradients that flow from a level into the one above.
+            condition: Tensor `[N, ...]`. h_{top+1}, or one-hot labels `[N, K]` if `top` is the
+                highest level.
+            noise: List of tensors `[z_0, …]`, each `[N, z_dim]`. Bottom up, at least `top + 1`.
+            top: Integer. The level to start from. Defaults to the highest.
+            bottom: Integer. The level to end with. Defaults to 0.
+            lower_weight: Float. Factor of the gradients that flow from a level into the one above.
+                Defaults to 1.
+            training: Boolean. Whether to run G_i in training mode, instead of its `sampler` in
+                inference mode. Defaults to False.
 
         Returns:
-            `[(h_i, condition of G_i), …]`, bottom up: images come first, where `bottom` is 0.
+            List of tuples `(h_i, condition of G_i)`, bottom up. Images come first if `bottom` is 0.
         """
         top = len(self.levels) - 1 if top is None else top
         outputs = []
@@ -226,7 +240,7 @@ class StackedGAN(StackSampler, AdversarialModel):
             condition = scale_gradient(h, lower_weight)
         return outputs[::-1]
 
-    # The primitives of sampling, each compiled once for any number of rows
+    # The functions that sampling is built from, each compiled once for any number of rows
 
     max_batch = 2**31
     seeds = (-(2**63), 2**63)
@@ -245,37 +259,40 @@ class StackedGAN(StackSampler, AdversarialModel):
         return dict(enumerate(self.encoder.shapes[1:-1], start=1))
 
     def noise(self, count: int, seed: int | None = None, first: int = 0) -> list[np.ndarray]:
-        """Draws the noise of images `first` to `first + count - 1` of those that `sample` gives.
+        """Draws the noise of the images `first` to `first + count - 1` of a seed.
+
+        `sample` uses the same noise for these images.
 
         Args:
-            count: Integer. How many.
+            count: Integer. Number of images.
             seed: Integer. The same seed gives the same noise. Defaults to None: new noise at every
                 call.
-            first: Integer. Number of the first, counted from 0. Defaults to 0.
+            first: Integer. Number of the first image, counted from 0. Defaults to 0.
 
         Returns:
-            `[z_0, …, z_{N-1}]`, float32 arrays `[count, z_dim]`. Row j of each depends on
-            (seed, first + j) alone.
+            List of float32 arrays `[z_0, …, z_{N-1}]`, each `[count, z_dim]`. Row j of each depends
+            only on (seed, first + j).
 
         Raises:
-            ValueError: for a count, seed or number that is out of range.
+            ValueError: If the count, the seed or the first number is out of range.
         """
         count = checks.integer("count", count, 0, 2**31)
         return [z.numpy() for z in self._draw(count, *self._place(seed, first, count))]
 
     def features(self, labels: ArrayLike, noise: Sequence[ArrayLike], level: int) -> np.ndarray:
-        """Generates h_level from given noise.
+        """Generates h_level from labels and noise.
 
         Args:
-            labels: Integers in [0, K), `[N]`.
-            noise: `[z_0, …, z_{N-1}]`, each `[N, z_dim]`. Those below `level` are not used.
-            level: Integer. i of the h_i wanted; 0 gives images.
+            labels: Integer array `[N]`. Labels in [0, K).
+            noise: List of float arrays `[z_0, …, z_{N-1}]`, each `[N, z_dim]`. Those below `level`
+                are not used.
+            level: Integer. The index i of the h_i to generate; 0 gives images.
 
         Returns:
             float32 array `[N, ...]`.
 
         Raises:
-            ValueError: for a label outside [0, K), and for arrays of other shapes.
+            ValueError: If a label is outside [0, K), or an array has the wrong shape.
         """
         level = self._level("level", level)
         labels = checks.labels(labels, self.encoder.num_classes)
@@ -283,7 +300,11 @@ class StackedGAN(StackSampler, AdversarialModel):
         return self._batched(self._part(len(self.levels) - 1, level), [labels, *noise])
 
     def decompose(self, images: tf.Tensor) -> Decomposition:
-        """Returns a `Decomposition` in tensors of a tensor of images, float32 `[N, H, W, C]`."""
+        """Returns the `Decomposition` of images, in tensors.
+
+        Args:
+            images: float32 tensor `[N, H, W, C]`. Images in [0, 1].
+        """
         *features, logits = self.encoder.features(images)
         reals = [images, *features]
         noise = [level.infer_noise(h) for level, h in zip(self.levels, reals)]
@@ -310,7 +331,7 @@ class StackedGAN(StackSampler, AdversarialModel):
         return self.decode(upper, self.noise(len(upper), seed, first), top=0)
 
     def _draw(self, count, seed, first):
-        """`noise` as tensors."""
+        """Returns the result of `noise` as tensors."""
         return [
             x.noise_distribution.of_uniform(
                 uniform_rows(seed, x.index, first, count, x.config.z_dim)
@@ -319,7 +340,7 @@ class StackedGAN(StackSampler, AdversarialModel):
         ]
 
     def _part(self, top, bottom):
-        """`(h_{top+1} or labels, z_0, …, z_top) -> h_bottom`."""
+        """Returns the function `(h_{top+1} or labels, z_0, …, z_top) -> h_bottom`."""
         if (top, bottom) not in self._parts:
             highest, classes = top == len(self.levels) - 1, self.encoder.num_classes
 
@@ -340,7 +361,7 @@ class StackedGAN(StackSampler, AdversarialModel):
         serialize = keras.saving.serialize_keras_object
         levels = [level.get_config() for level in self.levels]
         for level in levels:
-            del level["stage"]  # they are the encoder's
+            del level["stage"]  # stages belong to the encoder
         return {
             **super().get_config(),
             "encoder": serialize(self.encoder),

@@ -1,4 +1,4 @@
-"""`TrainedModel`: what encoder, level and stack have in common for whoever trains them."""
+"""`TrainedModel`: the training interface that encoder, level and stack share."""
 
 import copy
 from collections.abc import Iterable, Sequence
@@ -11,20 +11,20 @@ from sgan_tf.typing import Tensor
 
 
 class TrainedModel(keras.Model):
-    """A Keras model that is trained by updates which say what they measured.
+    """A Keras model whose updates return measured numbers.
 
-    `fit` and `evaluate` average the numbers over an epoch; a loop of one's own calls
-    `distributed_update`. Subclasses give:
+    `fit` and `evaluate` average these numbers over an epoch. Your own training loop calls
+    `distributed_update`. Subclasses define:
 
-    * `reported`: names of the numbers
-    * `update(x, y)`: one update on a replica's share of a batch, in replica context; returns
-      float32 `[len(reported)]`, means over that share
-    * `measure(x, y)`: the same numbers without an update
-    * `networks()`: `{group: variables}`, what a checkpoint holds of the networks
-    * `optimizers()`: `{name: optimizer}` of the compiled model, by their names in `compile`
+    * `update(x, y)`, which runs one update on a replica's share of a batch, in replica context, and
+      returns float32 `[len(reported)]`, means over that share
+    * `measure(x, y)`, which returns the same numbers without an update
+    * `networks()`, which returns `{group: variables}`, the part of a checkpoint that holds networks
+    * `optimizers()`, which returns `{name: optimizer}` of the compiled model, under their names in
+      `compile`
 
     Args:
-        reported: The names.
+        reported: List of strings. Names of the measured numbers.
     """
 
     def __init__(self, reported: Iterable[str], **kwargs: Any) -> None:
@@ -46,13 +46,14 @@ class TrainedModel(keras.Model):
         return self._averaged(self.measure(x, y))
 
     def distributed_update(self, x: Any, y: Any) -> tf.Tensor:
-        """One update on all replicas of the model's strategy; to be called outside of its `run`.
+        """Runs one update on all replicas of the model's strategy; call it outside of its `run`.
 
         Args:
-            x, y: A batch as the strategy distributes it.
+            x: Inputs of a batch, as the strategy distributes them.
+            y: Labels of the batch, as the strategy distributes them.
 
         Returns:
-            float32 `[len(reported)]`, means over the global batch.
+            float32 tensor `[len(reported)]`. Means over the global batch.
         """
         return self._reduced(self.update, x, y)
 
@@ -66,12 +67,11 @@ class TrainedModel(keras.Model):
         self.compile(**{name: deserialized(optimizer) for name, optimizer in config.items()})
 
     def state(self) -> dict[str, list[keras.Variable]]:
-        """Returns `{group: variables}`: all that training changes, of the compiled model."""
+        """Returns `{group: variables}`: all variables of the compiled model's training state."""
         optimizers = {name: o.variables for name, o in self.optimizers().items()}
         return {**self.networks(), **optimizers}
 
-    # AutoGraph, which finds nothing to convert in an update, would take longer than all the rest of
-    # tracing.
+    # AutoGraph finds nothing to convert in an update, but takes longer than the rest of tracing.
     @tf.autograph.experimental.do_not_convert
     def _reduced(self, function, x, y):
         strategy = self.distribute_strategy
@@ -84,12 +84,12 @@ class TrainedModel(keras.Model):
         return self.get_metrics_result()
 
     def _numbers(self, report):
-        """`{name: scalar}` as a vector, 0 where a name is missing."""
+        """Converts `{name: scalar}` to a vector, with 0 where a name is missing."""
         return tf.stack([tf.cast(report.get(name, 0.0), tf.float32) for name in self.reported])
 
 
 def deserialized(config: dict[str, Any]) -> Any:
-    """Returns the object of a serialised Keras object; Keras itself changes what it is given."""
+    """Deserializes a Keras object from a copy of its config, as Keras modifies its argument."""
     return keras.saving.deserialize_keras_object(copy.deepcopy(config))
 
 
@@ -99,14 +99,14 @@ def apply_gradients(
     tape: tf.GradientTape,
     variables: Sequence[keras.Variable],
 ) -> None:
-    """Updates those of the variables that an objective, a mean over a replica's rows, reaches.
+    """Updates the variables that an objective depends on.
 
     Args:
-        optimizer: A Keras optimizer that was built for the variables.
-        objective: Scalar computed on the tape, divided by the number of replicas already: gradients
-            are summed over them.
-        tape: A `tf.GradientTape` that watched the variables' values.
-        variables: Keras variables.
+        optimizer: Keras optimizer. It must be built for the variables.
+        objective: Scalar tensor. A mean over a replica's rows, computed on the tape and already
+            divided by the number of replicas, because gradients are summed over them.
+        tape: `tf.GradientTape`. It watched the variables' values.
+        variables: List of Keras variables.
     """
     gradients = tape.gradient(objective, [v.value for v in variables])
     pairs = [(g, v) for g, v in zip(gradients, variables) if g is not None]

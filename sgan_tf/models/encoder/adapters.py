@@ -1,4 +1,4 @@
-"""Layers around a given classifier: images as it expects them, features in units of their own."""
+"""Layers around a given classifier, which prepare its images and standardize its features."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -12,23 +12,25 @@ from sgan_tf.config.validation import INPUT_RANGES, ConfigError
 from sgan_tf.models.encoder.classifier_graph import ClassifierError, ClassifierGraph, Cut
 from sgan_tf.typing import Shape, Tensor
 
-LEAST_SPREAD = 0.01  # of a channel, over its layer's: below it a channel is as good as dead
-NEAR_BOUND = 0.01  # how near a sigmoid's features come to 0 and 1, and a tanh's to -1 and 1
-CAFFE_MEANS = (103.939, 116.779, 123.68)  # of ImageNet, blue first
+LEAST_SPREAD = 0.01  # a channel's spread relative to its layer's, below which it counts as dead
+NEAR_BOUND = 0.01  # how close a sigmoid's features come to 0 and 1, and a tanh's to -1 and 1
+CAFFE_MEANS = (103.939, 116.779, 123.68)  # means of ImageNet, blue first
 IMAGENET_MEANS, IMAGENET_STDDEVS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class ExpectedImages(layers.Layer):
-    """Turns images of [0, 1] into what a classifier expects, differentiably.
+    """Converts images in [0, 1] to those that a classifier expects, differentiably.
 
-    One channel is repeated where three are expected; other sizes are resized, bilinearly and
-    antialiased.
+    One channel is repeated if three are expected. Images of another size are resized bilinearly
+    with antialiasing.
 
     Args:
-        shape: `(H, W, C)` of what is expected, or `(H, W)` of grey images without channels.
-        input_range: A name out of `INPUT_RANGES`: `0..1`, `0..255`, `-1..1`, `imagenet` (mean 0 and
-            variance 1 over ImageNet) or `caffe` (0..255 without ImageNet's means, blue first).
+        shape: Tuple of integers. The expected shape `(H, W, C)`, or `(H, W)` for gray images
+            without channels.
+        input_range: String. A name in `INPUT_RANGES`: `0..1`, `0..255`, `-1..1`, `imagenet` (mean 0
+            and variance 1 over ImageNet) or `caffe` (0..255 minus ImageNet's means, blue first).
+            Defaults to `0..1`.
     """
 
     def __init__(self, shape: Sequence[int], input_range: str = "0..1", **kwargs: Any) -> None:
@@ -39,7 +41,7 @@ class ExpectedImages(layers.Layer):
         if self.shape[2:] == (3,) and images.shape[-1] == 1:
             images = ops.repeat(images, 3, axis=-1)
         if tuple(images.shape[1:3]) != self.shape[:2]:
-            # As products, which every device computes, and in the same order each time.
+            # Matrix products run on every device and add in the same order each time.
             vertical, horizontal = map(_resampling, images.shape[1:3], self.shape[:2])
             images = ops.einsum("yh,nhwc->nywc", vertical, images)
             images = ops.einsum("xw,nywc->nyxc", horizontal, images)
@@ -72,12 +74,13 @@ def _resampling(size, wanted):
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class Standardized(layers.Layer):
-    """Features in units of their spread: `(h - offset) / scale`, a number of each per channel.
+    """Standardizes features: `(h - offset) / scale`, with one offset and scale per channel.
 
     Args:
-        of: Name of the layer whose features they are, for messages.
-        activation: What gives them, where that is known: relu, sigmoid, tanh or linear.
-        inverse: Give back the features themselves instead, `h scale + offset`.
+        of: String. The name of the layer that computes the features, for messages. Defaults to "".
+        activation: String. The activation that produces the features: `relu`, `sigmoid`, `tanh` or
+            `linear`. Defaults to None, if it is unknown.
+        inverse: Boolean. Whether to compute the inverse, `h scale + offset`. Defaults to False.
     """
 
     def __init__(
@@ -88,12 +91,17 @@ class Standardized(layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         shape = (input_shape[-1],)
-        settings = {"shape": shape, "trainable": False}  # though the encoder be trained on
+        settings = {"shape": shape, "trainable": False}  # even if the encoder is trained further
         self.scale = self.add_weight(initializer="ones", name="scale", **settings)
         self.offset = self.add_weight(initializer="zeros", name="offset", **settings)
 
     def measured(self, scale: npt.ArrayLike, offset: npt.ArrayLike) -> None:
-        """Sets scale and offset, numbers or `[C]`."""
+        """Sets the scale and the offset.
+
+        Args:
+            scale: Float or float array `[C]`. The scale, for all channels or for each.
+            offset: Float or float array `[C]`. The offset, for all channels or for each.
+        """
         self.scale.assign(np.broadcast_to(scale, self.scale.shape))
         self.offset.assign(np.broadcast_to(offset, self.offset.shape))
 
@@ -102,16 +110,16 @@ class Standardized(layers.Layer):
         return h * scale + offset if self.inverse else (h - offset) / scale
 
     def get_config(self) -> dict[str, Any]:
-        own = {"of": self.of, "activation": self.activation, "inverse": self.inverse}
-        return {**super().get_config(), **own}
+        settings = {"of": self.of, "activation": self.activation, "inverse": self.inverse}
+        return {**super().get_config(), **settings}
 
 
 class Standardization(NamedTuple):
-    """How a `Standardized` layer scales the features of real images, and what kind they are."""
+    """How a `Standardized` layer scales the features of real images, and their activation."""
 
-    activation: str  # which gives features like them: relu, sigmoid, tanh or linear
-    scale: np.ndarray  # of each channel
-    offset: np.ndarray
+    activation: str  # an activation with the same range: relu, sigmoid, tanh or linear
+    scale: np.ndarray  # one per channel
+    offset: np.ndarray  # one per channel
 
 
 def stages_of(
@@ -120,7 +128,18 @@ def stages_of(
     input_range: str | Callable = "0..1",
     image_shape: Sequence[int] | None = None,
 ) -> list[keras.Model]:
-    """Cuts a classifier into the stages of an `Encoder`; see `Encoder.from_keras`."""
+    """Cuts a classifier into the stages of an `Encoder`.
+
+    Args:
+        model: Keras model. See `Encoder.from_keras` for this and the other arguments.
+        cuts: List of strings. Names of layers or operations, in any order.
+        input_range: String or function. The values that the model expects. Defaults to `0..1`.
+        image_shape: Tuple of integers `(H, W, C)`. The shape of the encoder's images. Defaults to
+            the model's shape.
+
+    Returns:
+        List of Keras models, bottom up.
+    """
     graph, image_shape, prepare = _opened(model, input_range, image_shape)
     stages, parts, shape = [], graph.cut(cuts), tuple(image_shape)
     for i, part in enumerate(parts):
@@ -139,12 +158,22 @@ def candidates(
     input_range: str | Callable = "0..1",
     image_shape: Sequence[int] | None = None,
 ) -> list[Cut]:
-    """Returns the `Cut`s that a classifier has, bottom up; arguments as in `stages_of`."""
+    """Returns the places where a classifier can be cut.
+
+    Args:
+        model: Keras model. See `Encoder.from_keras` for this and the other arguments.
+        input_range: String or function. The values that the model expects. Defaults to `0..1`.
+        image_shape: Tuple of integers `(H, W, C)`. The shape of the encoder's images. Defaults to
+            the model's shape.
+
+    Returns:
+        List of `Cut`, bottom up.
+    """
     return _opened(model, input_range, image_shape)[0].candidates()
 
 
 def _opened(model, input_range, image_shape):
-    """Returns the classifier's graph, the images' shape, and what prepares images for it."""
+    """Returns the classifier's graph, the image shape, and the function that prepares images."""
     expected = _input_shape(model, image_shape)
     image_shape = tuple(image_shape or (*expected, 1)[:3])
     channels = expected[2] if len(expected) == 3 else 1
@@ -168,7 +197,7 @@ def _opened(model, input_range, image_shape):
 
 
 def _input_shape(model, image_shape):
-    """Returns what a classifier takes, `(H, W, C)` or `(H, W)`; a side left open is the image's."""
+    """Returns the classifier's input shape, `(H, W, C)` or `(H, W)`; the image sets open sides."""
     if not isinstance(model, keras.Model):
         raise ClassifierError(f"the classifier is no Keras model but {type(model).__name__}")
     if not model.built:
@@ -193,11 +222,12 @@ def _input_shape(model, image_shape):
 
 
 class FeatureStatistics:
-    """Range and moments of features, batch by batch, in float64.
+    """Accumulates the range and the moments of features batch by batch, in float64.
 
     Args:
-        name: What they are, for messages.
-        activation: What gives them; None: their range has to tell.
+        name: String. The features' name, for messages.
+        activation: String. The activation that produces them. Defaults to None: it is inferred from
+            their range.
     """
 
     def __init__(self, name: str, activation: str | None = None) -> None:
@@ -207,19 +237,19 @@ class FeatureStatistics:
         self.low, self.high = np.inf, -np.inf
 
     def add(self, h: np.ndarray) -> None:
-        """Takes in features `[N, ..., C]`."""
+        """Adds a batch of features `[N, ..., C]` to the statistics."""
         h = np.asarray(h, np.float64).reshape(-1, h.shape[-1])
         self.count += len(h)
         self.sum, self.squares = self.sum + h.sum(0), self.squares + np.square(h).sum(0)
         self.low, self.high = min(self.low, h.min()), max(self.high, h.max())
 
     def standardization(self) -> Standardization:
-        """Returns what the features are like.
+        """Returns the `Standardization` of the features.
 
-        Bounded ones keep their units, as images do. Nonnegative ones keep their zero.
+        Bounded features keep their units, as images do. Nonnegative features keep their zero.
 
         Raises:
-            ConfigError: when they are not finite, or the same for all images.
+            ConfigError: If the features are not finite, or are the same for all images.
         """
         if not np.isfinite(self.sum).all() or not np.isfinite(self.squares).all():
             raise ConfigError(
@@ -241,7 +271,11 @@ class FeatureStatistics:
         return Standardization(activation, scale, mean if activation == "linear" else zero)
 
     def _by_range(self):
-        """Bounded are features that come near both bounds: to take others for them costs more."""
+        """Infers the activation from the range of the features.
+
+        Only features that come close to both bounds count as bounded: wrongly treating features as
+        bounded costs more than the opposite error.
+        """
         high = 1 - NEAR_BOUND < self.high <= 1
         if self.low >= 0:
             return "sigmoid" if high and 0 < self.low < NEAR_BOUND else "relu"

@@ -16,8 +16,8 @@ from sgan_tf.models.cost import operation_flop
 from sgan_tf.models.keras_internals import run_operations
 
 PROBABILITIES = ("softmax", "sigmoid")
-LEAST_PROBABILITY = 1e-7  # of whose logarithm a logit is made
-# What operations of Keras give, as the output activations of generators; by their names.
+LEAST_PROBABILITY = 1e-7  # smaller probabilities are raised to it before the logarithm
+# Names of Keras operations, and the output activation of a generator that imitates their outputs.
 GIVEN = {
     **dict.fromkeys(("relu", "relu6", "softplus"), "relu"),
     **dict.fromkeys(("sigmoid", "hardsigmoid", "softmax"), "sigmoid"),
@@ -25,39 +25,39 @@ GIVEN = {
     **dict.fromkeys(("linear", "elu", "selu", "celu", "gelu", "silu", "mish"), "linear"),
     **dict.fromkeys(("leakyrelu", "prelu"), "linear"),
 }
-PASSING = {  # operations that leave the range of values as it is
+PASSING = {  # operations that do not change the range of values
     *("maxpooling2d", "globalmaxpooling2d", "maxpool", "max"),
     *("averagepooling2d", "globalaveragepooling2d", "averagepool", "mean"),
     *("flatten", "reshape", "permute", "transpose", "identity", "cropping2d", "zeropadding2d"),
     *("dropout", "spatialdropout2d", "gaussiandropout", "gaussiannoise"),
 }
-# What Keras and user's layers raise when they are called on what they do not take.
+# Errors that Keras and users' layers raise when they are called on unsuitable inputs.
 REFUSALS = (ValueError, TypeError, AttributeError, NotImplementedError, RuntimeError)
 
 
 class ClassifierError(ConfigError):
-    """A classifier that cannot be inverted; the message says why."""
+    """An error for a classifier that cannot be inverted; the message says why."""
 
 
 class Cut(NamedTuple):
     """A place where a classifier can be cut: every path from input to output passes it."""
 
-    name: str  # of the layer or operation; of one inside a nested model `model/layer`
-    shape: tuple  # of its output, without the batch dimension
-    below: int  # FLOP of an image, forward, in what is below it, itself among that
-    above: int  # the same above it
+    name: str  # name of the layer or operation; inside a nested model `model/layer`
+    shape: tuple  # output shape, without the batch dimension
+    below: int  # forward FLOP per image up to and including the layer
+    above: int  # forward FLOP per image above the layer
 
 
 class Part(NamedTuple):
     """A stage of a classifier that is cut."""
 
-    end: str  # name of its upper end, where it is cut; the last one's is `logits`
-    activation: str | None  # what gives its output, a value of `GIVEN`; None: its values tell
+    end: str  # name of the layer at its upper end; `logits` for the last stage
+    activation: str | None  # activation of its output, a value of `GIVEN`; None if unknown
     model: keras.Model
 
 
 class _Point(NamedTuple):
-    """A call of an operation, in the order of the graph."""
+    """One call of an operation; the graph keeps these in the order of the calls."""
 
     name: str
     operation: keras.Operation | None  # None: the input, and the logits
@@ -69,25 +69,26 @@ class _Point(NamedTuple):
 class ClassifierGraph:
     """The operations of a Keras classifier from its images to its logits, nested models opened.
 
-    The layers are the model's own, with their weights, and stay as they are. A copy stands in for
-    a layer whose name another has already, and for a last layer with a softmax of its own.
+    The graph uses the model's own layers with their weights, and does not change them. It uses a
+    copy of a layer whose name is already taken, and of a last layer that contains a softmax.
 
     Args:
-        model: A built Keras model of one input and one output `[N, K]`: functional, Sequential, or
-            a subclass whose `call` Keras can trace.
-        input_shape: Of its input, without the batch dimension.
+        model: Keras model. It must be built and have one input and one output `[N, K]`. It is
+            functional, Sequential, or a subclass whose `call` Keras can trace.
+        input_shape: Tuple of integers. The shape of its input, without the batch dimension.
 
     Attributes:
-        num_classes: K.
+        num_classes: Integer. K, the number of classes.
 
     Raises:
-        ClassifierError: when it cannot be run operation by operation, or gives no `[N, K]`.
+        ClassifierError: If the model cannot be run operation by operation, or its output is not
+            `[N, K]`.
     """
 
     def __init__(self, model: keras.Model, input_shape: Sequence[int]) -> None:
         images = keras.Input(input_shape)
         self._points = [_Point("input", None, (), images, ())]
-        self._places = {id(images): 0}  # of tensors
+        self._places = {id(images): 0}  # index of the point that produced each tensor
         self._names: dict = {}
         self._operations: dict = {}
         try:
@@ -109,7 +110,7 @@ class ClassifierGraph:
         self._separators = self._separating()
 
     def candidates(self) -> list[Cut]:
-        """Returns where the classifier can be cut, bottom up."""
+        """Returns the places where the classifier can be cut, a list of `Cut`, bottom up."""
         below = list(itertools.accumulate(map(self._flop, self._points)))
         return [
             Cut(
@@ -123,18 +124,19 @@ class ClassifierGraph:
         ]
 
     def cut(self, names: Sequence[str]) -> list[Part]:
-        """Cuts the classifier into stages, functional models of the same layers.
+        """Cuts the classifier into stages, which are functional models of the same layers.
 
         Args:
-            names: Of layers or operations, in any order. One in a nested model is `model/layer`, or
-                `layer` where no other has that name; the nested model's own name is its output.
-                The second call of a layer is `layer#2`.
+            names: List of strings. Names of layers or operations, in any order. A layer in a nested
+                model is `model/layer`, or `layer` if the name is unique. The name of the nested
+                model itself is its output. The second call of a layer is `layer#2`.
 
         Returns:
-            The stages, bottom up.
+            List of `Part`. The stages, bottom up.
 
         Raises:
-            ConfigError: for a name that is none, and where the graph cannot be cut.
+            ConfigError: If a name does not exist or is ambiguous, or if the graph cannot be cut
+                there.
         """
         places = sorted({self._place(name) for name in names})
         if len(places) < len(names):
@@ -150,7 +152,7 @@ class ClassifierGraph:
         ]
 
     def _activation(self, point):
-        """Returns what gives a point's values, as far as operations of Keras itself say so."""
+        """Returns the activation behind a point's values; None if Keras's operations do not say."""
         while name := _function(point.operation):
             plain = name == "linear" and isinstance(point.operation, layers.Activation)
             if not plain and name not in PASSING:
@@ -162,7 +164,7 @@ class ClassifierGraph:
     # The graph
 
     def _through(self, model, inputs, prefix):
-        """Calls a functional model's operations on symbolic inputs, and records each."""
+        """Calls a functional model's operations on symbolic inputs and records each call."""
 
         def call(operation, *args, **kwargs):
             inner = _try_opened(operation, args)
@@ -184,8 +186,8 @@ class ClassifierGraph:
             output = _copied(operation, args, kwargs, name=name.replace("/", "_"))
         calls = sum(point.operation is operation for point in self._points)
         name = f"{name}#{calls + 1}" if calls else name
-        given = keras.tree.flatten((args, kwargs))
-        sources = tuple(self._places[id(x)] for x in given if id(x) in self._places)
+        arguments = keras.tree.flatten((args, kwargs))
+        sources = tuple(self._places[id(x)] for x in arguments if id(x) in self._places)
         for tensor in keras.tree.flatten(output):
             self._places[id(tensor)] = len(self._points)
         self._names[name] = len(self._points)
@@ -193,9 +195,10 @@ class ClassifierGraph:
         return output
 
     def _without_softmax(self, last):
-        """Returns the logits, and the places they are made of.
+        """Returns the logits, and the indices of the points that they are computed from.
 
-        They are what is below a softmax, else the logarithms of what proves to be probabilities.
+        The logits are the input of a final softmax or sigmoid. If the outputs prove to be
+        probabilities, they are their logarithms. Otherwise they are the outputs.
         """
         operation = last.operation
         if _function(operation) in PROBABILITIES:
@@ -218,7 +221,7 @@ class ClassifierGraph:
     # Where it can be cut
 
     def _separating(self):
-        """Returns the places that every path from the input to the logits passes."""
+        """Returns the indices of the points that every path from the input to the logits passes."""
         top = len(self._points) - 1
         reaching = {top}  # what the logits depend on
         for i in range(top, 0, -1):
@@ -226,20 +229,20 @@ class ClassifierGraph:
         last_use = {source: i for i in sorted(reaching) for source in self._points[i].sources}
         found, needed_until = [], 0
         for i in sorted(reaching - {top}):
-            if needed_until <= i:  # nothing above takes what is below
+            if needed_until <= i:  # nothing above i takes an output from below i
                 found.append(i)
             needed_until = max(needed_until, last_use[i])
         return found
 
     def _usable(self, place):
-        """Tells whether what a place gives is a vector or a map between input and logits."""
+        """Returns whether a point's output is a vector or a map, between input and logits."""
         output = self._points[place].output
         inside = place > 0 and output is not self._points[-1].output
-        shape = getattr(output, "shape", (None, None))  # of several outputs there is none
+        shape = getattr(output, "shape", (None, None))  # several outputs have no shape
         return inside and len(shape) in (2, 4) and None not in shape[1:]
 
     def _place(self, name):
-        """Returns the place of a cut; `ConfigError` where there is none."""
+        """Returns the index of the point where to cut; raises `ConfigError` if there is none."""
         found = [n for n in self._names if n == name] or [
             n for n in self._names if n.endswith(f"/{name}")
         ]
@@ -263,11 +266,11 @@ class ClassifierGraph:
 
 
 def _opened(model, inputs):
-    """Returns a model as a functional one: of a subclass, what its `call` does with inputs."""
+    """Returns a model as a functional one; the `call` of a subclass is traced on `inputs`."""
     if getattr(model, "inputs", None) and getattr(model, "outputs", None):
         return keras.Model(model.inputs, model.outputs)
     traced = keras.Model(inputs, model.call(inputs[0]))
-    # Keras numbers what is no layer anew at every call; here a name is the same each time.
+    # Keras renumbers operations that are not layers at every call; these names stay the same.
     fresh = [op for op in traced.operations if not isinstance(op, layers.Layer)]
     taken = {op.name for op in traced.operations if isinstance(op, layers.Layer)}
     for operation in fresh:
@@ -279,7 +282,7 @@ def _opened(model, inputs):
 
 
 def _try_opened(operation, args):
-    """The same of a nested model; None of any other operation, and where it cannot be done."""
+    """Returns a nested model as a functional one; None for other operations, or if that fails."""
     if not isinstance(operation, keras.Model) or len(args) != 1:
         return None
     inputs = [keras.Input(x.shape[1:], dtype=x.dtype) for x in keras.tree.flatten(args[0])]
@@ -291,14 +294,14 @@ def _try_opened(operation, args):
 
 
 def _function(operation):
-    """Returns the name of an operation of Keras, or of its activation; None of others.
+    """Returns the name of a Keras operation or of its activation; None for other operations.
 
-    It is in small letters, and the same for a layer, a function and what stands for it in a graph.
+    The name is in lower case, and the same for a layer, a function and its operation in a graph.
     """
     if not type(operation).__module__.startswith("keras."):
         return None
-    given = getattr(operation, "activation", operation)
-    return getattr(given, "__name__", type(given).__name__).replace("_", "").lower()
+    function = getattr(operation, "activation", operation)
+    return getattr(function, "__name__", type(function).__name__).replace("_", "").lower()
 
 
 def _copied(operation, args, kwargs, **changes):
@@ -311,8 +314,8 @@ def _copied(operation, args, kwargs, **changes):
 
 
 def brief(error: Exception) -> str:
-    """Returns what Keras says is wrong, in a line; it may say a whole configuration."""
-    text = re.sub(r"\x1b\[\d*m", "", str(error))  # without bold letters
+    """Returns the relevant part of a Keras error as one line, without whole configurations."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error))  # remove the codes for bold letters
     unknown = re.search(r"Could not locate .*", text)
     text = unknown[0] if unknown else re.sub(r"^Exception encountered when calling .*", "", text)
     return first_line(Exception(text) if text.strip() else error)[:200]

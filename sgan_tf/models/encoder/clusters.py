@@ -1,38 +1,46 @@
-"""Clusters of features in the place of classes: k-means, and E's last layer that finds them."""
+"""Clusters of features that replace classes: k-means, and a last layer of E that predicts them."""
 
 import numpy as np
 
-CONFIDENCE = 0.95  # E's mean probability of the cluster that it names
-MOST_ROWS = 5000  # that it is measured on
+CONFIDENCE = 0.95  # E's mean probability of the cluster that it predicts
+MOST_ROWS = 5000  # most rows on which the confidence is measured
 VISIBLE = 0.5  # share of a cluster's images above which a class is visible in it
 
 
 def k_means(features: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
-    """Returns the centroids float64 `[count, D]` of k-means (Lloyd, 1982; scikit-learn's).
+    """Returns the centroids of k-means (Lloyd, 1982), computed by scikit-learn.
+
+    The initial centroids are those of k-means++. The best of four attempts is returned.
 
     Args:
-        features: `[N, D]`, N at least `count`.
-        count: Number of clusters.
-        seed: Of the first centroids, by k-means++; the best of four attempts is taken.
+        features: `np.ndarray` `[N, D]`. Features, with N at least `count`.
+        count: Integer. The number of clusters.
+        seed: Integer. Seed of the initial centroids. Defaults to 0.
+
+    Returns:
+        float64 array `[count, D]`.
     """
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):  # threads would add up in an order of their own
+    with threadpool_limits(1):  # several threads would add up in a varying order
         found = KMeans(count, n_init=4, random_state=seed).fit(np.asarray(features, np.float64))
     return found.cluster_centers_
 
 
 def nearest_centroid(features: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns kernel `[D, K]` and bias `[K]` of a linear layer whose largest output is the nearest.
+    """Returns a linear layer whose largest output belongs to the nearest centroid.
 
-    `l_k = s (h . c_k - |c_k|^2 / 2)` is `-s |h - c_k|^2 / 2` but for what all k share: the
-    log-posterior of a mixture of Gaussians of variance 1/s. s is such that the largest probability
-    is `CONFIDENCE` in the mean, as of a classifier that was trained.
+    `l_k = s (h . c_k - |c_k|^2 / 2)` is `-s |h - c_k|^2 / 2` up to a term that all k share. This is
+    the log-posterior of a mixture of Gaussians of variance 1/s. s is chosen so that the mean of the
+    largest probability is `CONFIDENCE`, as for a trained classifier.
 
     Args:
-        features: h, `[N, D]`, which s is measured on.
-        centroids: c, `[K, D]`.
+        features: `np.ndarray` `[N, D]`. The features h on which s is measured.
+        centroids: `np.ndarray` `[K, D]`. The centroids c.
+
+    Returns:
+        Tuple of arrays `(kernel, bias)`, `[D, K]` and `[K]`.
     """
     from scipy.optimize import brentq
     from scipy.special import softmax
@@ -44,7 +52,7 @@ def nearest_centroid(features: np.ndarray, centroids: np.ndarray) -> tuple[np.nd
         return softmax(np.exp(log_s) * logits, axis=1).max(1).mean() - CONFIDENCE
 
     low, high = np.log(np.array([1e-6, 1e6]) / logits.std())
-    # Where centroids are the same no s is large enough.
+    # If centroids coincide, no s is large enough.
     s = np.exp(brentq(excess, low, high) if excess(high) > 0 else high)
     return s * kernel, s * bias
 
@@ -52,12 +60,14 @@ def nearest_centroid(features: np.ndarray, centroids: np.ndarray) -> tuple[np.nd
 def majorities(clusters: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Counts the images of each cluster that has any, and those of its most frequent class.
 
+    The sum of the second array divided by the sum of the first is the purity of the clustering.
+
     Args:
-        clusters, classes: Integers `[N]`.
+        clusters: Integer array `[N]`. The cluster of each image.
+        classes: Integer array `[N]`. The class of each image.
 
     Returns:
-        Two integer arrays, `[clusters that have images]`. The sum of the second over that of the
-        first is the purity of the clustering.
+        Tuple of two integer arrays, with one entry per cluster that has images.
     """
     from sklearn.metrics.cluster import contingency_matrix
 
@@ -66,10 +76,14 @@ def majorities(clusters: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, n
 
 
 def agreement(clusters: np.ndarray, classes: np.ndarray) -> tuple[float, float]:
-    """Returns the purity of `majorities`, and the share of clusters in which a class is visible.
+    """Returns the purity of clusters, and the share of clusters in which a class is visible.
 
     Args:
-        clusters, classes: Integers `[N]`.
+        clusters: Integer array `[N]`. The cluster of each image.
+        classes: Integer array `[N]`. The class of each image.
+
+    Returns:
+        Tuple of two floats in [0, 1]. See `majorities` and `VISIBLE`.
     """
     images, largest = majorities(clusters, classes)
     return float(largest.sum() / images.sum()), float((largest > VISIBLE * images).mean())

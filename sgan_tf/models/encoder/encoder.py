@@ -1,4 +1,4 @@
-"""The classifier E as an interface, and the paper's network as one maker of it."""
+"""`Encoder`, the classifier E, and `build_encoder`, which makes the paper's network."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,23 +25,25 @@ from sgan_tf.typing import Tensor
 class Encoder(TrainedModel):
     """A classifier cut into stages: `h_0 = x`, `h_{i+1} = E_i(h_i)`; `h_N` are the class logits.
 
-    Trained with `fit(images, labels)` as any Keras classifier, then frozen with
+    Train it with `fit(images, labels)` as any Keras classifier, then freeze it with
     `trainable = False`.
 
     Args:
-        stages: `[E_0, …, E_{N-1}]`, Keras models of one input and one output each, in bottom-up
-            order. E_0 takes images, float32 `[N, H, W, C]` in [0, 1]; E_{N-1} ends in the logits.
-        activations: Of what gives h_0, …, h_{N-1}, from which their generators take theirs:
-            `sigmoid`, `tanh`, `relu` or `linear`; by default sigmoid for images, else relu.
+        stages: List of Keras models `[E_0, …, E_{N-1}]`. Bottom up, each with one input and one
+            output. E_0 takes images, float32 `[N, H, W, C]` in [0, 1]. E_{N-1} returns the logits.
+        activations: List of strings. The activations that produce h_0, …, h_{N-1}: `sigmoid`,
+            `tanh`, `relu` or `linear`. The generators use them as output activations. Defaults to
+            `sigmoid` for images and `relu` for features.
 
     Attributes:
-        stages, activations: As given.
-        shapes: `[h_0, …, h_N]` without the batch dimension.
-        image_shape: `(H, W, C)`.
-        num_classes: K.
+        stages: List of Keras models. As passed.
+        activations: List of strings. As passed, or as `adapt` found them.
+        shapes: List of tuples. The shapes of h_0, …, h_N without the batch dimension.
+        image_shape: Tuple of integers `(H, W, C)`. The shape of one image.
+        num_classes: Integer. K, the number of classes.
 
     Raises:
-        ValueError: when a stage does not take what the one below it gives.
+        ValueError: If a stage's input shape differs from the output shape of the stage below.
 
     Example:
 
@@ -79,29 +81,36 @@ class Encoder(TrainedModel):
         activations: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> "Encoder":
-        """Cuts a classifier of one's own into stages; its layers are used, with their weights.
+        """Cuts your own classifier into stages, which use its layers and their weights.
 
-        Nested models are opened, a last softmax is left out, and everything runs in inference mode.
-        The layers are frozen, so that the model trains no more; give a copy where it should.
-        `adapt(images)` then measures the features.
+        Nested models are opened, a final softmax is removed, and everything runs in inference mode.
+        The layers are frozen, so the model can no longer be trained; pass a copy to avoid this.
+        Call `adapt(images)` next to measure the features.
 
         Args:
-            model: A built Keras model, functional, Sequential or a subclass whose `call` Keras can
-                trace, of one input, images, and one output, a logit or a probability a class.
-            cuts: Names of layers or operations, in any order; h_i is the output of the i-th from
-                below. Every path from input to output has to pass a cut. A layer in a nested model
-                is `model/layer`, or `layer` where no other has that name.
-            input_range: What the model expects: `0..1`, `0..255`, `-1..1`, `imagenet` (mean 0 and
-                variance 1 over ImageNet), `caffe` (0..255 without ImageNet's means, blue first), or
-                a function of images of [0, 1] in `keras.ops`.
-            image_shape: `(H, W, C)` of the encoder's images, by default the model's. Other sizes
-                are resized inside; one channel is repeated where the model takes three.
-            activations: As `adapt` found them in an earlier session.
-            kwargs: For `Encoder`.
+            model: Keras model. It must be built: functional, Sequential, or a subclass whose `call`
+                Keras can trace. It takes images as its only input and returns one output, a logit
+                or a probability per class.
+            cuts: List of strings. Names of layers or operations, in any order. h_i is the output of
+                the i-th of them from below. Every path from input to output must pass each cut. A
+                layer in a nested model is `model/layer`, or `layer` if the name is unique.
+            input_range: String or function. The values that the model expects: `0..1`, `0..255`,
+                `-1..1`, `imagenet` (mean 0 and variance 1 over ImageNet), `caffe` (0..255 minus
+                ImageNet's means, blue first), or a function in `keras.ops` of images in [0, 1].
+                Defaults to `0..1`.
+            image_shape: Tuple of integers `(H, W, C)`. The shape of the encoder's images, which it
+                resizes for the model. One channel is repeated if the model takes three. Defaults to
+                the model's shape.
+            activations: List of strings. The activations that `adapt` found earlier. Defaults to
+                those of `Encoder`.
+            kwargs: Keyword arguments of `Encoder`.
+
+        Returns:
+            `Encoder`, frozen.
 
         Raises:
-            ClassifierError: for a model of other inputs or outputs, or that cannot be traced.
-            ConfigError: for a cut that is no layer, or does not separate the model.
+            ClassifierError: If the model has other inputs or outputs, or cannot be traced.
+            ConfigError: If a cut is not a layer, or does not separate the model.
 
         Example:
 
@@ -117,24 +126,25 @@ class Encoder(TrainedModel):
         return encoder
 
     def adapt(self, images: np.ndarray, batch_size: int = 100) -> "Encoder":
-        """Measures the features of an encoder `from_keras`, and gives them units of their own.
+        """Measures the features of an encoder made by `from_keras`, and standardizes them.
 
-        Each channel of a feature is divided by its standard deviation over images and places;
-        features that can be negative are centred first, bounded ones are left as they are.
-        `activations` are what the classifier's own layers say, else what the values' range does.
+        Each channel of a feature is divided by its standard deviation over images and positions.
+        Features that can be negative are centered first. Bounded features are left unchanged.
+        `activations` are taken from the classifier's layers, or else from the range of the values.
 
         Args:
-            images: `[N, H, W, C]`, of the data that the encoder is to be inverted on.
-            batch_size: Images at a time.
+            images: `np.ndarray` `[N, H, W, C]`. Images from the data set on which the encoder will
+                be inverted.
+            batch_size: Integer. Number of images processed at a time. Defaults to 100.
 
         Returns:
             The encoder itself.
 
         Raises:
-            ClassifierError: when weights are not finite.
-            ConfigError: when features are not finite, or the same for all images.
+            ClassifierError: If weights are not finite.
+            ConfigError: If features are not finite, or are the same for all images.
         """
-        # The features do not always tell: oneDNN's ReLU makes 0 of what is no number.
+        # Features do not always reveal NaN weights: oneDNN's ReLU turns NaN into 0.
         for variable in self.variables:
             if not np.isfinite(variable.numpy()).all():
                 raise ClassifierError(f"the weights {variable.path} are not finite")
@@ -160,14 +170,14 @@ class Encoder(TrainedModel):
 
     @property
     def cuts(self) -> list[str]:
-        """Where a classifier was cut by `from_keras`, bottom up."""
+        """Names of the layers at which `from_keras` cut the classifier, bottom up."""
         ends = [stage.get_layer(f"h{i}") for i, stage in enumerate(self.stages[:-1], 1)]
         return [end.of for end in ends]
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
         """Returns the class logits `[N, K]` of `images` `[N, H, W, C]`.
 
-        A frozen encoder is in inference mode always.
+        A frozen encoder always runs in inference mode.
         """
         h = unit_images(images)
         for stage in self.stages:
@@ -175,7 +185,7 @@ class Encoder(TrainedModel):
         return h
 
     def features(self, images: Tensor | npt.ArrayLike) -> list[Tensor]:
-        """Returns `[h_1, …, h_{N-1}, logits]` of `images`, as the frozen encoder gives them."""
+        """Returns `[h_1, …, h_{N-1}, logits]` of `images`, computed in inference mode."""
         h, outputs = unit_images(images), []
         for stage in self.stages:
             h = stage(h, training=False)
@@ -183,12 +193,12 @@ class Encoder(TrainedModel):
         return outputs
 
     def classify(self, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
-        """Returns the labels int32 `[N]` that the encoder gives to images `[N, H, W, C]`."""
+        """Returns the labels, int32 `[N]`, that the encoder predicts for images `[N, H, W, C]`."""
         logits = tf.function(lambda batch: self(batch, training=False))
         return in_batches(logits, [images], batch_size).argmax(-1).astype(np.int32)
 
     def compile(self, optimizer: str | keras.Optimizer = "adam", **kwargs: Any) -> None:
-        """As in Keras; the loss is the cross-entropy and need not be given."""
+        """Compiles the model as in Keras. The loss is the cross-entropy and is not passed."""
         super().compile(optimizer=optimizer, **{"jit_compile": False, **kwargs})
         self.optimizer.build(self.trainable_variables)
 
@@ -232,16 +242,20 @@ def build_encoder(
     """Makes the paper's classifier: conv1, pool1, conv2, pool2, fc3, fc4, all ReLU but the last.
 
     Args:
-        config: An `EncoderConfig`.
-        image_shape: `(H, W, C)`.
-        num_classes: K.
-        cuts: Names of layers, bottom up. `h_i` is the output of the i-th (from 1), after its ReLU.
-        mean: The mean image, float `[H, W, C]`, that is subtracted where `config.subtract_mean` is
-            set.
-        kwargs: For `Encoder`.
+        config: `EncoderConfig`. The settings of the classifier.
+        image_shape: Tuple of integers `(H, W, C)`. The shape of one image.
+        num_classes: Integer. K, the number of classes.
+        cuts: List of strings. Names of layers, bottom up. `h_i` is the output of the i-th (from 1),
+            after its ReLU. Defaults to `("fc3",)`.
+        mean: Float array `[H, W, C]`. The mean image, which is subtracted if
+            `config.subtract_mean` is set. Defaults to None: zeros until weights are loaded.
+        kwargs: Keyword arguments of `Encoder`.
+
+    Returns:
+        `Encoder`.
 
     Raises:
-        ConfigError: when the image's size does not fit the layers.
+        ConfigError: If the image size does not fit the layers.
     """
     check_image_size(config, image_shape[0])
     groups = _layers_by_name(config, num_classes, mean)
@@ -257,7 +271,7 @@ def build_encoder(
 
 
 def _layers_by_name(c, num_classes, mean):
-    """The layers of conv1, pool1, conv2, pool2, fc3 and fc4, a list each."""
+    """The layers of conv1, pool1, conv2, pool2, fc3 and fc4, one list each."""
 
     def convolution(name, channels):
         return layers.Conv2D(
@@ -292,7 +306,7 @@ def _layers_by_name(c, num_classes, mean):
 
 
 def trunk_of(encoder: Encoder) -> keras.Model:
-    """Returns conv1 to fc3 of an encoder of `build_encoder`, images -> fc3, with its own layers."""
+    """Returns conv1 to fc3 of an encoder from `build_encoder` as a model that shares its layers."""
     found = [keras.Input(encoder.image_shape)]
     for stage in encoder.stages:
         for layer in stage.layers:
@@ -303,11 +317,14 @@ def trunk_of(encoder: Encoder) -> keras.Model:
 
 
 def inner_maps(stage: keras.Model, names: Sequence[str]) -> Callable[[Tensor], list[Tensor]] | None:
-    """Returns a function of h_i that gives a list of what layers inside E_i make of it.
+    """Returns a function that maps h_i to the outputs of layers inside E_i.
 
     Args:
-        stage: E_i, a model whose layers can be asked for by their names.
-        names: Of layers; for none, None is returned.
+        stage: Keras model. E_i.
+        names: List of strings. Names of layers of E_i.
+
+    Returns:
+        Function that maps h_i to a list of tensors, or None if `names` is empty.
     """
     if not names:
         return None
@@ -316,7 +333,7 @@ def inner_maps(stage: keras.Model, names: Sequence[str]) -> Callable[[Tensor], l
 
 
 def one_hot(labels: Tensor | npt.ArrayLike, num_classes: int) -> Tensor:
-    """Returns float32 `[N, K]`: labels as the condition of the top generator."""
+    """Returns labels as one-hot rows, float32 `[N, K]`: the condition of the top generator."""
     return ops.one_hot(ops.cast(labels, "int32"), num_classes, dtype="float32")
 
 

@@ -1,1 +1,1 @@
-"""Layers that Keras lacks, or has in a form that does not serve here."""
+"""Layers that Keras does not have, or has in a form that does not fit this package."""

@@ -1,4 +1,4 @@
-"""Convolutions that can be trusted in bfloat16, and squares of pixels moved into channels."""
+"""Convolutions with correct bfloat16 gradients, and a layer that moves pixels into channels."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from sgan_tf.typing import Shape, Tensor
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class Conv2D(keras.layers.Conv2D):
-    """As in Keras, with bfloat16 gradients that can be trusted on maps of one place too."""
+    """The convolution of Keras, with bfloat16 gradients that are also correct on 1 x 1 maps."""
 
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         return convolve(inputs, kernel, self.strides[0], self.padding)
@@ -21,8 +21,8 @@ class Rearrange(keras.layers.Layer):
     """Moves squares of `block` x `block` pixels into channels, or channels into squares.
 
     Args:
-        block: Side of the squares.
-        into: `"channels"` (space to depth) or `"space"` (depth to space).
+        block: Integer. The side of the squares, in pixels.
+        into: String. `"channels"` (space to depth) or `"space"` (depth to space).
     """
 
     def __init__(self, block: int, into: str, **kwargs: Any) -> None:
@@ -55,8 +55,18 @@ class Rearrange(keras.layers.Layer):
 
 
 def convolve(x: Tensor, kernel: Tensor, stride: int, padding: str) -> Tensor:
-    """Convolves maps `[N, H, W, C]` with a kernel `[k, k, C, D]`."""
-    # A stride changes nothing on a map of one place, but TensorFlow 2.21's bfloat16 gradient of the
-    # kernel is then what was in memory before.
+    """Convolves maps with a kernel.
+
+    Args:
+        x: Tensor `[N, H, W, C]`. The maps.
+        kernel: Tensor `[k, k, C, D]`. The kernel.
+        stride: Integer. The stride along both axes.
+        padding: String. `same` or `valid`.
+
+    Returns:
+        Tensor `[N, H', W', D]`.
+    """
+    # A stride has no effect on a 1 x 1 map, but with one the kernel's bfloat16 gradient in
+    # TensorFlow 2.21 is uninitialized memory.
     stride = 1 if tuple(x.shape[1:3]) == (1, 1) and padding == "same" else stride
     return ops.conv(x, kernel, stride, padding)

@@ -1,4 +1,4 @@
-"""Data types of layers that cast for themselves."""
+"""Data types of layers that cast their inputs themselves."""
 
 # Weights stay float32, and inputs are not cast.
 UNCAST = {"dtype": "float32", "autocast": False}

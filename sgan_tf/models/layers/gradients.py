@@ -1,4 +1,4 @@
-"""What happens to gradients on their way back."""
+"""Operations that change gradients in the backward pass."""
 
 from keras import ops
 
@@ -6,7 +6,7 @@ from sgan_tf.typing import Tensor
 
 
 def scale_gradient(x: Tensor, weight: float) -> Tensor:
-    """Returns `x` itself, through which gradients flow back multiplied by `weight`."""
+    """Returns `x` unchanged, and multiplies the gradient that flows back through it by `weight`."""
     if weight == 1:
         return x
     frozen = ops.stop_gradient(x)

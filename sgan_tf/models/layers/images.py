@@ -1,4 +1,4 @@
-"""Images as the networks take them."""
+"""The conversion of images to the networks' inputs."""
 
 from typing import Any
 
@@ -14,7 +14,8 @@ class SubtractMean(keras.layers.Layer):
     """Subtracts a stored mean image.
 
     Args:
-        mean: Float `[H, W, C]`; zeros where none is given, until weights are loaded.
+        mean: Float array `[H, W, C]`. The mean image. Defaults to None: zeros until weights are
+            loaded.
     """
 
     def __init__(self, mean: npt.ArrayLike | None = None, **kwargs: Any) -> None:
@@ -36,7 +37,7 @@ class SubtractMean(keras.layers.Layer):
 
 
 def unit_images(images: Tensor | npt.ArrayLike) -> Tensor:
-    """Returns images as the networks take them, float32 in [0, 1]: uint8 is divided by 255."""
+    """Converts images to float32 in [0, 1], as the networks take them; uint8 is divided by 255."""
     images = ops.convert_to_tensor(images)
     if keras.backend.standardize_dtype(images.dtype) == "uint8":
         return ops.cast(images, "float32") / 255

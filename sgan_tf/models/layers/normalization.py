@@ -1,4 +1,4 @@
-"""Batch normalisation, fused where it can be, and modulated by an embedding."""
+"""Batch normalization, fused where possible, and modulated by an embedding."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,15 +15,18 @@ from sgan_tf.typing import Shape, Tensor
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation over the last axis, of the global batch on several replicas.
+    """Batch normalization over the last axis, of the global batch on several replicas.
 
-    On one TensorFlow device training runs the fused kernel, several times faster on CPUs than the
-    composition that Keras uses; both give the same values, the (biased) moving variance included.
-    Inputs may be float32 or bfloat16, which the outputs then are too; statistics, scale and shift
-    are float32 always.
+    On one TensorFlow device, training runs the fused kernel. On CPUs it is several times faster
+    than the operations that Keras uses. Both give the same values, including the (biased) moving
+    variance. Inputs may be float32 or bfloat16, and outputs have the same type. Statistics, scale
+    and shift are always float32.
 
     Args:
-        momentum, epsilon: As in Keras; the defaults are the reference networks' (0.9 and 1e-6).
+        momentum: Float. The momentum of the moving averages, as in Keras. Defaults to 0.9, as in
+            the authors' code.
+        epsilon: Float. A small number added to the variance, as in Keras. Defaults to 1e-6, as in
+            the authors' code.
     """
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-6, **kwargs: Any) -> None:
@@ -79,11 +82,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
         context = tf.distribute.get_replica_context()
         x = tf.cast(inputs, tf.float32)
-        own = tf.stack(tf.nn.moments(x, list(range(len(inputs.shape) - 1))))
-        # Each replica puts its own into a row of zeros, so that one sum, of little, gathers them.
-        # Keras sums moments of x and x^2 instead, whose difference cancels where the mean is large.
+        moments = tf.stack(tf.nn.moments(x, list(range(len(inputs.shape) - 1))))
+        # Each replica writes its moments into its row of zeros, so that one small sum gathers them.
+        # Keras sums the moments of x and x^2, whose difference is inaccurate for a large mean.
         row = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync)
-        rows = context.all_reduce(tf.distribute.ReduceOp.SUM, row[:, None, None] * own)
+        rows = context.all_reduce(tf.distribute.ReduceOp.SUM, row[:, None, None] * moments)
         means, variances = rows[:, 0], rows[:, 1]
         # Replicas hold equal shares of the batch.
         mean = tf.reduce_mean(means, 0)
@@ -93,7 +96,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 def copied(network: keras.Model) -> keras.Model:
-    """Returns a network of the same layers and weights."""
+    """Returns a copy of a network with the same layers and weights."""
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     return copy
@@ -101,7 +104,7 @@ def copied(network: keras.Model) -> keras.Model:
 
 @contextlib.contextmanager
 def statistics_replaced(network: keras.Model) -> Iterator[None]:
-    """While it lasts, a training pass of a network puts its batch's statistics in the averages'."""
+    """Context in which a training pass replaces a network's moving statistics by the batch's."""
     layers = [x for x in layers_at_any_depth(network) if isinstance(x, BatchNormalization)]
     before = [layer.momentum for layer in layers]
     try:
@@ -115,14 +118,15 @@ def statistics_replaced(network: keras.Model) -> Iterator[None]:
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class Modulated(keras.layers.Layer):
-    """Batch normalisation whose scale and shift follow an embedding (Chen et al., 2019).
+    """Batch normalization whose scale and shift are functions of an embedding (Chen et al., 2019).
 
-    `gamma(e) * normalised(x) + beta(e)`, with `gamma = 1 + W e + b` and `beta = V e + c`: the
-    self-modulation of a generator where e embeds its condition and noise.
+    The output is `gamma(e) * normalized(x) + beta(e)`, with `gamma = 1 + W e + b` and
+    `beta = V e + c`. This is the self-modulation of a generator if e embeds its condition and
+    noise.
 
     Call arguments:
-        x: `[N, ..., C]`.
-        embedding: `[N, D]`.
+        x: Tensor `[N, ..., C]`. The inputs.
+        embedding: Tensor `[N, D]`. The embedding e.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -132,7 +136,7 @@ class Modulated(keras.layers.Layer):
     def build(self, x_shape: Shape, embedding_shape: Shape | None = None) -> None:
         channels = x_shape[-1]
         self.norm.build(x_shape)
-        # One product for both: a small matrix costs its call.
+        # One product computes both, because the cost of a small product is mainly its call.
         self.modulation = keras.layers.Dense(
             2 * channels, kernel_initializer="zeros", name="modulation", dtype="float32"
         )

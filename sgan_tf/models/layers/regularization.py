@@ -11,10 +11,10 @@ from sgan_tf.typing import Tensor
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class GaussianNoise(keras.layers.Layer):
-    """Adds Gaussian noise while training, as Keras's layer does, but each replica its own.
+    """Adds Gaussian noise during training, as in Keras, differently on each replica.
 
     Args:
-        stddev: Standard deviation, in the units of the input.
+        stddev: Float. The standard deviation, in the units of the input.
     """
 
     def __init__(self, stddev: float, **kwargs: Any) -> None:
@@ -35,10 +35,10 @@ class GaussianNoise(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class Dropout(keras.layers.Layer):
-    """Sets a fraction of the input to 0 while training, as in Keras, but each replica its own.
+    """Sets a fraction of the input to 0 during training, as in Keras, differently on each replica.
 
     Args:
-        rate: The fraction, in [0, 1).
+        rate: Float. The fraction, in [0, 1).
     """
 
     def __init__(self, rate: float, **kwargs: Any) -> None:

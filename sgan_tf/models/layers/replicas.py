@@ -1,4 +1,4 @@
-"""The replica of a `tf.distribute` strategy that a layer runs on, and seeds that differ by it."""
+"""The replica of a `tf.distribute` strategy on which a layer runs, and a seed for each replica."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def replica_context() -> "tf.distribute.ReplicaContext | None":
-    """TensorFlow's replica context; None outside `strategy.run` and on other backends."""
+    """Returns TensorFlow's replica context; None in cross-replica context and on other backends."""
     if keras.backend.backend() != "tensorflow":
         return None
     import tensorflow as tf
@@ -23,10 +23,10 @@ def replica_context() -> "tf.distribute.ReplicaContext | None":
 class SeedGenerator(keras.random.SeedGenerator):
     """A Keras `SeedGenerator` whose draws differ between replicas of a `tf.distribute` strategy.
 
-    Its state is the same everywhere, so one copy in a checkpoint serves any number of devices.
+    Its state is the same on all replicas, so one copy in a checkpoint fits any number of devices.
     """
 
-    _STRIDE = 0x9E3779B97F4A7C15 >> 1  # far apart, so that no replica meets another layer's seed
+    _STRIDE = 0x9E3779B97F4A7C15 >> 1  # large, so that no replica gets the seed of another layer
 
     def next(self, ordered: bool = True) -> Tensor:
         seed = super().next(ordered)

@@ -1,4 +1,4 @@
-"""What a discriminator of bounded slope is made of: spectral normalisation and projection."""
+"""The layers of a discriminator with a bounded slope: spectral normalization and projection."""
 
 import math
 from collections.abc import Sequence
@@ -17,17 +17,18 @@ from sgan_tf.typing import Shape, Tensor
 class Spectral(keras.layers.Layer):
     """A convolution or dense layer whose weights are divided by their largest singular value.
 
-    Miyato et al. (2018), reparametrised: the output is `x * W / sigma + b` with `sigma = u W v`,
-    and the gradient flows through sigma. u and v follow `iterate()` alone, one step of the power
-    iteration; calls never change them.
+    This is the parametrization of Miyato et al. (2018). The output is `x * W / sigma + b` with
+    `sigma = v W u`, and the gradient flows through sigma. Only `iterate()`, one step of the power
+    iteration, changes u and v; calls of the layer do not.
 
     Args:
-        units: Output channels.
-        kernel: Side of the convolution's kernel; 0 for a dense layer.
-        stride, padding: Of the convolution.
-        kernel_initializer: Of W.
-        compute: The dtype of the product, by default that of Keras's dtype policy; sigma is float32
-            always.
+        units: Integer. The number of output channels.
+        kernel: Integer. The side of the convolution's kernel. Defaults to 0, for a dense layer.
+        stride: Integer. The stride of the convolution. Defaults to 1.
+        padding: String. The padding of the convolution, `same` or `valid`. Defaults to `same`.
+        kernel_initializer: Keras initializer of W. Defaults to `orthogonal`.
+        compute: String. The dtype of the product. Defaults to that of Keras's dtype policy; sigma
+            is always float32.
 
     Example:
 
@@ -66,11 +67,11 @@ class Spectral(keras.layers.Layer):
             ones = keras.initializers.Constant(size**-0.5)
             weight = self.add_weight(shape=(size,), initializer=ones, trainable=False, name=name)
             setattr(self, name, weight)
-        # Trainable weights start orthogonal, so that a step from any u is as good.
+        # The default W is orthogonal: all its singular values are equal, so any u is as good.
         self.iterate()
 
     def iterate(self) -> None:
-        """One power iteration, `v <- W u / |W u|` and `u <- W^T v / |W^T v|`, in float32."""
+        """Runs one power iteration, `v <- W u / |W u|` and `u <- W^T v / |W^T v|`, in float32."""
         matrix = self._matrix()
         v = _unit(ops.matmul(matrix, ops.convert_to_tensor(self.u)))
         self.v.assign(v)
@@ -107,15 +108,21 @@ class Spectral(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class Projection(keras.layers.Layer):
-    """The projection of a discriminator's features on what they should show: `[N, 1]` logits.
+    """The projection of a discriminator's features on labels and conditions: `[N, 1]` logits.
 
-    Miyato and Koyama (2018): the inner product of the features, summed over places, with an
-    embedding of the class, a row of unit length; and with one of a condition, by a spectrally
-    normalised matrix. What is not given is left out.
+    As in Miyato and Koyama (2018), the logit is the inner product of the features, summed over
+    positions, with an embedding of the class, a row of unit length. The inner product with an
+    embedding of the condition, by a spectrally normalized matrix, is added. Labels or conditions
+    that are not passed do not contribute.
 
     Args:
-        num_classes: K, or None where labels are not projected on.
-        condition: A condition is projected on.
+        num_classes: Integer. K. Defaults to None: no projection on labels.
+        condition: Boolean. Whether to project on a condition. Defaults to False.
+
+    Call arguments:
+        features: Tensor `[N, ..., C]`. The discriminator's features.
+        labels: Integer tensor `[N]`. Labels. Defaults to None.
+        condition: Tensor `[N, ...]`. The condition. Defaults to None.
     """
 
     def __init__(
@@ -170,18 +177,18 @@ class Projection(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class FeatureHeads(keras.layers.Layer):
-    """A discriminator's logits on features of a frozen classifier, at several depths.
+    """A discriminator's logits `[N, 1]` on features of a frozen classifier, at several depths.
 
-    As in Projected GAN (Sauer et al., 2021) each depth has a head of its own: a 3 x 3 convolution,
-    LeakyReLU, the sum over places, a linear layer; all with spectral normalisation.
+    As in Projected GAN (Sauer et al., 2021), each depth has its own head: a 3 x 3 convolution,
+    LeakyReLU, the sum over positions and a linear layer. Both layers have spectral normalization.
 
     Args:
-        shapes: Of the maps, `[(H, W, C), ...]`.
-        weight: Of the mean of the heads' logits.
-        channels: Of the convolutions.
+        shapes: List of tuples `(H, W, C)`. The shapes of the maps.
+        weight: Float. The factor of the mean of the heads' logits. Defaults to 0.1.
+        channels: Integer. The number of channels of the convolutions. Defaults to 64.
 
     Call arguments:
-        features: The maps, a list of `[N, H, W, C]`; `[N, 1]` is returned.
+        features: List of tensors `[N, H, W, C]`. The maps.
     """
 
     def __init__(
@@ -210,13 +217,13 @@ class FeatureHeads(keras.layers.Layer):
         return self.weight * sum(logits) / len(logits)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"shapes": self.shapes, "weight": self.weight, "channels": self.channels}
-        return {**super().get_config(), **own}
+        settings = {"shapes": self.shapes, "weight": self.weight, "channels": self.channels}
+        return {**super().get_config(), **settings}
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class SumPlaces(keras.layers.Layer):
-    """Sums a map over its places, in float32; vectors pass."""
+    """Sums a map over its positions, in float32; vectors keep their shape."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, **UNCAST})
@@ -229,7 +236,7 @@ class SumPlaces(keras.layers.Layer):
 
 
 def sum_places(x: Tensor) -> Tensor:
-    """Returns `[N, C]` float32, the sums over the places of maps `[N, H, W, C]`."""
+    """Returns the sums of maps `[N, H, W, C]` over their positions, float32 `[N, C]`."""
     x = ops.cast(x, "float32")
     return ops.sum(x, axis=(1, 2)) if len(x.shape) == 4 else x
 

@@ -1,4 +1,4 @@
-"""The discriminators D_i and posterior networks Q_i: one trunk, two heads."""
+"""The discriminators D_i and posterior networks Q_i: one trunk with two heads."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,28 +20,30 @@ from sgan_tf.models.noise import NOISE
 from sgan_tf.models.trainable import deserialized
 from sgan_tf.typing import Shape, Tensor
 
-LEAKY_SLOPE = 0.2  # after convolutions
-HALVED_SLOPE = 0.1  # the same, in a halved D
-PRIOR_STDDEV = 0.005  # of the weights of a Q head that starts at the prior
+LEAKY_SLOPE = 0.2  # slope of LeakyReLU after convolutions
+HALVED_SLOPE = 0.1  # the same slope in the family `halved`
+PRIOR_STDDEV = 0.005  # stddev of the weights of a Q head that starts at the prior
 
 
 @keras.saving.register_keras_serializable("sgan_tf")
 class Discriminator(keras.Model):
     """D_i and Q_i on h_i; Q_i shares all but the last layer with D_i.
 
-    Any Keras model `h_i -> (logits, estimate of z_i)` may stand in its place.
+    You can use any Keras model `h_i -> (logits, estimate of z_i)` instead.
 
     Args:
-        trunk: Keras model: h_i -> shared features.
-        logits: Keras model: shared features -> D_i's logits, `[N, 1]` or one a class.
-        posterior: Keras model: shared features -> Q_i's mean of z_i.
-        projection: A `Projection` of the shared features on labels, on h_{i+1} or on both, which is
-            added to D_i's logits; None for none.
-        heads: A `FeatureHeads` on maps of the frozen E_i, added to them too; None for none.
+        trunk: Keras model. It maps h_i to shared features.
+        logits: Keras model. It maps shared features to D_i's logits, `[N, 1]`, or `[N, K]` with one
+            per class.
+        posterior: Keras model. It maps shared features to Q_i's mean of z_i, `[N, z_dim]`.
+        projection: `Projection`. The projection of the shared features on labels, on h_{i+1} or on
+            both, which is added to D_i's logits. Defaults to None.
+        heads: `FeatureHeads`. Heads on maps of the frozen E_i, whose logits are added to D_i's.
+            Defaults to None.
 
     Attributes:
-        separate_rows: No row's output depends on the rows beside it, so that real and generated
-            rows may share a batch.
+        separate_rows: Boolean. Whether no row's output depends on other rows, so that real and
+            generated rows may share a batch.
 
     Example:
 
@@ -75,9 +77,19 @@ class Discriminator(keras.Model):
         features: Sequence[Tensor] | None = None,
         training: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """Returns `(logits, z_estimate)` for `h` `[N, ...]`, real or generated for a condition.
+        """Returns D_i's logits and Q_i's estimates for real or generated h_i.
 
-        What is not given of labels, condition and E's features is left out of the logits.
+        Labels, condition or features that are None do not contribute to the logits.
+
+        Args:
+            h: Tensor `[N, ...]`. h_i.
+            labels: Integer tensor `[N]`. Labels, for the projection. Defaults to None.
+            condition: Tensor `[N, ...]`. h_{i+1}, for the projection. Defaults to None.
+            features: List of tensors `[N, H, W, C]`. Maps of E_i, for the heads. Defaults to None.
+            training: Boolean. Whether the trunk runs in training mode. Defaults to False.
+
+        Returns:
+            Tuple `(logits, z_estimate)`.
         """
         shared = self.trunk(h, training=training)
         logits = self.logits(shared)
@@ -88,7 +100,7 @@ class Discriminator(keras.Model):
         return logits, self.posterior(shared)
 
     def estimate_noise(self, h: Tensor) -> Tensor:
-        """Returns Q_i's estimate alone; a sampler that needs no more holds no more."""
+        """Returns only Q_i's estimate, so that a sampler need not contain D_i's other parts."""
         return self.posterior(self.trunk(h, training=False))
 
     def get_config(self) -> dict[str, Any]:
@@ -116,14 +128,19 @@ def build_discriminator(
     """Makes D_i and Q_i of a configuration.
 
     Args:
-        config: A `LevelConfig` with settings of a discriminator; their `family` is a name in
+        config: `LevelConfig`. It has settings of a discriminator, whose `family` is a name in
             `DISCRIMINATORS`.
-        target_shape: Shape of h_i: `(D,)` or `(H, W, C)`.
-        condition_shape: Shape of h_{i+1}, `(K,)` at the top.
-        num_classes: K, the number of D's logits where the adversarial form has one a class.
-        mean: A function that makes the layer which subtracts the mean image, or None.
-        feature_shapes: Of the maps `config.features` of E_i.
-        name: Of the model.
+        target_shape: Tuple of integers. The shape of h_i, `(D,)` or `(H, W, C)`.
+        condition_shape: Tuple of integers. The shape of h_{i+1}, `(K,)` at the top.
+        num_classes: Integer. K. D has K logits if the adversarial form has one per class.
+        mean: Function. It returns a new layer that subtracts the mean image. Defaults to None: no
+            mean image is subtracted.
+        feature_shapes: List of tuples. The shapes of the maps of E_i that `config.features` names.
+            Defaults to none.
+        name: String. The name of the model. Defaults to `discriminator`.
+
+    Returns:
+        `Discriminator`.
     """
     settings = config.discriminator
     assert settings is not None  # None is for networks that `build` does not make
@@ -142,7 +159,7 @@ def build_discriminator(
     initializer = {"normal": _normal, "glorot_uniform": keras.initializers.GlorotUniform}
     initializer = initializer[settings.head_init]
     num_logits = num_classes if ADVERSARIAL[config.loss.adversarial].class_logits else 1
-    start = initializer()  # also where it is not used: later layers' seeds follow from it
+    start = initializer()  # made even if unused: the seeds of later layers depend on it
     if settings.spectral_norm:
         last = Spectral(num_logits, compute="float32", name="dense")
     else:
@@ -164,7 +181,7 @@ def build_discriminator(
 def _posterior_layer(config, initializer):
     """The last layer of Q_i; with `posterior_prior_init` its estimates start near z_i's mean.
 
-    G_i follows the error of wild estimates.
+    Otherwise G_i is trained on the errors of arbitrary estimates at first.
     """
     settings, start = config.discriminator, {"kernel_initializer": initializer()}
     activation = settings.posterior_activation
@@ -200,7 +217,7 @@ def _strided_trunk(config: DiscriminatorConfig) -> list[keras.Layer]:
 
 
 def _allconv_trunk(config: DiscriminatorConfig) -> list[keras.Layer]:
-    """The release's CIFAR-10 network."""
+    """The CIFAR-10 network of the authors' code."""
     rows = (  # kernel, stride, padding, batch normalisation, dropout
         (3, 1, "same", False, False),
         (3, 2, "same", True, True),
@@ -219,10 +236,10 @@ def _allconv_trunk(config: DiscriminatorConfig) -> list[keras.Layer]:
 
 
 def _halved_trunk(config: DiscriminatorConfig) -> list[keras.Layer]:
-    """Convolutions of 3 x 3, and of 4 x 4 and stride 2, in turn, from half the side down.
+    """Alternates 3 x 3 convolutions with 4 x 4 convolutions of stride 2, from half the side down.
 
-    Two by two pixels become channels first, as few channels at full side cost most for what they
-    do.
+    Squares of 2 x 2 pixels become channels first, because layers at full side with few channels
+    cost the most for their effect.
     """
     parts = [
         layers.Rescaling(2.0, -1.0, name="signed", dtype="float32"),
@@ -273,15 +290,17 @@ class TrunkFamily(Family):
     """A family of trunks of D_i and Q_i.
 
     Attributes:
-        reduce: Class of the layer between the last maps and D_i's logits; Q_i sees each place.
-        rescales: It moves images out of [0, 1] itself, so that no mean image is subtracted.
+        reduce: Class of a Keras layer. The layer between the last maps and D_i's logits; Q_i takes
+            all positions of the maps. Defaults to `layers.Flatten`.
+        rescales: Boolean. Whether the trunk rescales images itself, so that no mean image is
+            subtracted. Defaults to False.
     """
 
     reduce: type = layers.Flatten
     rescales: bool = False
 
 
-# Families by name: functions `DiscriminatorConfig -> [layers of the trunk]`.
+# Families by name; `make` is a function `DiscriminatorConfig -> [layers of the trunk]`.
 DISCRIMINATORS = {
     "dense": TrunkFamily(_dense_trunk, is_vector, "units"),
     "strided": TrunkFamily(_strided_trunk, is_map),

@@ -1,4 +1,4 @@
-"""`Family`: a way to build a network from its settings, and which h_i it serves."""
+"""`Family`: a way to build a network from its settings, and the h_i that it fits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from sgan_tf.config.schema import DiscriminatorConfig, GeneratorConfig
 
 
 class Target(NamedTuple):
-    """What is known of h_i before any network is built."""
+    """The properties of h_i that are known before any network is built."""
 
-    name: str  # as errors say it
-    sides: tuple[int, ...]  # height and width of a map, none of a vector
-    sequential: bool  # its stage E_i is a chain of layers
+    name: str  # as used in errors
+    sides: tuple[int, ...]  # height and width of a map; empty for a vector
+    sequential: bool  # whether its stage E_i is a chain of layers
 
 
 def is_vector(target: Target) -> bool:
@@ -29,13 +29,15 @@ def is_even_map(target: Target) -> bool:
 
 @dataclass(frozen=True)
 class Family:
-    """An entry of `GENERATORS` or `DISCRIMINATORS`; the tables say what `make` takes and returns.
+    """An entry of `GENERATORS` or `DISCRIMINATORS`.
 
     Attributes:
-        make: Function that makes the layers.
-        fits: Function `Target -> bool`: whether h_i can be of this family.
-        widths: The setting that holds its widths, `units` or `channels`.
-        least, most: How many widths it takes.
+        make: Function. It makes the layers; a comment at each table describes its arguments.
+        fits: Function `Target -> bool`. Whether the family can build a network for h_i.
+        widths: String. The setting that holds its widths, `units` or `channels`. Defaults to
+            `channels`.
+        least: Integer. The smallest number of widths that it takes. Defaults to 1.
+        most: Integer. The largest number of widths that it takes. Defaults to None: no limit.
     """
 
     make: Callable
@@ -45,7 +47,7 @@ class Family:
     most: int | None = None
 
     def allows_widths(self, config: GeneratorConfig | DiscriminatorConfig) -> bool:
-        """Whether a network's settings have as many widths as the family takes."""
+        """Returns whether a network's settings have a number of widths that the family takes."""
         count = len(getattr(config, self.widths))
         return self.least <= count and (self.most is None or count <= self.most)
 

@@ -1,4 +1,4 @@
-"""The generators G_i of a configuration, by the layers of the stage E_i that they invert."""
+"""The generators G_i of a configuration, which may mirror the layers of the stage E_i."""
 
 import keras
 from keras import layers
@@ -10,7 +10,7 @@ from sgan_tf.models.networks.families import Family, is_even_map, is_map, is_vec
 from sgan_tf.typing import Shape, Tensor
 
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
-SMALLEST_MAP = 4  # side from which `shapes` begins, where the condition is a vector
+SMALLEST_MAP = 4  # side of the first map of `shapes`, if the condition is a vector
 
 
 def build_generator(
@@ -22,27 +22,28 @@ def build_generator(
 ) -> keras.Model:
     """Makes G_i: `[condition [N, ...], z [N, z_dim]] -> h_i`.
 
-    `config.generator.family` is a name in `GENERATORS`. A vector comes from `dense` layers. A map
-    comes from one of three families:
+    `config.generator.family` is a name in `GENERATORS`. The family `dense` generates vectors. Three
+    families generate maps:
 
-    * `mirror`: the mirror image of the stage's layers, a transposed convolution for each
-      convolution, with its kernel, stride and padding, and one of the pooling's stride for each
-      pooling
-    * `pyramid`: from a small map up to half the side by transposed convolutions of 4 x 4 and
-      stride 2, which overlap evenly; the last doubling moves channels into space, so that no layer
-      works on maps of full side
-    * `shapes`: whatever the stage, from maps of the condition's size, or a small map, by the same
-      convolutions as in `pyramid`, cropped where a side is odd
+    * `mirror` mirrors the stage's layers. It has a transposed convolution for each convolution,
+      with the same kernel, stride and padding, and one with the pooling's stride for each pooling.
+    * `pyramid` starts from a small map. Transposed 4 x 4 convolutions of stride 2, which overlap
+      evenly, enlarge it to half the side. The last doubling moves channels into space, so that no
+      layer works on maps of full side.
+    * `shapes` fits any stage. It starts from maps of the condition's size, or from a small map if
+      the condition is a vector. It uses the same convolutions as `pyramid` and crops odd sides.
 
     Args:
-        config: A `LevelConfig` with settings of a generator.
-        stage: E_i, a Keras model whose input is h_i; for `mirror` a sequential one.
-        condition_shape: Of h_{i+1}: `(K,)` for one-hot labels, `(D,)` or `(H, W, C)`.
-        activation: Of the output: sigmoid for images, relu for features after a ReLU.
-        name: Of the model.
+        config: `LevelConfig`. It has settings of a generator.
+        stage: Keras model. E_i, whose input is h_i. For `mirror` it is sequential.
+        condition_shape: Tuple of integers. The shape of h_{i+1}: `(K,)` for one-hot labels, `(D,)`
+            or `(H, W, C)`.
+        activation: String. The output activation: sigmoid for images, relu for features after a
+            ReLU. Defaults to `relu`.
+        name: String. The name of the model. Defaults to `generator`.
 
     Returns:
-        A functional Keras model.
+        Keras model, functional.
     """
     settings = config.generator
     assert settings is not None  # None is for networks that `build` does not make
@@ -71,7 +72,7 @@ def _pyramid(
 ) -> Tensor:
     side, _, depth = stage.input_shape[1:]
     half, channels = side // 2, config.channels
-    # As many doublings as there are widths, and as the side allows from 3 x 3 on.
+    # As many doublings as the widths allow, and the side, from a map of at least 3 x 3.
     doublings = max(
         n for n in range(len(channels)) if n == 0 or (half % 2**n == 0 and half >= 3 * 2**n)
     )
@@ -94,7 +95,7 @@ def _of_any_shape(
     while any(side > least for side, least in zip(sizes[-1], smallest)):
         halved = tuple(-(-side // 2) for side in sizes[-1])
         if maps and any(side < least for side, least in zip(halved, smallest)):
-            break  # the condition's maps are not made smaller
+            break  # do not shrink the condition's maps
         sizes.append(halved)
     start, *upward = sizes[::-1]
     if maps and start != smallest:
@@ -112,7 +113,7 @@ def _of_any_shape(
 
 
 def _doubled(x, channels, name, use_bias=False):
-    """Maps of twice the side; kernels of 4 x 4 and stride 2 overlap evenly."""
+    """Doubles the side of maps; 4 x 4 kernels of stride 2 overlap evenly."""
     return layers.Conv2DTranspose(
         channels,
         4,
@@ -125,7 +126,7 @@ def _doubled(x, channels, name, use_bias=False):
 
 
 def _cropped(x, size):
-    """Maps without the last row and column where they are more than `size`."""
+    """Removes the last rows and columns of maps that are larger than `size`."""
     margins = [(0, side - wanted) for side, wanted in zip(x.shape[1:3], size)]
     return layers.Cropping2D(margins)(x) if any(margin for _, margin in margins) else x
 
@@ -155,7 +156,7 @@ def _mirror(
 
 
 def _base(config, condition, noise, size, channels):
-    """The smallest map, of height and width `size`, of condition and noise; and their embedding."""
+    """Returns the smallest map, of height and width `size`, and the embedding that modulates."""
     if len(condition.shape) == 4:
         point = layers.Reshape((1, 1, -1), name="point")(noise)
         point = layers.UpSampling2D(size, name="spread")(point)
@@ -187,14 +188,14 @@ def _joined(config, condition, noise):
 
 
 def _embedding(config, joined):
-    """What modulates the normalisations; None where their scales are learned weights."""
+    """Returns the embedding that modulates the normalizations; None if they have learned scales."""
     if not config.modulation:
         return None
     return layers.Dense(config.modulation, activation="relu", name="embedding")(joined)
 
 
 def _mirrored(stage, pooling_kernel):
-    """What undoes a stage's map layers, from the top down: settings of transposed convolutions."""
+    """Settings of the transposed convolutions that mirror a stage's map layers, top down."""
     kernels = [layer.kernel_size[0] for layer in stage.layers if isinstance(layer, layers.Conv2D)]
     undo = []
     for layer in reversed(stage.layers):
@@ -202,7 +203,7 @@ def _mirrored(stage, pooling_kernel):
             settings = (layer.kernel_size[0], layer.strides[0], layer.padding)
         elif isinstance(layer, POOLINGS):
             stride = layer.strides[0]
-            # Without a hint, a kernel as wide as the convolutions' beside it.
+            # By default, use the kernel size of the stage's first convolution.
             kernel = pooling_kernel or (kernels[0] if kernels else 2 * stride + 1)
             settings = (kernel, stride, "same")
         else:
@@ -230,8 +231,8 @@ def _normal():
     return keras.initializers.RandomNormal(stddev=0.02)
 
 
-# Families by name: functions `(GeneratorConfig, E_i, condition, noise) -> h_i`, symbolic tensors
-# all but the first two, the last one before its activation.
+# Families by name; `make` is a function `(GeneratorConfig, E_i, condition, noise) -> h_i`, where
+# condition, noise and h_i (before its activation) are symbolic tensors.
 GENERATORS = {
     "dense": Family(_dense_vector, is_vector, "units", least=0),
     "mirror": Family(_mirror, lambda target: is_map(target) and target.sequential),
