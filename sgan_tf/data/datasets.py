@@ -256,12 +256,12 @@ def load_dataset(
 
 
 def info(name: str) -> DatasetInfo:
-    """Returns the `DatasetInfo` of a name; of images of one's own, what may be assumed of any."""
+    """Returns the `DatasetInfo` of a name, or the defaults if it is the name of your own images."""
     return DATASETS.get(name) or DatasetInfo(load=None, flips=None)
 
 
 def _load_digits(name, image_size, data_dir, download, **reading):
-    """scikit-learn's images of handwritten digits (UCI optdigits), every sixth for testing."""
+    """Loads scikit-learn's handwritten digits (UCI optdigits), and tests on every sixth."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
