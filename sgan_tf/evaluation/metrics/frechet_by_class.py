@@ -1,4 +1,4 @@
-"""Fréchet distance inside each class: what a mixture of all classes hides."""
+"""Fréchet distance inside each class, which shows what a mixture of all classes hides."""
 
 from sgan_tf.evaluation.metrics.frechet import frechet_distance
 from sgan_tf.evaluation.scores import Description, Score, by_class

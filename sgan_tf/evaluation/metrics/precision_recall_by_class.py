@@ -1,4 +1,4 @@
-"""Improved precision and recall inside each class: which classes lack fidelity or coverage."""
+"""Improved precision and recall inside each class, which show where fidelity or coverage lacks."""
 
 from sgan_tf.evaluation.metrics.precision_recall import precision_recall
 from sgan_tf.evaluation.scores import Description, Score, by_class
@@ -20,7 +20,7 @@ def measure(view: View) -> list[Score]:
         return []
     precision, recall = {}, {}
     for name, train, seen in view.progress("precision and recall by class")(view.by_class()):
-        # As many rows of each: the radii shrink as rows are added.
+        # Equally many rows of both, since the radii shrink as rows are added.
         count = min(len(train), len(seen))
         precision[name], recall[name] = precision_recall(train[:count], seen[:count])
     return [

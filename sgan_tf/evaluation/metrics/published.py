@@ -1,4 +1,4 @@
-"""The scores that papers print: classifier score and Fréchet distance by Inception 2015-12-05."""
+"""The scores of papers: classifier score and Fréchet distance by Inception 2015-12-05."""
 
 from collections.abc import Iterator
 
