@@ -124,7 +124,7 @@ def batches(
         if flip:
             parts[0] = tf.where(flips[:, None, None, None], parts[0][:, :, ::-1], parts[0])
         if shift:
-            parts[0] = _shifted(parts[0], shift, _stateless_seed(seed, step))
+            parts[0] = _shift_images(parts[0], shift, _stateless_seed(seed, step))
         return tuple(parts)
 
     first, skipped = divmod(start_step, steps)
@@ -150,7 +150,7 @@ def _rows(arrays, mirrored, indices, flips, count):
     return [tf.cast(p, tf.float32) / 255 if p.dtype == tf.uint8 else p for p in parts]
 
 
-def _shifted(images, most, seed):
+def _shift_images(images, most, seed):
     import tensorflow as tf
 
     height, width = images.shape[1:3]

@@ -133,7 +133,7 @@ class ImageDataset:
                 "training images"
             )
         names = [f"cluster {k}" for k in range(count)] if count else [ONE_CLASS]
-        zeros = [np.zeros_like(own) for own in (self.train_labels, self.test_labels)]
+        zeros = [np.zeros_like(numbers) for numbers in (self.train_labels, self.test_labels)]
         return dataclasses.replace(self, class_names=names, source=self).assigned(*zeros)
 
     def assigned(self, train_labels: np.ndarray, test_labels: np.ndarray) -> "ImageDataset":

@@ -29,7 +29,7 @@ TRAINING_SPLIT = "train"
 TEST_SPLITS = ("test", "val", "valid", "validation", "dev")
 
 
-class _Found(NamedTuple):
+class _ImageFiles(NamedTuple):
     """The files of a folder of images."""
 
     classes: dict[str, list[pathlib.Path]]  # sorted paths of the images of each class
@@ -140,9 +140,9 @@ def read_folder(
             "%s",
             shown(root),
             len(found.skipped),
-            _listed([shown(path.relative_to(root)) for path in found.skipped]),
+            _join([shown(path.relative_to(root)) for path in found.skipped]),
         )
-    cached = cache_dir and _cached(cache_dir, mark, paths, side, resize)
+    cached = cache_dir and _read_cache(cache_dir, mark, paths, side, resize)
     if not cached:
         log.info("%s: reading %s images", shown(root), f"{len(paths):,}")
     images, faults = cached or decoding.read_images(paths, side, resize)
@@ -183,7 +183,7 @@ def keep(
         log.warning("%s: cannot keep the images: %s", shown(cache_dir), error.strerror or error)
 
 
-def _cached(cache_dir, mark, paths, side, resize):
+def _read_cache(cache_dir, mark, paths, side, resize):
     """Returns `(images, {number in paths: fault})`, training images first; None if not cached."""
     arrays = image_cache.load(cache_dir, mark)
     if arrays is None:
@@ -216,12 +216,12 @@ def _find(root):
     splits = {path.name.lower(): path for path in folders if _is_split(path.name)}
     tests = [name for name in TEST_SPLITS if name in splits]
     if TRAINING_SPLIT not in splits or not tests:
-        return _Found(_images_by_class(folders, root, skipped), skipped)
+        return _ImageFiles(_images_by_class(folders, root, skipped), skipped)
     others = [path.name for path in folders if path.name.lower() not in splits]
     if others:
         raise DataError(
             f"`data_dir`: {shown(root)} has the splits {', '.join(splits)}, and beside them "
-            f"{_listed(others)}; expected either one sub-directory per class, or {TRAINING_SPLIT} "
+            f"{_join(others)}; expected either one sub-directory per class, or {TRAINING_SPLIT} "
             f"and one of {', '.join(TEST_SPLITS)} with one sub-directory per class in each"
         )
     skipped += [splits[name] for name in tests[1:]]
@@ -238,10 +238,10 @@ def _of_splits(root, train, test, skipped):
     unknown = [name for name in parts[1] if name not in parts[0]]
     if unknown:
         raise DataError(
-            f"`data_dir`: {shown(test)} has classes that {shown(train)} lacks: {_listed(unknown)}"
+            f"`data_dir`: {shown(test)} has classes that {shown(train)} lacks: {_join(unknown)}"
         )
     classes = {name: paths + parts[1].get(name, []) for name, paths in parts[0].items()}
-    return _Found(classes, skipped, {path for paths in parts[1].values() for path in paths})
+    return _ImageFiles(classes, skipped, {path for paths in parts[1].values() for path in paths})
 
 
 def _find_any(root):
@@ -254,7 +254,7 @@ def _find_any(root):
     folders = {path.name.lower(): path for path in _sub_folders(root)[0]}
     tests = [folders[name] for name in TEST_SPLITS if name in folders]
     split = TRAINING_SPLIT in folders and tests
-    return _Found(
+    return _ImageFiles(
         {ONE_CLASS: images},
         others,
         {path for path in images if path.is_relative_to(tests[0])} if split else None,
@@ -270,12 +270,12 @@ def _sub_folders(folder):
     folders: list[pathlib.Path] = []
     others: list[pathlib.Path] = []
     for path in sorted(folder.iterdir()):
-        wanted = path.is_dir() and not _is_passed_over(path)
+        wanted = path.is_dir() and not _is_skipped(path)
         (folders if wanted else others).append(path)
     return folders, others
 
 
-def _is_passed_over(path):
+def _is_skipped(path):
     return path.name.startswith(".") or path.name.lower() in SYSTEM_FOLDERS
 
 
@@ -297,7 +297,7 @@ def _images_below(folder, fenced):
         fenced: List of paths. The folders that a link must not lead to, into or around, unless it
             stays in `folder`.
     """
-    endings, images, others, seen = decoding.endings(), [], [], set()
+    endings, images, others, visited = decoding.endings(), [], [], set()
     home = pathlib.Path(os.path.realpath(folder))
     fences = [pathlib.Path(os.path.realpath(path)) for path in fenced]
 
@@ -311,14 +311,14 @@ def _images_below(folder, fenced):
         # Links come last, so that a file is found under its own path rather than a link's.
         for path in sorted(parent.iterdir(), key=lambda path: (path.is_symlink(), path)):
             place = os.path.realpath(path)
-            is_new = place not in seen and not (path.is_symlink() and leaves(path))
-            if _is_passed_over(path) or not is_new:
+            is_new = place not in visited and not (path.is_symlink() and leaves(path))
+            if _is_skipped(path) or not is_new:
                 others.append(path)
             elif path.is_dir():
-                seen.add(place)
+                visited.add(place)
                 walk(path)
             elif path.suffix.lower() in endings and path.is_file():
-                seen.add(place)
+                visited.add(place)
                 images.append(path)
             else:
                 others.append(path)
@@ -336,19 +336,19 @@ def _check_classes(root, classes):
     empty = [shown(root / name) for name, paths in classes.items() if not paths]
     if empty:
         raise DataError(
-            f"`data_dir`: a class holds no image: {_listed(empty)}; add some, or remove the "
+            f"`data_dir`: a class holds no image: {_join(empty)}; add some, or remove the "
             "sub-directory"
         )
 
 
-def _listed(names, most=NAMES):
+def _join(names, most=NAMES):
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _report(paths, faults, skip_unreadable):
     count = f"{len(faults):,} unreadable image{'s' if len(faults) > 1 else ''}"
-    names = _listed([f"{shown(paths[number])} ({why})" for number, why in faults.items()])
+    names = _join([f"{shown(paths[number])} ({why})" for number, why in faults.items()])
     if not skip_unreadable:
         raise DataError(
             f"`data_dir`: {count}: {names}; repair or remove them, or pass over them with "
@@ -373,7 +373,7 @@ def _split(root, class_names, paths, labels, tests):
             place = root / name if len(class_names) > 1 else root
             raise DataError(f"`data_dir`: {shown(place)} holds no image that can be read")
     if tests is None:
-        in_test = _chosen_for_testing(root, class_names, paths, labels)
+        in_test = _choose_test_images(root, class_names, paths, labels)
     else:
         in_test = np.array([path in tests for path in paths], bool)
         trained = np.bincount(labels[~in_test], minlength=len(class_names))
@@ -391,7 +391,7 @@ def _split(root, class_names, paths, labels, tests):
         "%s: %s images%s, %s of them for testing%s",
         shown(root),
         f"{len(paths):,}",
-        f" in {len(class_names):,} classes ({_listed(list(map(shown, class_names)), CLASSES)})"
+        f" in {len(class_names):,} classes ({_join(list(map(shown, class_names)), CLASSES)})"
         if len(class_names) > 1
         else "",
         f"{in_test.sum():,}",
@@ -400,7 +400,7 @@ def _split(root, class_names, paths, labels, tests):
     return in_test
 
 
-def _chosen_for_testing(root, class_names, paths, labels):
+def _choose_test_images(root, class_names, paths, labels):
     """Chooses a tenth of each class by a hash of names; at least one and not all, if it has two."""
     names = [path.relative_to(root) for path in paths]
     in_test = np.array([_hash(name) % 100 < TEST_PERCENT for name in names], bool)

@@ -107,8 +107,8 @@ def evaluate(
     logits, features = judged(reference.judge, images, progress=progress("judging samples"))
     reference = reference.in_random_order()
     if not judge_knows:
-        seen = stack.encoder.classify(reference.test_images)
-        reference = dataclasses.replace(reference, test_labels=seen)
+        test_labels = stack.encoder.classify(reference.test_images)
+        reference = dataclasses.replace(reference, test_labels=test_labels)
     fake = View(
         images=images,
         labels=labels,
@@ -136,7 +136,7 @@ def evaluate(
     )
     if inception is not None:
         assert train_images is not None
-        fake, real = _published(inception, train_images, fake, real)
+        fake, real = _inception_views(inception, train_images, fake, real)
     if imagenet is not None:
         fake, real = imagenet_views(imagenet, fake, real)
     return Evaluation(metrics.measure(fake), metrics.measure(real))
@@ -144,21 +144,23 @@ def evaluate(
 
 def _common_counts(labels, others, num_classes):
     """Returns the smaller of two numbers of images, for each class."""
-    return np.minimum(*(np.bincount(seen, minlength=num_classes) for seen in (labels, others)))
+    return np.minimum(*(np.bincount(values, minlength=num_classes) for values in (labels, others)))
 
 
-def _published(inception: Inception, train_images: np.ndarray, *views: View) -> Iterator[View]:
+def _inception_views(
+    inception: Inception, train_images: np.ndarray, *views: View
+) -> Iterator[View]:
     """Adds Inception's outputs for the images of views and for the training images."""
 
-    def seen(images, progress):
+    def outputs(images, progress):
         starts = progress(range(0, len(images), INCEPTION_BATCH))
         return inception(images[i : i + INCEPTION_BATCH] for i in starts)
 
-    train_features = seen(train_images, views[0].progress("Inception on training images"))[1]
+    train_features = outputs(train_images, views[0].progress("Inception on training images"))[1]
     for view in views:
-        logits, features = seen(view.images, view.progress("Inception"))
-        outputs = NetworkOutputs(logits, features, train_features)
-        yield dataclasses.replace(view, inception=outputs)
+        logits, features = outputs(view.images, view.progress("Inception"))
+        network_outputs = NetworkOutputs(logits, features, train_features)
+        yield dataclasses.replace(view, inception=network_outputs)
 
 
 def judge_warnings(accuracy: float, num_classes: int, floor: float = 0.0) -> list[str]:

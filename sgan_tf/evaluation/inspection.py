@@ -53,7 +53,7 @@ class LayerInspection:
     @property
     def scores(self) -> LayerScores:
         """The `LayerScores` of these images."""
-        return _scores(self.name, [_measured(self)])
+        return _scores(self.name, [_image_numbers(self)])
 
 
 def inspect_layers(
@@ -100,9 +100,9 @@ def inspect_layers(
     inspected = []
     for top, (name, condition, h) in enumerate(conditions):
         drawn = stack.decode(np.repeat(condition, draws, axis=0), noise[: top + 1], top)
-        seen = _features(stack.encoder, drawn)
-        errors = _relative_errors(seen[top], np.repeat(h, draws, axis=0))
-        agrees = seen[-1].argmax(-1) == np.repeat(classes, draws)
+        redrawn = _features(stack.encoder, drawn)
+        errors = _relative_errors(redrawn[top], np.repeat(h, draws, axis=0))
+        agrees = redrawn[-1].argmax(-1) == np.repeat(classes, draws)
         inspected.append(
             LayerInspection(
                 name,
@@ -142,7 +142,7 @@ def score_layers(
     for number, start in enumerate(progress(range(0, len(images), BATCH))):
         layers = inspect_layers(stack, images[start : start + BATCH], draws, seed + number)
         names = [layer.name for layer in layers]
-        measured.append([_measured(layer) for layer in layers])
+        measured.append([_image_numbers(layer) for layer in layers])
     return [_scores(name, blocks) for name, blocks in zip(names, zip(*measured))]
 
 
@@ -162,14 +162,14 @@ def _relative_errors(found, h):
     return np.linalg.norm(found - h, axis=1) / np.maximum(np.linalg.norm(h, axis=1), TINY)
 
 
-def _measured(layer):
+def _image_numbers(layer):
     """Returns the numbers of each image that the scores need, so that the draws can be freed."""
     variances = layer.variance.reshape(len(layer.drawn), -1).mean(1)
     return layer.relative_errors, layer.unrelated_errors, layer.agrees, variances
 
 
 def _scores(name, blocks):
-    """Returns the `LayerScores` of blocks that `_measured` returned."""
+    """Returns the `LayerScores` of blocks that `_image_numbers` returned."""
     errors, unrelated, agrees, variances = map(np.concatenate, zip(*blocks))
     lower, median, upper = np.quantile(errors, [0.25, 0.5, 0.75])
     return LayerScores(

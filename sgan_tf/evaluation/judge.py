@@ -93,7 +93,7 @@ def train_judge(
     judge = build_judge(images.shape[1:], num_classes, width)
     schedule = keras.optimizers.schedules.CosineDecay(3e-3, steps)
     mirrors = known.mirrors(flip)
-    model = _compiled(judge, keras.optimizers.AdamW(schedule, weight_decay=1e-2), mirrors)
+    model = _compile_training(judge, keras.optimizers.AdamW(schedule, weight_decay=1e-2), mirrors)
     arrays = [images, np.asarray(labels, np.int32)]
     shift = max(1, images.shape[1] // 8)
     data = batches(arrays, size, SEED, flip=mirrors, shift=shift)
@@ -110,8 +110,8 @@ def train_judge(
     return judge
 
 
-def _compiled(judge, optimizer, mirrors):
-    """Returns the compiled model that trains a judge on classes, or on views if there is one."""
+def _compile_training(judge, optimizer, mirrors):
+    """Returns the compiled model that trains a judge on classes, or on views without classes."""
     if judge.output_shape[0][-1] > 1:
         model = keras.Model(judge.input, judge.output[0])
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -154,7 +154,7 @@ def table(facts: dict) -> str:
     """
     (samples, real), evaluation = counts(facts), _evaluation(facts)
     head = ("score", f"{samples:,} samples", f"{real:,} real test images")
-    lines = _aligned([head, *((row.name, row.samples, row.real) for row in rows(evaluation))])
+    lines = _align([head, *((row.name, row.samples, row.real) for row in rows(evaluation))])
     names, scores = facts["data"]["class_names"], by_class(evaluation)
     if not scores:
         return lines
@@ -165,14 +165,14 @@ def table(facts: dict) -> str:
         ("mean", *("{} ({})".format(*score.mean()) for score in scores)),
         *((name, *("{} ({})".format(*s.cell(name)) for s in scores)) for name in names),
     ]
-    return f"{lines}\n\n{_aligned(cells)}"
+    return f"{lines}\n\n{_align(cells)}"
 
 
 def _evaluation(facts):
     return Evaluation(read(facts["samples"]), read(facts["real"]))
 
 
-def _aligned(lines):
+def _align(lines):
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join(
         "  ".join([f"{name:<{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(cells, widths[1:]))])

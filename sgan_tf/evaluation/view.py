@@ -85,7 +85,7 @@ class View:
         """
         train = np.random.default_rng(0).permutation(len(self.reference.train_labels))
         for c, name in enumerate(self.class_names):
-            known = train[self.reference.train_labels[train] == c]
-            own = np.flatnonzero(self.labels == c)[: self.class_images[c]]
-            if min(len(known), len(own)) >= LEAST_OF_CLASS:
-                yield name, self.reference.train_features[known], self.features[own]
+            train_rows = train[self.reference.train_labels[train] == c]
+            rows = np.flatnonzero(self.labels == c)[: self.class_images[c]]
+            if min(len(train_rows), len(rows)) >= LEAST_OF_CLASS:
+                yield name, self.reference.train_features[train_rows], self.features[rows]

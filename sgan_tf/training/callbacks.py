@@ -62,7 +62,7 @@ class EpochLog(keras.callbacks.Callback):
             epoch + 1,
             self.epochs,
             seconds,
-            _listed(values),
+            _format_numbers(values),
         )
 
     def _summarize(self, epoch, values):
@@ -101,7 +101,7 @@ class ProgressLogger(keras.callbacks.Callback):
         self.bar: Any = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.began = self.said = time.monotonic()
+        self.began = self.logged_at = time.monotonic()
         self.tenth = -1  # the tenth of the stage in which the last line was logged
         # Time and step after the first call, which takes far longer.
         self.compiled: tuple[float, int] | None = None
@@ -123,9 +123,9 @@ class ProgressLogger(keras.callbacks.Callback):
         self.numbers.update(logs or {})
         self.step = self.epoch * self.steps + batch + 1
         if self.bar.disable:
-            self._say_if_due()
+            self._log_if_due()
         else:
-            numbers = _listed(_main(self.numbers))
+            numbers = _format_numbers(_main(self.numbers))
             self.bar.set_postfix_str(f"epoch {self.epoch + 1}, {numbers}", refresh=False)
             self.bar.update(self.step - self.bar.n)
 
@@ -140,7 +140,7 @@ class ProgressLogger(keras.callbacks.Callback):
             "%s: done in %s: %s%s",
             self.stage,
             tqdm.format_interval(time.monotonic() - self.began),
-            _listed(_main(self.numbers)),
+            _format_numbers(_main(self.numbers)),
             "".join(f"; level {i} has collapsed: it ignores its noise z_{i}" for i in low),
         )
 
@@ -149,12 +149,12 @@ class ProgressLogger(keras.callbacks.Callback):
         if self.bar is not None:
             self.bar.close()
 
-    def _say_if_due(self):
+    def _log_if_due(self):
         now, tenth = time.monotonic(), 10 * self.step // self.last
         if self.compiled is None:
             self.compiled = now, self.step
             return
-        if tenth > self.tenth and now - self.said >= LEAST_SECONDS and self.step < self.last:
+        if tenth > self.tenth and now - self.logged_at >= LEAST_SECONDS and self.step < self.last:
             since, first = self.compiled
             left = (now - since) / (self.step - first) * (self.last - self.step)
             log.info(
@@ -163,9 +163,9 @@ class ProgressLogger(keras.callbacks.Callback):
                 self.epoch + 1,
                 self.epochs,
                 tqdm.format_interval(left),
-                _listed(_main(self.numbers)),
+                _format_numbers(_main(self.numbers)),
             )
-            self.said, self.tenth = now, tenth
+            self.logged_at, self.tenth = now, tenth
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -219,5 +219,5 @@ def _main(numbers):
     return {name: value for name, value in sorted(numbers.items()) if name.startswith(MAIN)}
 
 
-def _listed(numbers):
+def _format_numbers(numbers):
     return ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())

@@ -78,14 +78,14 @@ class EncoderStage(Stage):
         count, chance = len(data.test_labels), 1 / data.num_classes
         log.info("encoder: test accuracy %.4f on %d images", accuracy, count)
         if accuracy < NEAR_CHANCE * chance:
-            trained = "train it longer (encoder.epochs), or look at the labels"
-            given = "look at what it expects of images, and at the order of its classes"
+            train_longer = "train it longer (encoder.epochs), or look at the labels"
+            check_inputs = "look at what it expects of images, and at the order of its classes"
             log.warning(
                 "encoder: that is near chance (%.4f for %d classes): its features say little of "
                 "the classes, and so will the images of a stack that inverts it; %s",
                 chance,
                 data.num_classes,
-                trained if self.epochs else given,
+                train_longer if self.epochs else check_inputs,
             )
         return {"test_accuracy": round(accuracy, 4), "test_images": count}
 
@@ -139,10 +139,10 @@ class UnlabelledEncoderStage(EncoderStage):
             log.info("encoder: clusters of %d to %d images", counts.min(), counts.max())
             assert data.source is not None  # since the labels are not used
             if data.source.num_classes > 1:
-                facts |= self._compared(data.train_labels, data.source.train_labels)
+                facts |= self._cluster_agreement(data.train_labels, data.source.train_labels)
         return facts
 
-    def _compared(self, found, classes):
+    def _cluster_agreement(self, found, classes):
         """Measures how well the clusters and classes of the training images agree, and logs it."""
         from sklearn.metrics import normalized_mutual_info_score
 

@@ -52,7 +52,9 @@ class CollapseMonitor(keras.callbacks.Callback):
         self.real_spreads = [spread(as_float(real[level.index][:REAL_ROWS])) for level in levels]
         rows = np.arange(CONDITIONS * DRAWS) // DRAWS % len(labels)
         uppers = [*real, labels]
-        self._draws = [_drawing(level, uppers[level.index + 1][rows], seed) for level in levels]
+        self._draws = [
+            _make_sampler(level, uppers[level.index + 1][rows], seed) for level in levels
+        ]
         self._grace = max(LEAST_GRACE, -(-epochs // 10))
         self._low = {level.index: 0 for level in levels}  # consecutive low measurements
         for line in measured:
@@ -94,7 +96,7 @@ def collapsed(numbers: dict) -> list[int]:
     return [int(i) for i, value in spreads.items() if i.isdecimal() and value < COLLAPSED]
 
 
-def _drawing(level, upper, seed):
+def _make_sampler(level, upper, seed):
     """Makes a function that draws h_i several times per condition: `[conditions, draws, ...]`."""
     condition = level.condition(tf.constant(upper))
     shape = [len(upper), level.config.z_dim]

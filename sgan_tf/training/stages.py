@@ -188,7 +188,7 @@ class LevelStage(Stage):
 
     def callbacks(self, model: LevelGAN, sample_every: int) -> list[keras.callbacks.Callback]:
         stack = self.material.stack
-        return _watchers(self, model, [model], model.index, stack, sample_every)
+        return _sample_callbacks(self, model, [model], model.index, stack, sample_every)
 
 
 class JointStage(Stage):
@@ -226,7 +226,7 @@ class JointStage(Stage):
 
     def callbacks(self, model: StackedGAN, sample_every: int) -> list[keras.callbacks.Callback]:
         top = len(model.levels) - 1
-        return _watchers(self, model, model.levels, top, model, sample_every)
+        return _sample_callbacks(self, model, model.levels, top, model, sample_every)
 
     def finish(self, model: StackedGAN) -> None:
         self.material.stack = model
@@ -239,7 +239,7 @@ def _adapt(levels, material):
             level.adapt(material.real_features()[level.index + 1])
 
 
-def _watchers(stage, model, levels, top, stack, sample_every):
+def _sample_callbacks(stage, model, levels, top, stack, sample_every):
     """Returns the callbacks that look at a GAN stage's samples, whose highest level is `top`."""
     material, run = stage.material, stage.material.run
     real, labels = material.real_features(), material.dataset.train_labels
@@ -248,14 +248,14 @@ def _watchers(stage, model, levels, top, stack, sample_every):
     if top == len(stack.levels) - 1:
         condition = rows.repeat(GRID_COLUMNS)
     else:  # one real h_{top+1} per row
-        condition = real[top + 1][_of_rows(labels, rows, 1).repeat(GRID_COLUMNS)]
+        condition = real[top + 1][_picture_images(labels, rows, 1).repeat(GRID_COLUMNS)]
     noise = stack.noise(len(condition), seed=seed)
 
     def draw():
         return image_grid(stack.decode(condition, noise, top=top), GRID_COLUMNS, row_names)
 
     if not (run.path / "reals.png").exists():
-        images = material.dataset.train_images[_of_rows(labels, rows, GRID_COLUMNS)]
+        images = material.dataset.train_images[_picture_images(labels, rows, GRID_COLUMNS)]
         run.save_png("fakes_init.png", draw())
         # Written last, as its presence means that both exist.
         run.save_png("reals.png", image_grid(images, GRID_COLUMNS, row_names))
@@ -275,7 +275,7 @@ def _watchers(stage, model, levels, top, stack, sample_every):
     ]
 
 
-def _of_rows(labels, rows, count):
+def _picture_images(labels, rows, count):
     """Returns the numbers of a picture's images: each row has the next `count` of its label."""
     numbers = []
     for i, label in enumerate(rows):

@@ -76,8 +76,8 @@ class Trainer:
             progress,
         ]
         loop = _Loop(self, stage, model, checkpoint, steps, step, totals)
-        several = self._compiled(model)
-        data = iter(self._distributed(arrays, seed, step, stage.augmentation()))
+        several = self._compile_steps(model)
+        data = iter(self._distribute(arrays, seed, step, stage.augmentation()))
         with contextlib.closing(progress):
             for callback in callbacks:
                 callback.on_train_begin()
@@ -108,14 +108,14 @@ class Trainer:
         with self.strategy.scope():
             model = stage.prepare()
         stage.adapt(model)
-        several = self._compiled(model)
-        data = iter(self._distributed(stage.arrays(), 0, 0, stage.augmentation()))
+        several = self._compile_steps(model)
+        data = iter(self._distribute(stage.arrays(), 0, 0, stage.augmentation()))
         self._call(several, data, warm_up)
         started = time.perf_counter()
         self._call(several, data, steps)
         return (time.perf_counter() - started) / steps
 
-    def _compiled(self, model):
+    def _compile_steps(self, model):
         """Makes the function that runs several steps and returns the measurements of each."""
 
         @tf.function
@@ -133,7 +133,7 @@ class Trainer:
         with self.strategy.scope():
             return several(data, tf.constant(count)).numpy()
 
-    def _distributed(self, arrays, seed, start_step, augmentation):
+    def _distribute(self, arrays, seed, start_step, augmentation):
         def share(context):
             count = context.num_replicas_in_sync // context.num_input_pipelines
             first = context.input_pipeline_id * count
@@ -167,7 +167,7 @@ class _Loop:
             self.step += 1
             if not np.isfinite(numbers).all():
                 name = self.model.reported[int(np.argmin(np.isfinite(numbers)))]
-                raise TrainingDiverged(self._diverged(f"{name} is not finite"))
+                raise TrainingDiverged(self._divergence_message(f"{name} is not finite"))
             self.totals = self.totals + numbers  # in the steps' order: calls do not change the sum
         if self.seconds is not None or count > 1:  # the first call traces
             self.seconds = (time.monotonic() - started) / count
@@ -204,7 +204,7 @@ class _Loop:
                     self.trainer.run.config.to_json(),
                 )
             except FloatingPointError as error:
-                raise TrainingDiverged(self._diverged(str(error))) from error
+                raise TrainingDiverged(self._divergence_message(str(error))) from error
         self.saved_at = time.monotonic()
         if stop and self.step < last:
             at = f"after epoch {self.step // self.steps}" if epoch_ends else f"at step {self.step}"
@@ -219,7 +219,7 @@ class _Loop:
         left = 60 * options.checkpoint_minutes - (time.monotonic() - self.saved_at)
         return int(np.clip(min(CALL_SECONDS, left) / self.seconds, 1, MOST_STEPS))
 
-    def _diverged(self, what):
+    def _divergence_message(self, what):
         step = self.checkpoint.progress().step
         kept = f"the checkpoint of step {step} is kept" if step else "there is no checkpoint yet"
         return (

@@ -38,7 +38,7 @@ def with_encoder(
             finished, or it was trained on images of another size or with other labels.
         ConfigError: when an override asks for another encoder.
     """
-    theirs = _asked(read_config, source)
+    theirs = _read_source(read_config, source)
     if theirs.classifier is not None:
         raise RunError(
             f"`encoder_from`: {source} inverts a classifier of one's own; give that to `encoder`"
@@ -61,11 +61,11 @@ def with_encoder(
         )
     for name in (override.partition("=")[0].split(".") for override in overrides):
         if name[0] == "encoder":
-            ours, given = (getattr(c.encoder, name[1]) for c in (config, theirs))
-            if ours != given:
+            ours, other = (getattr(c.encoder, name[1]) for c in (config, theirs))
+            if ours != other:
                 raise ConfigError(
                     f"`set`: encoder.{name[1]}={ours} is not what the encoder of {source} has, "
-                    f"{given}; leave it out, or leave out `encoder_from`"
+                    f"{other}; leave it out, or leave out `encoder_from`"
                 )
     changed = copy.deepcopy(config)
     changed.encoder = theirs.encoder
@@ -83,7 +83,7 @@ def check_images(source: str | os.PathLike, dataset: ImageDataset) -> None:
     Raises:
         RunError: when the run was trained on other images.
     """
-    theirs, ours = _asked(lambda path: Run(path).data(), source), dataset.description()
+    theirs, ours = _read_source(lambda path: Run(path).data(), source), dataset.description()
     for key, what in (
         ("class_names", "its classes are others"),
         ("image_shape", "its images have another shape"),
@@ -111,10 +111,10 @@ def take_encoder(run: Run, source: str | os.PathLike, dataset: ImageDataset) -> 
         RunError: when the run has another encoder already, finished or not.
         CheckpointError: when a checkpoint is damaged.
     """
-    own, theirs = run.checkpoint("encoder"), Run(source).checkpoint("encoder")
+    target, theirs = run.checkpoint("encoder"), Run(source).checkpoint("encoder")
     networks = _networks(theirs)
-    if own.path.exists():
-        if not own.progress().done or not _equal(_networks(own), networks):
+    if target.path.exists():
+        if not target.progress().done or not _equal(_networks(target), networks):
             raise RunError(
                 f"`encoder_from`: {run.path} has an encoder already that is not the one of "
                 f"{source}; choose another `run_dir`, or `overwrite` it"
@@ -124,10 +124,10 @@ def take_encoder(run: Run, source: str | os.PathLike, dataset: ImageDataset) -> 
         record = {"run_dir": path, "weights": theirs.checksum()}
         run.write(RECORD, json.dumps(record, indent=2) + "\n")
         steps = steps_per_epoch(len(dataset.train_images), run.config.batch_size)
-        own.take(networks, run.config.encoder.epochs * steps, run.config.to_json())
+        target.take(networks, run.config.encoder.epochs * steps, run.config.to_json())
 
 
-def _asked(read, source):
+def _read_source(read, source):
     """Reads a run folder, and names the parameter `encoder_from` in the errors."""
     try:
         return read(source)

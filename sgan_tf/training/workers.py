@@ -36,7 +36,7 @@ class Workers:
         spec = resolver.cluster_spec() if resolver else None
         self.count = max(1, spec.num_tasks("worker")) if spec and spec.jobs else 1
         self.index = resolver.task_id if self.count > 1 else 0
-        self._gather = tf.function(self._gathered)
+        self._gather = tf.function(self._all_gather)
 
     @property
     def is_chief(self) -> bool:
@@ -58,7 +58,7 @@ class Workers:
             rows = self._gather(tf.constant(row)).numpy()
         return rows[:: len(rows) // self.count]  # the devices of a worker have equal rows
 
-    def _gathered(self, row):
+    def _all_gather(self, row):
         def everyone():
             here = tf.identity(row)  # on the replica's device, as collectives require
             return tf.distribute.get_replica_context().all_gather(here, axis=0)

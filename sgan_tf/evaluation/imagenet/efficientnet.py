@@ -56,13 +56,13 @@ def _keras_order(weight, array):
 def _network(image_shape):
     x = inputs = keras.Input(image_shape)
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="rescaling")(x)
-    x = _convolved(x, "stem", layers.Conv2D, filters=32, kernel_size=3, strides=2)
+    x = _convolution(x, "stem", layers.Conv2D, filters=32, kernel_size=3, strides=2)
     block = 0
     for count, kernel, stride, expansion, channels in STAGES:
         for i in range(count):
             x = _block(x, f"block{block}", kernel, 1 if i else stride, expansion, channels)
             block += 1
-    x = _convolved(x, "head", layers.Conv2D, filters=FEATURES, kernel_size=1)
+    x = _convolution(x, "head", layers.Conv2D, filters=FEATURES, kernel_size=1)
     x = layers.GlobalAveragePooling2D(name="features")(x)
     logits = layers.Dense(CLASSES, name="logits")(x)
     return keras.Model(inputs, logits, name="efficientnet_lite0")
@@ -73,17 +73,17 @@ def _block(x, name, kernel, stride, expansion, channels):
     inputs = x
     if expansion > 1:
         filters = expansion * x.shape[-1]
-        x = _convolved(x, f"{name}_expand", layers.Conv2D, filters=filters, kernel_size=1)
-    x = _convolved(
+        x = _convolution(x, f"{name}_expand", layers.Conv2D, filters=filters, kernel_size=1)
+    x = _convolution(
         x, f"{name}_depthwise", layers.DepthwiseConv2D, kernel_size=kernel, strides=stride
     )
     same = stride == 1 and inputs.shape[-1] == channels
     last = f"{name}_project" if same else name
-    x = _convolved(x, last, layers.Conv2D, "linear", filters=channels, kernel_size=1)
+    x = _convolution(x, last, layers.Conv2D, "linear", filters=channels, kernel_size=1)
     return layers.Add(name=name)([x, inputs]) if same else x
 
 
-def _convolved(x, name, layer, activation="relu6", **settings):
+def _convolution(x, name, layer, activation="relu6", **settings):
     """Adds a convolution, batch normalization and an activation. The last of them has the name."""
     x = layer(padding="same", use_bias=False, name=f"{name}_convolution", **settings)(x)
     linear = activation == "linear"

@@ -112,11 +112,11 @@ def imagenet_reference(
     path = _path(cache_dir, data)
     arrays = read_arrays(path)
     if arrays is None or len(arrays["train_features"]) < count:
-        train, test = (_chosen(images, count) for images in (train_images(), test_images))
-        seen = progress("ImageNet network on training images")
-        _, train_features = judged(network, train, BATCH, seen)
-        seen = progress("ImageNet network on test images")
-        test_logits, test_features = judged(network, test, BATCH, seen)
+        train, test = (_random_images(images, count) for images in (train_images(), test_images))
+        bar = progress("ImageNet network on training images")
+        _, train_features = judged(network, train, BATCH, bar)
+        bar = progress("ImageNet network on test images")
+        test_logits, test_features = judged(network, test, BATCH, bar)
         arrays = {
             "train_features": train_features,
             "test_logits": test_logits,
@@ -131,7 +131,7 @@ def _path(cache_dir, data):
     return pathlib.Path(cache_dir) / f"{name}-{side}-{data['crc32']}-imagenet-v{VERSION}.npz"
 
 
-def _chosen(images, count):
+def _random_images(images, count):
     """Chooses images at random. A lower count chooses the first of the same images."""
     return images[np.random.default_rng(0).permutation(len(images))[:count]]
 
@@ -150,8 +150,8 @@ def imagenet_views(reference: ImageNetReference, samples: View, real: View) -> I
         `View`. The samples, then the real test set.
     """
     count = min(len(samples.images), len(reference.train_features))
-    seen = samples.progress("ImageNet network on samples")
-    sampled = judged(reference.network, samples.images[:count], BATCH, seen)
+    bar = samples.progress("ImageNet network on samples")
+    sampled = judged(reference.network, samples.images[:count], BATCH, bar)
     tested = reference.test_logits[:count], reference.test_features[:count]
     for view, outputs in ((samples, sampled), (real, tested)):
         known = NetworkOutputs(*outputs, reference.train_features[:count])

@@ -69,7 +69,7 @@ def measure(view: "View") -> list[Score]:
     """
     scores = {}
     for module in found():
-        for score in _measured(module, view):
+        for score in _scores_of(module, view):
             if score.name in scores or score.key not in module.SCORES:
                 reason = "another metric has" if score.name in scores else "it does not describe"
                 raise ValueError(f"{module.__name__} measures {score.name!r}, which {reason}")
@@ -107,7 +107,7 @@ def warnings(scores: list[Score]) -> list[str]:
     return [line for warn in warning for line in warn(scores)]
 
 
-def _measured(module, view):
+def _scores_of(module, view):
     """Returns the scores of one metric that can be measured, and logs which ones cannot."""
     scores = []
     try:
