@@ -70,7 +70,14 @@ class ImageDataset:
         }
 
     def matches(self, description: object) -> bool:
-        """Returns whether a description is of exactly these images, however they were read."""
+        """Returns whether a description is of exactly these images, however they were read.
+
+        Args:
+            description: Any value. What `description` of a data set returned, if it matches.
+
+        Returns:
+            Boolean.
+        """
         if not isinstance(description, dict):
             return False
         return {**self.description(), "reading": None} == {**description, "reading": None}
@@ -195,7 +202,14 @@ class DatasetInfo:
     judge_floor: float = 0.0
 
     def mirrors(self, flip: bool) -> bool:
-        """Returns whether a classifier may see mirror images, in a run with this `encoder.flip`."""
+        """Returns whether a classifier of these images may see mirror images.
+
+        Args:
+            flip: Boolean. The run's `encoder.flip`, which decides if `flips` is None.
+
+        Returns:
+            Boolean.
+        """
         return flip if self.flips is None else self.flips
 
 
@@ -256,7 +270,14 @@ def load_dataset(
 
 
 def info(name: str) -> DatasetInfo:
-    """Returns the `DatasetInfo` of a name, or the defaults if it is the name of your own images."""
+    """Returns what is known of a data set before its images are loaded.
+
+    Args:
+        name: String. A name in `DATASETS`, or any other name for your own images.
+
+    Returns:
+        The `DatasetInfo`, which has the defaults for your own images.
+    """
     return DATASETS.get(name) or DatasetInfo(load=None, flips=None)
 
 

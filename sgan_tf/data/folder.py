@@ -190,7 +190,7 @@ def _read_cache(cache_dir, mark, paths, side, resize):
         return None
     numbers = [int(number) for number in arrays["unreadable"]]
     _, faults = decoding.read_images([paths[number] for number in numbers], side, resize)
-    if len(faults) < len(numbers):  # a file can be repaired at the same time of change: its mode
+    if len(faults) < len(numbers):  # repaired without a new time, as its permissions
         return None
     return arrays["images"], dict(zip(numbers, faults.values()))
 

@@ -90,7 +90,14 @@ def shown(number: float | None) -> str:
 
 
 def rows(evaluation: Evaluation) -> list[ScoreRow]:
-    """Returns the scores of all images, without the scores by class and their means."""
+    """Returns the scores of all images, without the scores by class and their means.
+
+    Args:
+        evaluation: `Evaluation`. The scores of the samples and of the real test set.
+
+    Returns:
+        List of `ScoreRow`.
+    """
     known, real = descriptions(), {score.name: score.value for score in evaluation.real}
     of_classes = {score.key for score in evaluation.samples if score.class_name is not None}
     found = []
@@ -103,7 +110,14 @@ def rows(evaluation: Evaluation) -> list[ScoreRow]:
 
 
 def by_class(evaluation: Evaluation) -> list[ByClass]:
-    """Returns the scores that have a number for each class."""
+    """Returns the scores that have a number for each class.
+
+    Args:
+        evaluation: `Evaluation`. The scores of the samples and of the real test set.
+
+    Returns:
+        List of `ByClass`.
+    """
     known, real = descriptions(), {score.name: score.value for score in evaluation.real}
     found: dict[str, ByClass] = {}
     for score in evaluation.samples:
@@ -120,7 +134,14 @@ def by_class(evaluation: Evaluation) -> list[ByClass]:
 
 
 def counts(facts: dict) -> tuple[int, int]:
-    """Returns the numbers of images that were measured, `(samples, test images)`."""
+    """Returns the numbers of images that were measured.
+
+    Args:
+        facts: Dictionary. The content of `metrics.json`.
+
+    Returns:
+        `(samples, test images)`, two integers.
+    """
     return facts["settings"]["samples"], facts["data"]["test_images"]
 
 

@@ -133,7 +133,14 @@ class Pipeline:
 
 
 def plan(material: Material) -> list[Stage]:
-    """Returns the stages of a configuration in the order of training."""
+    """Returns the stages of a configuration in the order of training.
+
+    Args:
+        material: `Material`. What the stages share, with the configuration.
+
+    Returns:
+        List of `Stage`.
+    """
     config, trained = material.config, material.config.stages()
     encoder = EncoderStage if config.labels == "given" else UnlabelledEncoderStage
     indices = [i for i in range(len(config.levels)) if f"level{i}" in trained]

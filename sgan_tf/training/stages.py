@@ -73,7 +73,14 @@ class Material:
         return self._build(self.config, data.image_shape, data.class_names, mean=mean, joint=joint)
 
     def seed(self, name: str) -> int:
-        """Returns the seed of a stage's noise and order of images."""
+        """Returns the seed of a stage's noise and order of images.
+
+        Args:
+            name: String. The name of the stage.
+
+        Returns:
+            Integer.
+        """
         return stage_seed(self.config.seed, name)
 
     def real_features(self) -> list[np.ndarray]:
@@ -98,7 +105,14 @@ class Material:
         return [images, *levels]
 
     def steps(self, epochs: int) -> int:
-        """Returns the number of steps of a number of epochs."""
+        """Returns the number of steps of a number of epochs.
+
+        Args:
+            epochs: Integer. The number of epochs.
+
+        Returns:
+            Integer.
+        """
         return epochs * steps_per_epoch(len(self.dataset.train_images), self.config.batch_size)
 
 
@@ -131,10 +145,18 @@ class Stage:
         return {}
 
     def adapt(self, model: Any) -> None:
-        """Adapts the model to statistics of the data before it is trained."""
+        """Adapts the model to statistics of the data before it is trained.
+
+        Args:
+            model: `TrainedModel`. What `prepare` returned.
+        """
 
     def settle(self, model: Any) -> None:
-        """Makes the last changes to the trained weights before they are saved as finished."""
+        """Makes the last changes to the trained weights before they are saved as finished.
+
+        Args:
+            model: `TrainedModel`. The trained model.
+        """
 
     def callbacks(self, model: Any, sample_every: int) -> list[keras.callbacks.Callback]:
         """Returns the callbacks of the stage, besides those of the log and of the progress.
@@ -150,7 +172,11 @@ class Stage:
         return []
 
     def finish(self, model: Any) -> None:
-        """Passes the trained model on, and writes the stage's files if they are missing."""
+        """Passes the trained model on, and writes the stage's files if they are missing.
+
+        Args:
+            model: `TrainedModel`. The trained model.
+        """
 
 
 class LevelStage(Stage):
