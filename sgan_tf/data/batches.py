@@ -1,4 +1,4 @@
-"""Deterministic epochs of batches out of arrays in memory or on disk."""
+"""Deterministic epochs of batches from arrays in memory or on disk."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """Which replicas' parts of every batch are wanted: `count` of `total` equal ones."""
+    """The part of every batch that a process reads: `count` of `total` equal parts.
+
+    Attributes:
+        first: Integer. The number of the first of these parts. Defaults to 0.
+        count: Integer. The number of parts that are read. Defaults to 1.
+        total: Integer. The number of parts of a batch, one per replica. Defaults to 1.
+    """
 
     first: int = 0
     count: int = 1
@@ -25,11 +31,12 @@ WHOLE = Share()
 
 
 def epoch_order(count: int, seed: "int | tf.Tensor", epoch: "int | tf.Tensor") -> "tf.Tensor":
-    """Returns the order of an epoch's examples: a pure function of its arguments.
+    """Returns the order of an epoch's examples, as a pure function of its arguments.
 
     Args:
-        count: Number of examples.
-        seed, epoch: Integers, or scalar integer tensors.
+        count: Integer. The number of examples.
+        seed: Integer, or scalar integer tensor. The seed of all orders.
+        epoch: Integer, or scalar integer tensor. The number of the epoch.
 
     Returns:
         int64 tensor `[count]`, a permutation of `range(count)`.
@@ -50,38 +57,45 @@ def batches(
     mirrored: Sequence[np.ndarray] | None = None,
     share: Share = WHOLE,
 ) -> "tf.data.Dataset":
-    """Endless batches, epoch after epoch, from a given step on.
+    """Makes endless batches, epoch after epoch, from any step on.
 
     Rows are read when their batch is due, so arrays may be memory-mapped files.
 
     Args:
-        arrays: Arrays of equal length; uint8 ones (images) become float32 in [0, 1] after batching.
-        batch_size: Examples a batch; an epoch's incomplete last batch is left out.
-        seed: Of the epochs' orders (`epoch_order`), flips and shifts.
-        start_step: Step, counted from the first of epoch 0, of the first batch.
-        flip: Flip half of the first array's images horizontally, another half each epoch.
-        mirrored: Arrays as `arrays`, of the mirror images, out of which half of the rows are taken
-            instead, another half each epoch.
-        shift: Move the first array's images by up to so many pixels both ways, black coming in; a
-            batch moves alike, which costs nothing.
-        share: The part of every batch that is wanted: each replica's rows are an element of
-            their own.
+        arrays: Sequence of `np.ndarray` of equal length. Arrays of uint8 (images) become float32 in
+            [0, 1] after batching.
+        batch_size: Integer. The number of examples per batch. An incomplete last batch of an epoch
+            is left out.
+        seed: Integer. The seed of the epochs' orders (`epoch_order`), flips and shifts.
+        start_step: Integer. The step of the first batch, counted from the first step of epoch 0.
+            Defaults to 0.
+        flip: Boolean. Whether to flip a random half of the first array's images horizontally,
+            another half each epoch. Defaults to False.
+        shift: Integer. The largest number of pixels by which the first array's images move along
+            each axis. Black fills the gap. All images of a batch move alike, which costs nothing.
+            Defaults to 0.
+        mirrored: Sequence of `np.ndarray`, with the shapes of `arrays`. The same of the mirror
+            images. A random half of the rows is taken from here instead, another half each epoch.
+            Defaults to None.
+        share: `Share`. The part of every batch that is read. Each replica's rows are one element of
+            the data set. Defaults to the whole batch.
 
     Returns:
-        A `tf.data.Dataset` of tuples; of its own it keeps no state, so that any step can be started
-        from.
+        A `tf.data.Dataset` of tuples with one tensor per array. It keeps no state, so it can start
+        from any step.
 
     Raises:
-        DataError: when there is not one full batch.
+        DataError: when there are too few examples for one full batch.
     """
     import tensorflow as tf
 
     count = len(arrays[0])
     steps = steps_per_epoch(count, batch_size)
     rows = batch_size // share.total
-    as_it_is = tf.autograph.experimental.do_not_convert  # AutoGraph takes long, and finds nothing
+    # AutoGraph would take long, and finds nothing to convert.
+    without_autograph = tf.autograph.experimental.do_not_convert
 
-    @as_it_is
+    @without_autograph
     def epoch(number):
         order = epoch_order(count, seed, number)
         flips = tf.zeros([count], tf.bool)
@@ -93,7 +107,7 @@ def batches(
             batch_size, drop_remainder=True
         )
 
-    @as_it_is
+    @without_autograph
     def parts(step, chosen):
         def split(values):
             values = tf.reshape(values, [share.total, rows])
@@ -104,13 +118,13 @@ def batches(
             (tf.repeat(step, share.count), split(order), split(flips))
         )
 
-    @as_it_is
+    @without_autograph
     def gather(step, indices, flips):
         parts = _rows(arrays, mirrored, indices, flips, rows)
         if flip:
             parts[0] = tf.where(flips[:, None, None, None], parts[0][:, :, ::-1], parts[0])
         if shift:
-            parts[0] = _shifted(parts[0], shift, _stateless_seed(seed, step))
+            parts[0] = _shift_images(parts[0], shift, _stateless_seed(seed, step))
         return tuple(parts)
 
     first, skipped = divmod(start_step, steps)
@@ -120,7 +134,7 @@ def batches(
 
 
 def _rows(arrays, mirrored, indices, flips, count):
-    """Reads rows of arrays, which stay where they are: no copy of a data set, none on a device."""
+    """Reads rows of arrays, and copies no whole array into memory or to a device."""
     import tensorflow as tf
 
     def read(indices, flips):
@@ -136,7 +150,7 @@ def _rows(arrays, mirrored, indices, flips, count):
     return [tf.cast(p, tf.float32) / 255 if p.dtype == tf.uint8 else p for p in parts]
 
 
-def _shifted(images, most, seed):
+def _shift_images(images, most, seed):
     import tensorflow as tf
 
     height, width = images.shape[1:3]
@@ -146,14 +160,25 @@ def _shifted(images, most, seed):
 
 
 def _stateless_seed(seed, number):
-    """The seed of a stateless operation, from the run's seed and an epoch's or step's number."""
+    """Returns the seed of a stateless operation for the run's seed and an epoch or step."""
     import tensorflow as tf
 
     return tf.stack([tf.cast(seed, tf.int64), tf.cast(number, tf.int64)])
 
 
 def steps_per_epoch(count: int, batch_size: int) -> int:
-    """Returns the number of full batches. Raises `DataError` when there is none."""
+    """Returns the number of full batches per epoch.
+
+    Args:
+        count: Integer. The number of examples.
+        batch_size: Integer. The number of examples per batch.
+
+    Returns:
+        Integer, at least 1.
+
+    Raises:
+        DataError: when there are too few examples for one full batch.
+    """
     if count < batch_size:
         raise DataError(
             f"batch_size: {batch_size} is more than the {count} training images; lower it with "

@@ -1,4 +1,4 @@
-"""Data sets: one row each, and their images in memory as uint8, with labels and class names."""
+"""The table of data sets, and their images in memory as uint8 with labels and class names."""
 
 import dataclasses
 import os
@@ -15,15 +15,18 @@ from sgan_tf.utils.labels import clusters
 
 @dataclasses.dataclass(frozen=True)
 class ImageDataset:
-    """Labelled images in memory.
+    """Labeled images in memory.
 
     Attributes:
-        name: A name in `DATASETS`, or any other for images of one's own.
-        class_names: K strings.
-        train_images, test_images: uint8 `[N, H, W, C]`.
-        train_labels, test_labels: int32 `[N]` in [0, K).
-        reading: How a folder's images were read; None of all others.
-        source: The data set as it was loaded, where its labels are not used; else None.
+        name: String. A name in `DATASETS`, or any other name for your own images.
+        class_names: List of K strings. The names of the classes.
+        train_images: uint8 `np.ndarray` `[N, H, W, C]`. The training images.
+        train_labels: int32 `np.ndarray` `[N]` in [0, K). The labels of the training images.
+        test_images: uint8 `np.ndarray` `[M, H, W, C]`. The test images.
+        test_labels: int32 `np.ndarray` `[M]` in [0, K). The labels of the test images.
+        reading: `Reading`. How a folder's images were read. None for all other data sets.
+        source: `ImageDataset`. The data set as it was loaded, if its labels are not used. Otherwise
+            None.
     """
 
     name: str
@@ -44,10 +47,12 @@ class ImageDataset:
         return self.train_images.shape[1:]
 
     def description(self) -> dict:
-        """Returns what identifies it: names, sizes and a checksum of the training data.
+        """Returns what identifies the data set.
 
-        Of a folder, also how it was read, `load_dataset`'s arguments; of one whose labels are not
-        used, also these, under `source`.
+        Returns:
+            A dictionary for JSON with names, sizes and a checksum of the training data. For a
+            folder, `reading` has the arguments of `load_dataset` that it was read with. If the
+            labels are not used, `source` has their class names and checksum.
         """
         checksum = zlib.crc32(
             self.train_labels.tobytes(), zlib.crc32(np.ascontiguousarray(self.train_images).data)
@@ -65,7 +70,14 @@ class ImageDataset:
         }
 
     def matches(self, description: object) -> bool:
-        """Tells whether a description is of these very images, however they were read."""
+        """Returns whether a description is of exactly these images, however they were read.
+
+        Args:
+            description: Any value. What `description` of a data set returned, if it matches.
+
+        Returns:
+            Boolean.
+        """
         if not isinstance(description, dict):
             return False
         return {**self.description(), "reading": None} == {**description, "reading": None}
@@ -73,13 +85,16 @@ class ImageDataset:
     def named(self, class_names: Sequence[str]) -> "ImageDataset":
         """Returns the same images with the class names of a classifier, in its order.
 
-        Where these are the data set's own in another order, labels become numbers in that order.
+        If the data set has the same names in another order, its labels are renumbered to match.
 
         Args:
-            class_names: K strings.
+            class_names: Sequence of K strings. The names of the classes.
+
+        Returns:
+            An `ImageDataset`.
 
         Raises:
-            DataError: when they are not K different ones.
+            DataError: when they are not K different names.
         """
         names = list(class_names)
         if len(names) != self.num_classes or len(set(names)) < len(names) or "" in names:
@@ -98,14 +113,21 @@ class ImageDataset:
         )
 
     def labelled(self, labels: str) -> "ImageDataset":
-        """Returns the same images with other labels in the place of their own, which are kept.
+        """Returns the same images with other labels. `source` keeps the original ones.
 
         Args:
-            labels: `given`: their own; `none`: one class, `image`; `clusters:K`: `cluster 0` and so
-                on, all images being in the first until an encoder says otherwise (`assigned`).
+            labels: String. Which labels the images get:
+
+                * `given`: the labels that they have.
+                * `none`: one class, `image`.
+                * `clusters:K`: the classes `cluster 0` and so on. All images are in the first one
+                  until the labels of an encoder are set with `assigned`.
+
+        Returns:
+            An `ImageDataset`.
 
         Raises:
-            DataError: for anything else, and for more clusters than training images.
+            DataError: for any other value, and for more clusters than training images.
         """
         count = clusters(labels)
         if labels == "given":
@@ -118,17 +140,29 @@ class ImageDataset:
                 "training images"
             )
         names = [f"cluster {k}" for k in range(count)] if count else [ONE_CLASS]
-        zeros = [np.zeros_like(own) for own in (self.train_labels, self.test_labels)]
+        zeros = [np.zeros_like(numbers) for numbers in (self.train_labels, self.test_labels)]
         return dataclasses.replace(self, class_names=names, source=self).assigned(*zeros)
 
     def assigned(self, train_labels: np.ndarray, test_labels: np.ndarray) -> "ImageDataset":
-        """Returns the same images and classes with these labels, integers `[N]` in [0, K)."""
+        """Returns the same images and classes with these labels.
+
+        Args:
+            train_labels: Integer `np.ndarray` `[N]` in [0, K). The labels of the training images.
+            test_labels: Integer `np.ndarray` `[M]` in [0, K). The labels of the test images.
+
+        Returns:
+            An `ImageDataset`.
+        """
         return dataclasses.replace(self, train_labels=train_labels, test_labels=test_labels)
 
     def keep(self, cache_dir: str | os.PathLike) -> None:
-        """Leaves a folder's images in a cache, where `load_dataset` finds them again.
+        """Writes a folder's images to a cache, where `load_dataset` finds them again.
 
-        When they cannot be written, the log says so; all other data sets need no cache.
+        If they cannot be written, the log warns of it. Other data sets need no cache, so this does
+        nothing for them.
+
+        Args:
+            cache_dir: Path. The folder of the cache.
         """
         if self.reading:
             keep(cache_dir, self.reading, self.train_images, self.test_images)
@@ -140,16 +174,21 @@ class DatasetInfo:
 
     Attributes:
         load: Function of `(name, image_size, data_dir, download, **reading)` that returns an
-            `ImageDataset`; `reading` is for folders. None of images that no name stands for.
-        tfds: Its name in TensorFlow Datasets, where it comes from there.
-        title: What it is, with its source; it completes a model card.
-        licence: Under which the images may be used.
-        side: Of the images in pixels, when none is asked for.
-        preset: The preset that is used when none is named.
-        flips: Mirror images are as real as the images; None: who trains on them says so, by
-            `encoder.flip`.
-        judge_epochs: Of the classifier that scores samples.
-        judge_floor: Test accuracy below which that classifier is not to be trusted.
+            `ImageDataset`; `reading` is for folders. None for images that are not in `DATASETS`.
+        tfds: String. The name in TensorFlow Datasets, if the data set comes from there. Defaults to
+            None.
+        title: String. What the data set is, with its source. Model cards show it. Defaults to
+            `images`.
+        licence: String. The license under which the images may be used. Defaults to what the owner
+            of the images says.
+        side: Integer. The side of the images in pixels, unless another one is requested. Defaults
+            to 32.
+        preset: String. The preset that is used when none is named. Defaults to `cifar10-small`.
+        flips: Boolean. Whether mirror images are as real as the images. None leaves it to
+            `encoder.flip` of the run. Defaults to False.
+        judge_epochs: Integer. The number of epochs for which the judge is trained. Defaults to 20.
+        judge_floor: Float. The test accuracy below which the judge is not to be trusted. Defaults
+            to 0.
     """
 
     load: Callable | None
@@ -163,7 +202,14 @@ class DatasetInfo:
     judge_floor: float = 0.0
 
     def mirrors(self, flip: bool) -> bool:
-        """Tells whether a classifier may see mirror images, in a run of this `encoder.flip`."""
+        """Returns whether a classifier of these images may see mirror images.
+
+        Args:
+            flip: Boolean. The run's `encoder.flip`, which decides if `flips` is None.
+
+        Returns:
+            Boolean.
+        """
         return flip if self.flips is None else self.flips
 
 
@@ -177,37 +223,42 @@ def load_dataset(
     cache_dir: str | os.PathLike | None = None,
     labels: str = "given",
 ) -> ImageDataset:
-    """Loads a data set whole.
+    """Loads a whole data set into memory.
 
     Args:
-        name: One of `DATASETS`.
-        image_size: Side in pixels to which images of another size are resized.
-        data_dir: For `folder`, the directory with one sub-directory a class, or with images where
-            `labels` are not used; for TFDS, where its data sets are prepared (by default
-            TFDS_DATA_DIR, then ~/tensorflow_datasets).
-        download: Allow TFDS to fetch a data set that is not prepared; else the network is never
-            touched.
-        resize: For `folder`, what is done to an image that is not square: `crop` keeps its centre,
-            `pad` adds white, `squash` changes its proportions. All others are square.
-        skip_unreadable: For `folder`, pass over images that cannot be read, naming them in the log.
-        cache_dir: For `folder`, where `ImageDataset.keep` has left its images; they are read from
-            there as long as the folder's files and these arguments are the same.
-        labels: Whose: see `ImageDataset.labelled`.
+        name: String. One of `DATASETS`.
+        image_size: Integer. The side in pixels to which images of another size are resized.
+            Defaults to None, the data set's own size, or 32 for `folder`.
+        data_dir: Path. For `folder`, the directory with one sub-directory per class, or with images
+            alone if `labels` are not used. For TFDS, the directory of its prepared data sets.
+            Defaults to None: `TFDS_DATA_DIR`, then `~/tensorflow_datasets`.
+        download: Boolean. Whether TFDS may fetch a data set that is not prepared. Otherwise the
+            network is never used. Defaults to False.
+        resize: String. For `folder`, what is done to an image that is not square: `crop` keeps its
+            center, `pad` adds white, `squash` changes its proportions. The images of all other data
+            sets are square. Defaults to `crop`.
+        skip_unreadable: Boolean. For `folder`, whether to leave out images that cannot be read, and
+            to name them in the log. Defaults to False.
+        cache_dir: Path. For `folder`, where `ImageDataset.keep` wrote the images. They are read
+            from there as long as the folder's files and these arguments are the same. Defaults to
+            None.
+        labels: String. Which labels the images get, see `ImageDataset.labelled`. Defaults to
+            `given`.
 
     Returns:
         An `ImageDataset`.
 
     Raises:
-        DataError: when there is no such data set, or its images are not there or cannot be used.
+        DataError: when the data set is unknown, or its images are missing or cannot be used.
     """
-    if name not in list(DATASETS):  # of anything, a list too
+    if name not in list(DATASETS):  # a list, so that an unhashable name gives the same error
         raise DataError(f"`dataset`: unknown data set '{name}'; choose from {', '.join(DATASETS)}")
     if image_size is not None and not (isinstance(image_size, int) and image_size > 0):
         raise DataError(f"`image_size`: {image_size!r} is not a number of pixels above 0")
     reading = {"resize": resize, "skip_unreadable": skip_unreadable, "cache_dir": cache_dir}
     reading["classes"] = labels == "given"
     load = DATASETS[name].load
-    assert load is not None  # of every row of the table
+    assert load is not None  # every row of the table has one
     dataset = load(name, image_size, data_dir, download, **reading)
     if image_size and image_size != dataset.image_shape[0]:
         dataset = dataclasses.replace(
@@ -219,12 +270,19 @@ def load_dataset(
 
 
 def info(name: str) -> DatasetInfo:
-    """Returns the `DatasetInfo` of a name; of images of one's own, what may be assumed of any."""
+    """Returns what is known of a data set before its images are loaded.
+
+    Args:
+        name: String. A name in `DATASETS`, or any other name for your own images.
+
+    Returns:
+        The `DatasetInfo`, which has the defaults for your own images.
+    """
     return DATASETS.get(name) or DatasetInfo(load=None, flips=None)
 
 
 def _load_digits(name, image_size, data_dir, download, **reading):
-    """scikit-learn's images of handwritten digits (UCI optdigits), every sixth for testing."""
+    """Loads scikit-learn's handwritten digits (UCI optdigits), and tests on every sixth."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()

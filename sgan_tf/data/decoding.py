@@ -1,12 +1,11 @@
-"""Image files become squares of eight bits, whatever Pillow reads.
+"""Decodes image files of every format that Pillow reads into square 8-bit images.
 
 Every image becomes RGB of `side` x `side` pixels with values in [0, 255]:
 
-- its EXIF rotation is applied, and of an animation the first frame is read;
-- where it is transparent, white shows (alpha, and palettes with a transparent colour);
-- 16-bit grey is scaled by its full range, 65535; CMYK is converted without its colour profile;
-- one that is not square is cropped to its centre, padded with white (as transparency is), or
-  squashed.
+- Its EXIF rotation is applied. Of an animation, the first frame is read.
+- Transparency becomes white (alpha, and palettes with a transparent color).
+- 16-bit gray is scaled by its full range, 65535. CMYK is converted without its color profile.
+- An image that is not square is cropped to its center, padded with white, or squashed.
 """
 
 import concurrent.futures
@@ -21,13 +20,11 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from sgan_tf.errors import DataError, shown
 
 RESIZES = ("crop", "pad", "squash")
-MAX_PIXELS = (
-    100_000_000  # of one decoded image, 0.4 GB; a JPEG is decoded at a fraction of its size
-)
+MAX_PIXELS = 100_000_000  # per decoded image, 0.4 GB; a JPEG is decoded at a fraction of its size
 LARGE = 16_000_000  # pixels above which images are decoded one at a time, to bound memory
 THREADS = 8  # Pillow decodes and resizes without Python's lock; also hides a slow disk
 GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
-# Formats that Pillow knows by their ending, but cannot draw by itself.
+# Formats whose file extensions Pillow knows, but which it cannot decode without other programs.
 NO_IMAGES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "PALM", "PDF", "WMF"}
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -42,26 +39,28 @@ _one_large = threading.Lock()
 
 
 def endings() -> set:
-    """Returns how the names of the files end that are read, as `.png`."""
+    """Returns the extensions of the files that are read, such as `.png`."""
     Image.init()
     known = {*Image.OPEN, "MPO"} - NO_IMAGES
     return {ending for ending, name in Image.EXTENSION.items() if name in known}
 
 
 def read_images(paths: list, side: int, resize: str = "crop") -> tuple[np.ndarray, dict[int, str]]:
-    """Reads image files in threads, with a bar on a terminal.
+    """Reads image files in threads, with a progress bar on a terminal.
 
     Args:
-        paths: Of the files.
-        side: Of the images that are returned, in pixels.
-        resize: One of `RESIZES`, what is done to an image that is not square.
+        paths: List of paths. The files.
+        side: Integer. The side of the returned images in pixels.
+        resize: String. One of `RESIZES`: what is done to an image that is not square. Defaults to
+            `crop`.
 
     Returns:
-        `(uint8 [N, side, side, C], {number in paths: what is wrong})`: the images that can be read,
-        C of 1 when all of them are grey, else 3; and the others.
+        `(images, faults)`. `images` are those that can be read, uint8 `[N, side, side, C]`. C is 1
+        if all of them are gray, otherwise 3. `faults` are the others: `{number in paths: what is
+        wrong}`.
 
     Raises:
-        DataError: when so many do not fit into memory.
+        DataError: when the images do not fit into memory.
     """
     from tqdm import tqdm
 
@@ -82,13 +81,21 @@ def read_images(paths: list, side: int, resize: str = "crop") -> tuple[np.ndarra
                 else:
                     images[number], grey = pixels, grey and is_grey
     finally:
-        pool.shutdown(cancel_futures=True)  # at Ctrl-C too
+        pool.shutdown(cancel_futures=True)  # also at Ctrl-C
     images = np.delete(images, list(faults), axis=0) if faults else images
     return images[..., :1] if grey else images, faults
 
 
 def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
-    """Returns uint8 images `[N, H, W, 1 or 3]` with 1 channel (luma, ITU-R 601) or 3."""
+    """Returns images with another number of channels.
+
+    Args:
+        images: uint8 `np.ndarray` `[N, H, W, 1 or 3]`. The images.
+        channels: Integer. 1 or 3. One channel is the luma of ITU-R 601.
+
+    Returns:
+        uint8 `np.ndarray` `[N, H, W, channels]`.
+    """
     if images.shape[-1] == channels:
         return images
     if channels == 3:
@@ -100,7 +107,7 @@ def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
 
 @contextlib.contextmanager
 def _pillow_is_quiet():
-    """Lifts Pillow's own limit of pixels, for which there is `MAX_PIXELS`, and its warnings."""
+    """Lifts Pillow's limit of pixels, since `MAX_PIXELS` replaces it, and silences its warnings."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         with warnings.catch_warnings():
@@ -115,8 +122,8 @@ def _read(path, side, resize):
     try:
         with Image.open(path) as image:
             size = image.size
-            # A JPEG shrinks by up to 8 as it is decoded. Twice the side is left to be resampled.
-            # A progressive one is held whole nevertheless.
+            # Decoding shrinks a JPEG by up to 8, to no less than twice the side before resampling.
+            # A progressive JPEG would be held whole in memory nevertheless.
             if not image.info.get("progressive"):
                 image.draft(None, (2 * side, 2 * side))
             pixels = image.width * image.height
@@ -136,7 +143,7 @@ def _read(path, side, resize):
 
 
 def _orientation(image):
-    """The EXIF tag; as a square may be turned at the end, far less is moved."""
+    """Returns the EXIF orientation. It is applied to the small square, which is faster."""
     try:
         return image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # damaged EXIF makes no image unreadable
@@ -171,7 +178,7 @@ def _square(image, side, resize):
     elif resize == "pad":
         long = max(width, height)
         size = tuple(max(1, round(side * length / long)) for length in (width, height))
-    # The gap makes a huge image fast: it is averaged over blocks first, to 3 times the size.
+    # The gap makes huge images fast: they are averaged over blocks first, to 3 times the size.
     small = image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=3.0)
     square = Image.new("RGB", (side, side), "white")
     corner = ((side - size[0]) // 2, (side - size[1]) // 2)

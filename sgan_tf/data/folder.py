@@ -1,4 +1,4 @@
-"""Reads a folder of images, with one sub-folder per class or without, and splits it for testing."""
+"""Reads a folder of images, with or without one sub-folder per class, and makes a test split."""
 
 import contextlib
 import dataclasses
@@ -15,26 +15,26 @@ from sgan_tf.errors import DataError, shown
 
 log = logging.getLogger("sgan_tf")
 
-ONE_CLASS = "image"  # the class of all images where they have none of their own
-TEST_PERCENT = 10  # of a class's images
-NAMES = 20  # listed in a line, of many
-CLASSES = 10  # named in a line, of many
-# What operating systems, network storage and archives leave beside images; in small letters.
+ONE_CLASS = "image"  # the class of all images if they have no classes
+TEST_PERCENT = 10  # of the images of each class
+NAMES = 20  # most names that a line lists
+CLASSES = 10  # most class names that a line lists
+# What operating systems, network storage and archives leave beside images, in lower case.
 SYSTEM_FOLDERS = {
     *("@eadir", "__macosx", "lost+found", "$recycle.bin", "#recycle", "#snapshot"),
     *("system volume information", ".thumbnails"),
 }
 TRAINING_SPLIT = "train"
-# In this order: where a folder has several, the first tests and the others are left out.
+# If a folder has several, the first in this order is the test split, and the others are left out.
 TEST_SPLITS = ("test", "val", "valid", "validation", "dev")
 
 
-class _Found(NamedTuple):
+class _ImageFiles(NamedTuple):
     """The files of a folder of images."""
 
     classes: dict[str, list[pathlib.Path]]  # sorted paths of the images of each class
     skipped: list[pathlib.Path]
-    tests: set[pathlib.Path] | None = None  # the images that a test split of its own holds
+    tests: set[pathlib.Path] | None = None  # the images of the folder's test split, if it has one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,9 +42,11 @@ class Reading:
     """How a folder's images were read.
 
     Attributes:
-        resize, skip_unreadable: As in `read_folder`.
-        fingerprint: Of the files and of these options (`image_cache`).
-        unreadable: Integers, which of the files, in their order, were passed over as unreadable.
+        resize: String. What was done to an image that is not square, see `read_folder`.
+        skip_unreadable: Boolean. Whether images that cannot be read were left out.
+        fingerprint: String. The checksum of the files and of these options, see `image_cache`.
+        unreadable: List of integers. The numbers of the files that were left out as unreadable, in
+            the order of the files.
     """
 
     resize: str
@@ -62,11 +64,12 @@ class Folder:
     """What a folder of images holds.
 
     Attributes:
-        class_names: K names of sub-folders, sorted; `ONE_CLASS` alone where there are none.
-        images: uint8 `[N, side, side, C]`, C of 1 when all images are grey, else 3.
-        labels: int32 `[N]` in [0, K).
-        in_test: bool `[N]`, true for the images kept for testing.
-        reading: How they were read.
+        class_names: List of K strings. The names of the sub-folders, sorted, or `ONE_CLASS` alone
+            if there are no classes.
+        images: uint8 `np.ndarray` `[N, side, side, C]`. C is 1 if all images are gray, otherwise 3.
+        labels: int32 `np.ndarray` `[N]` in [0, K). The labels of the images.
+        in_test: bool `np.ndarray` `[N]`. True for the images of the test split.
+        reading: `Reading`. How the images were read.
     """
 
     class_names: list
@@ -84,34 +87,36 @@ def read_folder(
     cache_dir: str | os.PathLike | None = None,
     classes: bool = True,
 ) -> Folder:
-    """Reads all images of a folder; the package's log says how many, and what was passed over.
+    """Reads all images of a folder, and logs their number and what was skipped.
 
-    Images in sub-folders of a class's folder belong to the class. A tenth of each class, chosen by
-    a hash of names, is kept for testing; at least one image, and not all, where it has two. A
-    folder whose sub-folders are `train` and one of `TEST_SPLITS` is split already: the classes are
-    the sub-folders of these.
+    Images in sub-folders of a class's folder belong to the class. A tenth of each class is held out
+    for testing, chosen by a hash of the file names. A class of two or more images has at least one
+    image in each split. A folder whose sub-folders are `train` and one of `TEST_SPLITS` is split
+    already, and the sub-folders of these are the classes.
 
     Symbolic links are followed, but not to a folder that holds them, and not into another class.
-    `SYSTEM_FOLDERS` are passed over.
+    `SYSTEM_FOLDERS` are skipped.
 
     Args:
-        root: The folder, with one sub-folder per class.
-        side: Of the images that are returned, in pixels.
-        resize: What is done to an image that is not square: `crop` keeps its centre, `pad` adds
-            white, `squash` changes its proportions.
-        skip_unreadable: Pass over images that cannot be read, naming them in the log.
-        cache_dir: Where `keep` has left the images of a folder; they are read from there as long
-            as the files and the options are the same. Nothing is written.
-        classes: The sub-folders are classes, which there have to be. Else they are where all images
-            lie in two or more of them; otherwise all images, in sub-folders too, are one class.
+        root: Path. The folder, with one sub-folder per class.
+        side: Integer. The side of the returned images in pixels.
+        resize: String. What is done to an image that is not square: `crop` keeps its center, `pad`
+            adds white, `squash` changes its proportions. Defaults to `crop`.
+        skip_unreadable: Boolean. Whether to leave out images that cannot be read, and to name them
+            in the log. Defaults to False.
+        cache_dir: Path. Where `keep` wrote the images of a folder. They are read from there as long
+            as the files and the options are the same. Nothing is written. Defaults to None.
+        classes: Boolean. Whether the sub-folders have to be classes. If False, they are classes
+            only if two or more of them hold all images. Otherwise all images, also those in
+            sub-folders, are one class. Defaults to True.
 
     Returns:
         A `Folder`.
 
     Raises:
         DataError: when there are fewer than two classes, a class without images, images that
-            cannot be read (all are named) or too few for a split, and when only some of the
-            sub-folders are splits.
+            cannot be read (all are named) or too few images for a split, and when only some of
+            the sub-folders are splits.
     """
     root = pathlib.Path(root).expanduser()
     if resize not in decoding.RESIZES:
@@ -135,9 +140,9 @@ def read_folder(
             "%s",
             shown(root),
             len(found.skipped),
-            _listed([shown(path.relative_to(root)) for path in found.skipped]),
+            _join([shown(path.relative_to(root)) for path in found.skipped]),
         )
-    cached = cache_dir and _cached(cache_dir, mark, paths, side, resize)
+    cached = cache_dir and _read_cache(cache_dir, mark, paths, side, resize)
     if not cached:
         log.info("%s: reading %s images", shown(root), f"{len(paths):,}")
     images, faults = cached or decoding.read_images(paths, side, resize)
@@ -150,7 +155,7 @@ def read_folder(
     kept_paths = [paths[i] for i in kept]
     in_test = _split(root, names, kept_paths, labels, found.tests)
     if cached:
-        order = np.argsort(in_test, kind="stable")  # as `keep` got them
+        order = np.argsort(in_test, kind="stable")  # the order in which `keep` wrote them
         images = images[np.argsort(order)]
     reading = Reading(resize, skip_unreadable, mark, list(faults))
     return Folder(names, images, labels, in_test, reading)
@@ -159,14 +164,15 @@ def read_folder(
 def keep(
     cache_dir: str | os.PathLike, reading: Reading, train: np.ndarray, test: np.ndarray
 ) -> None:
-    """Leaves a folder's images where `read_folder` finds them again, unless they are there.
+    """Writes a folder's images to a cache for `read_folder`, unless it holds them already.
 
-    When they cannot be written, the log says so, and nothing else happens.
+    If they cannot be written, the log warns of it, and nothing else happens.
 
     Args:
-        cache_dir: A folder, which is made when it is missing.
-        reading: Of the `Folder`.
-        train, test: Its images, uint8 `[N, side, side, C]`.
+        cache_dir: Path. The folder of the cache, which is created if it is missing.
+        reading: `Reading`. The `Folder`'s `reading`.
+        train: uint8 `np.ndarray` `[N, side, side, C]`. The training images.
+        test: uint8 `np.ndarray` `[M, side, side, C]`. The test images.
     """
     if image_cache.load(cache_dir, reading.fingerprint) is not None:
         return
@@ -177,20 +183,27 @@ def keep(
         log.warning("%s: cannot keep the images: %s", shown(cache_dir), error.strerror or error)
 
 
-def _cached(cache_dir, mark, paths, side, resize):
-    """Returns `(images, training ones first; {number in paths: its fault})`; None without them."""
+def _read_cache(cache_dir, mark, paths, side, resize):
+    """Returns `(images, {number in paths: fault})`, training images first; None if not cached."""
     arrays = image_cache.load(cache_dir, mark)
     if arrays is None:
         return None
     numbers = [int(number) for number in arrays["unreadable"]]
     _, faults = decoding.read_images([paths[number] for number in numbers], side, resize)
-    if len(faults) < len(numbers):  # one could be mended without another time, as by its mode
+    if len(faults) < len(numbers):  # repaired without a new time, as its permissions
         return None
     return arrays["images"], dict(zip(numbers, faults.values()))
 
 
 def holds_classes(root: str | os.PathLike) -> bool:
-    """Tells whether a folder has a sub-folder that holds an image, as far as names tell."""
+    """Returns whether a folder has a sub-folder that holds an image, judging by file names.
+
+    Args:
+        root: Path. The folder.
+
+    Returns:
+        Boolean. False if the folder cannot be read.
+    """
     root = pathlib.Path(root).expanduser()
     with contextlib.suppress(OSError):
         return root.is_dir() and any(_find(root).classes.values())
@@ -198,17 +211,17 @@ def holds_classes(root: str | os.PathLike) -> bool:
 
 
 def _find(root):
-    """Finds the images of the sub-folders of a folder, each a class, or of its splits."""
+    """Finds the images of a folder's sub-folders, each of which is a class, or of its splits."""
     folders, skipped = _sub_folders(root)
     splits = {path.name.lower(): path for path in folders if _is_split(path.name)}
     tests = [name for name in TEST_SPLITS if name in splits]
     if TRAINING_SPLIT not in splits or not tests:
-        return _Found(_images_by_class(folders, root, skipped), skipped)
+        return _ImageFiles(_images_by_class(folders, root, skipped), skipped)
     others = [path.name for path in folders if path.name.lower() not in splits]
     if others:
         raise DataError(
             f"`data_dir`: {shown(root)} has the splits {', '.join(splits)}, and beside them "
-            f"{_listed(others)}; expected either one sub-directory per class, or {TRAINING_SPLIT} "
+            f"{_join(others)}; expected either one sub-directory per class, or {TRAINING_SPLIT} "
             f"and one of {', '.join(TEST_SPLITS)} with one sub-directory per class in each"
         )
     skipped += [splits[name] for name in tests[1:]]
@@ -225,14 +238,14 @@ def _of_splits(root, train, test, skipped):
     unknown = [name for name in parts[1] if name not in parts[0]]
     if unknown:
         raise DataError(
-            f"`data_dir`: {shown(test)} has classes that {shown(train)} lacks: {_listed(unknown)}"
+            f"`data_dir`: {shown(test)} has classes that {shown(train)} lacks: {_join(unknown)}"
         )
     classes = {name: paths + parts[1].get(name, []) for name, paths in parts[0].items()}
-    return _Found(classes, skipped, {path for paths in parts[1].values() for path in paths})
+    return _ImageFiles(classes, skipped, {path for paths in parts[1].values() for path in paths})
 
 
 def _find_any(root):
-    """The same of a folder that need not have classes: without, all its images are one."""
+    """Finds the images of a folder that need not have classes; without them, all are one class."""
     found = _find(root)
     classes = {name: paths for name, paths in found.classes.items() if paths}
     images, others = _images_below(root, [root])
@@ -241,7 +254,7 @@ def _find_any(root):
     folders = {path.name.lower(): path for path in _sub_folders(root)[0]}
     tests = [folders[name] for name in TEST_SPLITS if name in folders]
     split = TRAINING_SPLIT in folders and tests
-    return _Found(
+    return _ImageFiles(
         {ONE_CLASS: images},
         others,
         {path for path in images if path.is_relative_to(tests[0])} if split else None,
@@ -253,16 +266,16 @@ def _is_split(name):
 
 
 def _sub_folders(folder):
-    """Returns `(sorted sub-folders, other paths)`; what is hidden or the system's is another."""
+    """Returns `(sorted sub-folders, other paths)`; hidden and system folders are other paths."""
     folders: list[pathlib.Path] = []
     others: list[pathlib.Path] = []
     for path in sorted(folder.iterdir()):
-        wanted = path.is_dir() and not _is_passed_over(path)
+        wanted = path.is_dir() and not _is_skipped(path)
         (folders if wanted else others).append(path)
     return folders, others
 
 
-def _is_passed_over(path):
+def _is_skipped(path):
     return path.name.startswith(".") or path.name.lower() in SYSTEM_FOLDERS
 
 
@@ -280,11 +293,11 @@ def _images_below(folder, fenced):
     """Returns `(sorted paths of the images below a folder, other paths)`, each file once.
 
     Args:
-        folder: A folder, which may be a link itself.
-        fenced: Folders. A link is not followed to one of them, into one, or to what holds one,
-            unless it stays in `folder`.
+        folder: Path. A folder, which may itself be a link.
+        fenced: List of paths. The folders that a link must not lead to, into or around, unless it
+            stays in `folder`.
     """
-    endings, images, others, seen = decoding.endings(), [], [], set()
+    endings, images, others, visited = decoding.endings(), [], [], set()
     home = pathlib.Path(os.path.realpath(folder))
     fences = [pathlib.Path(os.path.realpath(path)) for path in fenced]
 
@@ -295,17 +308,17 @@ def _images_below(folder, fenced):
         return any(place.is_relative_to(f) or f.is_relative_to(place) for f in fences)
 
     def walk(parent):
-        # Links come last: a file that is there itself is not known by a link to it.
+        # Links come last, so that a file is found under its own path rather than a link's.
         for path in sorted(parent.iterdir(), key=lambda path: (path.is_symlink(), path)):
             place = os.path.realpath(path)
-            is_new = place not in seen and not (path.is_symlink() and leaves(path))
-            if _is_passed_over(path) or not is_new:
+            is_new = place not in visited and not (path.is_symlink() and leaves(path))
+            if _is_skipped(path) or not is_new:
                 others.append(path)
             elif path.is_dir():
-                seen.add(place)
+                visited.add(place)
                 walk(path)
             elif path.suffix.lower() in endings and path.is_file():
-                seen.add(place)
+                visited.add(place)
                 images.append(path)
             else:
                 others.append(path)
@@ -323,19 +336,19 @@ def _check_classes(root, classes):
     empty = [shown(root / name) for name, paths in classes.items() if not paths]
     if empty:
         raise DataError(
-            f"`data_dir`: a class holds no image: {_listed(empty)}; add some, or remove the "
+            f"`data_dir`: a class holds no image: {_join(empty)}; add some, or remove the "
             "sub-directory"
         )
 
 
-def _listed(names, most=NAMES):
+def _join(names, most=NAMES):
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _report(paths, faults, skip_unreadable):
     count = f"{len(faults):,} unreadable image{'s' if len(faults) > 1 else ''}"
-    names = _listed([f"{shown(paths[number])} ({why})" for number, why in faults.items()])
+    names = _join([f"{shown(paths[number])} ({why})" for number, why in faults.items()])
     if not skip_unreadable:
         raise DataError(
             f"`data_dir`: {count}: {names}; repair or remove them, or pass over them with "
@@ -345,13 +358,14 @@ def _report(paths, faults, skip_unreadable):
 
 
 def _split(root, class_names, paths, labels, tests):
-    """Returns what is in the test split, bool `[N]`, and logs how many images there are.
+    """Returns which images are in the test split, bool `[N]`, and logs how many images there are.
 
     Args:
-        root: The folder.
-        class_names: K strings.
-        paths, labels: Of the N images.
-        tests: The paths of a test split that the folder has; None where it has none.
+        root: Path. The folder.
+        class_names: List of K strings. The names of the classes.
+        paths: List of N paths. The images.
+        labels: int32 `np.ndarray` `[N]`. The labels of the images.
+        tests: Set of paths. The images of the folder's test split; None if it has none.
     """
     counts = np.bincount(labels, minlength=len(class_names))
     for name, count in zip(class_names, counts):
@@ -359,7 +373,7 @@ def _split(root, class_names, paths, labels, tests):
             place = root / name if len(class_names) > 1 else root
             raise DataError(f"`data_dir`: {shown(place)} holds no image that can be read")
     if tests is None:
-        in_test = _chosen_for_testing(root, class_names, paths, labels)
+        in_test = _choose_test_images(root, class_names, paths, labels)
     else:
         in_test = np.array([path in tests for path in paths], bool)
         trained = np.bincount(labels[~in_test], minlength=len(class_names))
@@ -377,7 +391,7 @@ def _split(root, class_names, paths, labels, tests):
         "%s: %s images%s, %s of them for testing%s",
         shown(root),
         f"{len(paths):,}",
-        f" in {len(class_names):,} classes ({_listed(list(map(shown, class_names)), CLASSES)})"
+        f" in {len(class_names):,} classes ({_join(list(map(shown, class_names)), CLASSES)})"
         if len(class_names) > 1
         else "",
         f"{in_test.sum():,}",
@@ -386,8 +400,8 @@ def _split(root, class_names, paths, labels, tests):
     return in_test
 
 
-def _chosen_for_testing(root, class_names, paths, labels):
-    """Returns a tenth of each class by a hash of names; at least one and not all, if it has two."""
+def _choose_test_images(root, class_names, paths, labels):
+    """Chooses a tenth of each class by a hash of names; at least one and not all, if it has two."""
     names = [path.relative_to(root) for path in paths]
     in_test = np.array([_hash(name) % 100 < TEST_PERCENT for name in names], bool)
     for label, class_name in enumerate(class_names):
@@ -403,5 +417,5 @@ def _chosen_for_testing(root, class_names, paths, labels):
 
 
 def _hash(name):
-    """A number of a file's name: it stays in its split, mostly, whatever is added beside it."""
+    """Hashes a file's name, so that it mostly stays in its split when other files are added."""
     return int.from_bytes(hashlib.sha256(os.fsencode(name.as_posix())).digest()[:4], "big")

@@ -1,7 +1,7 @@
-"""A folder's images as they were decoded, beside the run, so that they are decoded once.
+"""The cache of a folder's decoded images, beside the run, so that they are decoded only once.
 
-The file is a ZIP archive of arrays with its SHA-256 behind. One of other files or other options, or
-one that is damaged, is as good as none.
+The file is a ZIP archive of arrays, followed by its SHA-256. A cache of other files or options, or
+a damaged one, is ignored.
 """
 
 import hashlib
@@ -18,19 +18,22 @@ from sgan_tf.utils.files import write_whole
 
 NAME = "images"
 DIGEST = hashlib.sha256().digest_size
-VERSION = 1  # of the file and of what is done to an image; another makes every cache anew
+VERSION = 1  # of the file and of the decoding; a change invalidates every cache
 
 
 def fingerprint(root: pathlib.Path, paths: list[pathlib.Path], *options: Any) -> str:
-    """Returns a checksum of all that decides a folder's images.
+    """Returns a checksum of everything that determines a folder's decoded images.
 
     Args:
-        root: The folder.
-        paths: Of its images: names, sizes and times of change count.
-        options: What else decides, as JSON can hold it.
+        root: Path. The folder.
+        paths: List of paths. The images, whose names, sizes and times of change are hashed.
+        *options: JSON values. Whatever else determines the images.
+
+    Returns:
+        String. A hexadecimal SHA-256.
 
     Raises:
-        OSError: when a file is gone.
+        OSError: when a file is missing.
     """
     digest = hashlib.sha256(json.dumps([VERSION, PIL.__version__, *options]).encode())
     for path in paths:
@@ -41,11 +44,14 @@ def fingerprint(root: pathlib.Path, paths: list[pathlib.Path], *options: Any) ->
 
 
 def load(cache_dir: str | os.PathLike, key: str) -> dict[str, np.ndarray] | None:
-    """Returns what `store` has kept under a fingerprint; None without it, or when it is damaged.
+    """Returns the arrays that `store` wrote under a fingerprint.
 
     Args:
-        cache_dir: The folder of the cache.
-        key: The `fingerprint`.
+        cache_dir: Path. The folder of the cache.
+        key: String. The `fingerprint`.
+
+    Returns:
+        `{name: array}`. None if the cache is missing, damaged or of another fingerprint.
     """
     try:
         content = memoryview((pathlib.Path(cache_dir) / NAME).read_bytes())
@@ -61,15 +67,15 @@ def load(cache_dir: str | os.PathLike, key: str) -> dict[str, np.ndarray] | None
 
 
 def store(cache_dir: str | os.PathLike, key: str, arrays: dict[str, np.ndarray]) -> None:
-    """Keeps arrays, in place of those of another fingerprint.
+    """Writes arrays to the cache, and replaces those of another fingerprint.
 
     Args:
-        cache_dir: The folder of the cache, which is made when it is missing.
-        key: As in `load`.
-        arrays: Names and arrays.
+        cache_dir: Path. The folder of the cache, which is created if it is missing.
+        key: String. The `fingerprint`.
+        arrays: Dictionary. `{name: array}`.
 
     Raises:
-        OSError: when they cannot be written.
+        OSError: when the file cannot be written.
     """
     buffer = io.BytesIO()
     content: dict[str, Any] = {"fingerprint": np.array(key), **arrays}

@@ -1,10 +1,9 @@
 """The six rows of the paper's Table 1, as configurations: two stacks and four one-level baselines.
 
-The two baselines without L_cond are to learn nothing of labels: the paper says that they do not use
-label information. So in them D has no label loss, where it has class logits (`lambda_label`), and
-no projection. What of the labels still reaches G there: its condition is the label, as in every
-row, and nothing asks it to heed it; and a D with K class logits sums them by log-sum-exp without
-ever being told which is which.
+According to the paper, the two baselines without L_cond do not use label information. So their D
+has no label loss (`lambda_label`, for a D with class logits) and no projection. Labels still reach
+the networks in two ways. G is conditioned on the label, as in every row, but no loss makes it use
+the label. A D with K class logits sums them by log-sum-exp, but no loss assigns them to classes.
 """
 
 import dataclasses
@@ -21,10 +20,11 @@ class Ablation:
     """A row of the table.
 
     Attributes:
-        name: As in the paper.
-        folder: How the names of its runs' folders begin.
-        cuts, overrides: As in `make_config`.
-        paper: Its Inception score on CIFAR-10.
+        name: String. The name in the paper.
+        folder: String. The beginning of the names of its runs' folders.
+        cuts: Tuple of strings. The cuts of the encoder, see `make_config`.
+        overrides: Tuple of strings. The settings of the row, see `make_config`.
+        paper: String. The Inception score on CIFAR-10 in the paper.
     """
 
     name: str
@@ -40,7 +40,7 @@ NO_LABELS = (
     "levels.0.discriminator.projection=[]",
 )
 NO_ENTROPY = ("levels.0.loss.lambda_ent=0",)
-ROWS = (  # each stack may take over what the one before it has trained
+ROWS = (  # the second stack may take over the stages that the first one has trained
     Ablation("SGAN-no-joint", "sgan-no-joint", ("fc3",), ("joint.epochs=0",), "8.37 ± 0.08"),
     Ablation("SGAN", "sgan", ("fc3",), (), "8.59 ± 0.12"),
     Ablation("DCGAN (L_adv + L_cond + L_ent)", "dcgan-adv-cond-ent", (), (), "7.16 ± 0.10"),
@@ -49,7 +49,7 @@ ROWS = (  # each stack may take over what the one before it has trained
     Ablation("DCGAN (L_adv)", "dcgan-adv", (), NO_LABELS + NO_ENTROPY, "6.16 ± 0.07"),
 )
 REAL, REAL_PAPER = "real test set", "11.24 ± 0.12"
-COLUMNS = {  # a column's title, and the key of the scores whose mean it shows
+COLUMNS = {  # `{title of a column: key of the scores whose mean it shows}`
     "classifier score ↑": "cs",
     "Fréchet distance ↓": "fcd_train",
     "precision ↑": "precision",
@@ -71,14 +71,19 @@ def row_config(
 ) -> Config:
     """Builds a row's configuration.
 
-    The budget is the bottom generator's: a baseline's only level trains for as many epochs as level
-    0 and the joint stage of a stack together. L_class, which is not in the paper, is in no row of
-    which `overrides` do not ask for it.
+    All rows train the bottom generator equally long: a baseline's only level trains for as many
+    epochs as level 0 and the joint stage of a stack together. L_class, which is not in the paper,
+    is 0 unless `overrides` set it.
 
     Args:
-        row: An `Ablation`.
-        dataset, preset, seed, overrides, epochs, image_size: As in `make_config`; overrides of
-            levels that a row lacks are left out.
+        row: `Ablation`. The row.
+        dataset: String. The name of the data set.
+        preset: String. The name of the preset. None is the data set's preset.
+        seed: Integer. The seed of the configuration.
+        overrides: Sequence of strings. Settings `"dotted.name=value"`. Those of levels that the row
+            does not have are left out. Defaults to none.
+        epochs: Integer. The number of epochs of every stage. Defaults to None, the preset's.
+        image_size: Integer. The side of the images in pixels. Defaults to None, the data set's.
 
     Returns:
         A `Config`.
@@ -100,7 +105,15 @@ def row_config(
 
 
 def shared_stages(config: Config, other: Config) -> list[str]:
-    """Returns the names of the first stages that two configurations train to the same weights."""
+    """Returns the names of the stages that two configurations train to the same weights.
+
+    Args:
+        config: `Config`. A configuration.
+        other: `Config`. Another configuration.
+
+    Returns:
+        List of strings. The encoder and levels; none if the configurations share nothing.
+    """
     common = ("encoder", "seed", "batch_size", "image_size")
     if any(getattr(config, name) != getattr(other, name) for name in common):
         return []
@@ -112,14 +125,15 @@ def shared_stages(config: Config, other: Config) -> list[str]:
 
 
 def summarize(results: dict[str, list[dict]]) -> dict[str, dict[str, tuple[float, float]]]:
-    """Gathers the rows' scores over seeds.
+    """Summarizes the rows' scores over seeds.
 
     Args:
-        results: `{row name: [facts of each seed]}`, as `evaluate_run` returns them.
+        results: Dictionary. `{row name: [facts of each seed]}`, with facts as `evaluate_run`
+            returns them.
 
     Returns:
         `{row name: {column title: (mean, standard deviation)}}`, with the real test set as the last
-        row. A column of which a row has no score is missing in it.
+        row. A row has no entry for a column that it has no score for.
     """
 
     def row(numbers_of_seeds):
@@ -139,7 +153,15 @@ def summarize(results: dict[str, list[dict]]) -> dict[str, dict[str, tuple[float
 
 
 def markdown(table: dict[str, dict[str, tuple[float, float]]], seeds: int) -> str:
-    """Returns the table of `summarize` as Markdown, with the paper's Inception scores beside it."""
+    """Formats a table as Markdown, with a column of the paper's Inception scores.
+
+    Args:
+        table: Dictionary. What `summarize` returned.
+        seeds: Integer. The number of seeds. Deviations are shown for more than one.
+
+    Returns:
+        String.
+    """
     paper = {row.name: row.paper for row in ROWS} | {REAL: REAL_PAPER}
 
     def cell(mean, deviation, name):

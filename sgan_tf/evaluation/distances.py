@@ -1,4 +1,4 @@
-"""Distances between rows, block by block, so that memory stays bounded at any number of rows."""
+"""Distances between rows, computed block by block so that any number of rows fits in memory."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from sgan_tf.evaluation.protocol import Wrapper, unseen
 
-BLOCK = 256  # rows of a block of distances: 256 x 60,000 of them take 123 MB
+BLOCK = 256  # rows per block of distances: 256 x 60,000 of them take 123 MB
 
 
 def blocks(count: int) -> list[slice]:
@@ -17,15 +17,17 @@ def blocks(count: int) -> list[slice]:
 def squared_distances(
     a: np.ndarray, b: np.ndarray, progress: Wrapper = unseen
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Squared Euclidean distances of the rows of `a` to all rows of `b`.
+    """Computes squared Euclidean distances from the rows of `a` to all rows of `b`.
 
     Args:
-        a, b: float64 `[N, D]`, `[M, D]`.
-        progress: Wraps the iterable of blocks.
+        a: float64 `np.ndarray` `[N, D]`.
+        b: float64 `np.ndarray` `[M, D]`.
+        progress: Function that wraps the iterable of blocks to show progress. Defaults to one that
+            shows nothing.
 
     Yields:
-        `(slice of a's rows, distances [rows of the slice, M])`. Keep no view of the distances:
-        it would keep their block.
+        `(slice of a's rows, distances [rows of the slice, M])`. Do not keep views of the distances,
+        as they would keep the whole block in memory.
     """
     squares = (b**2).sum(1)
     for rows in progress(blocks(len(a))):

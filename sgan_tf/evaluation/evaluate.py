@@ -1,4 +1,4 @@
-"""Measures a trained stack: its samples and the real test set, each by every metric."""
+"""Measures a trained stack's samples and the real test set by every metric."""
 
 import dataclasses
 import json
@@ -30,7 +30,7 @@ from sgan_tf.utils.files import write_whole
 
 BLOCK = 1000  # samples generated at a time
 INCEPTION_BATCH = 50
-NEAR_CHANCE = 1.5  # times the accuracy of guessing: a judge below it has learned next to nothing
+NEAR_CHANCE = 1.5  # times the accuracy of guessing: a judge below it has learned almost nothing
 
 
 def draw_samples(
@@ -40,17 +40,18 @@ def draw_samples(
     seed: int,
     progress: Wrapper = unseen,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Samples a stack with labels as frequent as in training.
+    """Samples a stack with labels that are as frequent as in training.
 
     Args:
-        stack: A trained `StackedGAN`.
-        train_labels: Integers `[N]`.
-        samples: How many.
-        seed: Of labels and noise.
-        progress: Wraps the iterable of blocks.
+        stack: `StackedGAN`. A trained stack.
+        train_labels: Integer `np.ndarray` `[N]`. The labels of the training images.
+        samples: Integer. The number of samples.
+        seed: Integer. The seed of labels and noise.
+        progress: Function that wraps the iterable of blocks to show progress. Defaults to one that
+            shows nothing.
 
     Returns:
-        `(uint8 images [samples, H, W, C], int32 labels [samples])`, in random order.
+        `(images, labels)` in random order, uint8 `[samples, H, W, C]` and int32 `[samples]`.
     """
     labels = np.random.default_rng(seed).choice(train_labels, samples).astype(np.int32)
     images = np.empty((samples, *stack.encoder.image_shape), np.uint8)
@@ -75,21 +76,26 @@ def evaluate(
     """Measures a stack's samples, and the real test set by the same code.
 
     Args:
-        stack: A trained `StackedGAN`.
-        reference: The data set's `Reference`.
-        data: The run's `data.json`.
-        samples: Number of samples; it is part of the scores' names.
-        seed: Of the samples.
-        inception: An `Inception` for the published scale, or None.
-        train_images: uint8, needed with `inception`.
-        progress: `progress(what)` returns a wrapper of iterables.
-        train_labels: Of the training images, as the stack was trained on them, where that is not on
-            the reference's: these are not used, and scores that need them are left out.
-        imagenet: The data set's `ImageNetReference`, for the scores on ImageNet features. Defaults
-            to None, which leaves them out.
+        stack: `StackedGAN`. A trained stack.
+        reference: `Reference`. The reference of the data set.
+        data: Dictionary. The content of the run's `data.json`.
+        samples: Integer. The number of samples, which is part of the scores' names. Defaults to
+            50,000.
+        seed: Integer. The seed of the samples. Defaults to 0.
+        inception: `Inception`. The network for the published scale. Defaults to None, which leaves
+            these scores out.
+        train_images: uint8 `np.ndarray` `[N, H, W, C]`. The training images, which `inception`
+            needs. Defaults to None.
+        progress: Function. `progress(what)` returns a wrapper of iterables that shows the progress
+            of `what`. Defaults to one that shows nothing.
+        train_labels: Integer `np.ndarray` `[N]`. The labels that the stack was trained on, if they
+            are not the reference's. Scores that need the reference's labels are then left out.
+            Defaults to None, the reference's labels.
+        imagenet: `ImageNetReference`. The reference of the data set for the scores on ImageNet
+            features. Defaults to None, which leaves these scores out.
 
     Returns:
-        The `Evaluation`: the scores of the samples, and those that the real test set has.
+        An `Evaluation`: the scores of the samples, and those of the real test set.
 
     Raises:
         EvaluationError: for too few samples.
@@ -101,8 +107,8 @@ def evaluate(
     logits, features = judged(reference.judge, images, progress=progress("judging samples"))
     reference = reference.in_random_order()
     if not judge_knows:
-        seen = stack.encoder.classify(reference.test_images)
-        reference = dataclasses.replace(reference, test_labels=seen)
+        test_labels = stack.encoder.classify(reference.test_images)
+        reference = dataclasses.replace(reference, test_labels=test_labels)
     fake = View(
         images=images,
         labels=labels,
@@ -130,38 +136,43 @@ def evaluate(
     )
     if inception is not None:
         assert train_images is not None
-        fake, real = _published(inception, train_images, fake, real)
+        fake, real = _inception_views(inception, train_images, fake, real)
     if imagenet is not None:
         fake, real = imagenet_views(imagenet, fake, real)
     return Evaluation(metrics.measure(fake), metrics.measure(real))
 
 
 def _common_counts(labels, others, num_classes):
-    """The fewer images of each class among two."""
-    return np.minimum(*(np.bincount(seen, minlength=num_classes) for seen in (labels, others)))
+    """Returns the smaller of two numbers of images, for each class."""
+    return np.minimum(*(np.bincount(values, minlength=num_classes) for values in (labels, others)))
 
 
-def _published(inception: Inception, train_images: np.ndarray, *views: View) -> Iterator[View]:
-    """Adds to views what Inception sees in their images and in the training images."""
+def _inception_views(
+    inception: Inception, train_images: np.ndarray, *views: View
+) -> Iterator[View]:
+    """Adds Inception's outputs for the images of views and for the training images."""
 
-    def seen(images, progress):
+    def outputs(images, progress):
         starts = progress(range(0, len(images), INCEPTION_BATCH))
         return inception(images[i : i + INCEPTION_BATCH] for i in starts)
 
-    train_features = seen(train_images, views[0].progress("Inception on training images"))[1]
+    train_features = outputs(train_images, views[0].progress("Inception on training images"))[1]
     for view in views:
-        logits, features = seen(view.images, view.progress("Inception"))
-        outputs = NetworkOutputs(logits, features, train_features)
-        yield dataclasses.replace(view, inception=outputs)
+        logits, features = outputs(view.images, view.progress("Inception"))
+        network_outputs = NetworkOutputs(logits, features, train_features)
+        yield dataclasses.replace(view, inception=network_outputs)
 
 
 def judge_warnings(accuracy: float, num_classes: int, floor: float = 0.0) -> list[str]:
-    """Says, in a line, that a judge is not to be trusted; nothing of one that is.
+    """Warns of a judge that is not to be trusted.
 
     Args:
-        accuracy: On the test images.
-        num_classes: K; a judge under 1.5 / K guesses.
-        floor: What is to be expected of a judge of this data set.
+        accuracy: Float. The judge's accuracy on the test images.
+        num_classes: Integer. The number of classes K. A judge below 1.5 / K is near chance.
+        floor: Float. The least accuracy to expect of a judge of this data set. Defaults to 0.
+
+    Returns:
+        List of strings. One line, or none if the judge can be trusted.
     """
     chance = NEAR_CHANCE / num_classes if num_classes > 1 else 0.0
     known = f"the judge's test accuracy {accuracy:.4f} is"
@@ -178,12 +189,15 @@ class EvaluationOptions:
     """How a run is measured; see `evaluate`.
 
     Attributes:
-        samples: Integer. Number of samples. Defaults to 50,000.
-        seed: Integer. Of the samples. Defaults to 0.
-        inception: `Inception` for the published scale. Defaults to None.
-        train_images: uint8 array, needed with `inception`. Defaults to None.
-        progress: `ProgressBars`. Defaults to none that show anything.
-        imagenet: `ImageNetReference` for scores on ImageNet features. Defaults to None.
+        samples: Integer. The number of samples. Defaults to 50,000.
+        seed: Integer. The seed of the samples. Defaults to 0.
+        inception: `Inception`. The network for the published scale. Defaults to None.
+        train_images: uint8 `np.ndarray` `[N, H, W, C]`. The training images, which `inception`
+            needs. Defaults to None.
+        progress: Function. `progress(what)` returns a wrapper of iterables that shows the progress
+            of `what`. Defaults to one that shows nothing.
+        imagenet: `ImageNetReference`. The reference of the data set for scores on ImageNet
+            features. Defaults to None.
     """
 
     samples: int = 50_000
@@ -202,17 +216,20 @@ def evaluate_run(
     options: EvaluationOptions | None = None,
     precision: str = "float32",
 ) -> dict:
-    """Measures a run and says under which conditions; what `evaluation/metrics.json` holds.
+    """Measures a run, and returns the content of `evaluation/metrics.json`.
 
     Args:
-        run, config: The `Run` and its `Config`.
-        stack: What the run folder holds, as `sgan_tf.load(..., as_is=True)` gives it.
-        reference: The data set's `Reference`.
+        run: `Run`. The run.
+        config: `Config`. The run's configuration.
+        stack: `StackedGAN`. The stack of the run folder, as `sgan_tf.load(..., as_is=True)` returns
+            it.
+        reference: `Reference`. The reference of the data set.
         options: `EvaluationOptions`. Defaults to `EvaluationOptions()`.
-        precision: What the stack was loaded with.
+        precision: String. The precision that the stack was loaded with. Defaults to `float32`.
 
     Returns:
-        A dictionary for JSON, with the scores under `samples` and `real`.
+        A dictionary for JSON with the scores, under `samples` and `real`, and the conditions under
+        which they were measured.
     """
     data, train_labels, options = run.data(), None, options or EvaluationOptions()
     if config.labels != "given":
@@ -258,6 +275,11 @@ def evaluate_run(
 
 
 def save_facts(folder: pathlib.Path, facts: dict) -> None:
-    """Writes what `evaluate_run` returned to `metrics.json` in a folder, which is made."""
+    """Writes the facts of an evaluation to `metrics.json`.
+
+    Args:
+        folder: Path. The folder of the file, which is created if it is missing.
+        facts: Dictionary. What `evaluate_run` returned.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "metrics.json", json.dumps(facts, indent=2) + "\n")

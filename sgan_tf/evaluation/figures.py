@@ -13,21 +13,21 @@ from sgan_tf.evaluation.metrics.nearest import nearest
 from sgan_tf.models.stacked_gan import StackedGAN
 from sgan_tf.utils.images import TEXT, as_float, class_rows, image_grid
 
-COLUMNS = 10  # images a row of the figures
+COLUMNS = 10  # images per row of the figures
 GAP = 12  # pixels between two panels
-SCORED = (("precision", "recall"), ("fcd_train",))  # what samples score in training, by panel
-MOST = 40  # pixels of a side in the picture of layers, to which larger images are shrunk
-INK = "#010203"  # stands for the colour of the page's text until a drawing is done
+SCORED = (("precision", "recall"), ("fcd_train",))  # scores of samples in training, by panel
+MOST = 40  # largest side in pixels in the picture of layers; larger images are shrunk
+INK = "#010203"  # placeholder for the color of the page's text
 
 
 def samples(stack: StackedGAN, seed: int = 0, classes: Sequence[int] | None = None) -> Image.Image:
-    """The paper's panel (a): samples, one row per class.
+    """Draws the paper's panel (a): samples, one row per class.
 
     Args:
-        stack: As `sgan_tf.load` returns it.
-        seed: Of the noise.
-        classes: The labels of the rows. Defaults to all, or of many classes to `MOST_CLASSES`,
-            evenly chosen.
+        stack: `StackedGAN`. A stack that `sgan_tf.load` returned.
+        seed: Integer. The seed of the noise. Defaults to 0.
+        classes: Sequence of integers. The labels of the rows. Defaults to None: all classes, or
+            `MOST_CLASSES` evenly chosen ones if there are more.
 
     Returns:
         A PIL image.
@@ -40,13 +40,19 @@ def samples(stack: StackedGAN, seed: int = 0, classes: Sequence[int] | None = No
 def variations(
     stack: StackedGAN, seed: int = 0, classes: Sequence[int] | None = None
 ) -> Image.Image:
-    """The paper's panels (c) and (d): one generated h_1 a row, whose images differ by z_0 alone.
+    """Draws the paper's panels (c) and (d): each row has one generated h_1, and only z_0 varies.
 
-    Arguments and result as in `samples`.
+    Args:
+        stack: `StackedGAN`. A stack that `sgan_tf.load` returned.
+        seed: Integer. The seed of the noise. Defaults to 0.
+        classes: Sequence of integers. The labels of the rows, see `samples`. Defaults to None.
+
+    Returns:
+        A PIL image.
     """
     labels, names = _rows_by_class(stack, classes)
     noise = stack.noise(len(labels), seed)
-    # One h_1 a row is one draw of every level's noise but the lowest's.
+    # One h_1 per row: one draw of every level's noise except the lowest level's.
     fixed = [noise[0], *(z[::COLUMNS].repeat(COLUMNS, axis=0) for z in noise[1:])]
     return image_grid(stack.decode(labels, fixed), COLUMNS, names)
 
@@ -59,14 +65,15 @@ def nearest_images(
     seed: int = 0,
     classes: Sequence[int] | None = None,
 ) -> Image.Image:
-    """The paper's panel (b): samples, and under each its nearest training image.
+    """Draws the paper's panel (b): samples, and under each its nearest training image.
 
     Args:
-        stack: As `sgan_tf.load` returns it.
-        judge_features: Function of uint8 images that returns their features.
-        train_images, train_features: uint8 `[N, H, W, C]` and float `[N, D]`.
-        seed: Of the samples.
-        classes: As in `samples`.
+        stack: `StackedGAN`. A stack that `sgan_tf.load` returned.
+        judge_features: Function of uint8 images that returns their features, float `[N, D]`.
+        train_images: uint8 `np.ndarray` `[N, H, W, C]`. The training images.
+        train_features: Float `np.ndarray` `[N, D]`. The features of the training images.
+        seed: Integer. The seed of the noise. Defaults to 0.
+        classes: Sequence of integers. The labels of the rows, see `samples`. Defaults to None.
 
     Returns:
         A PIL image.
@@ -84,17 +91,19 @@ def nearest_images(
 
 
 def factors(stack: StackedGAN, seed: int = 0, bases: int = 3) -> Image.Image:
-    """What each level holds: from a base sample, only y varies, then only the highest z, …, z_0.
+    """Draws what each level controls: from a base sample, only y varies, then only each z.
 
-    Of a stack without labels, y is left out.
+    The rows of a base sample follow each other: y, the highest level's z, …, z_0. There is no row
+    of y for a stack without labels.
 
     Args:
-        stack: As `sgan_tf.load` returns it.
-        seed: Of the base samples and the variations.
-        bases: Number of base samples, each of another class.
+        stack: `StackedGAN`. A stack that `sgan_tf.load` returned.
+        seed: Integer. The seed of the base samples; the next seed is that of the variations.
+            Defaults to 0.
+        bases: Integer. The number of base samples, each of another class. Defaults to 3.
 
     Returns:
-        A PIL image; a row varies one thing, and the rows of a base stand together.
+        A PIL image.
     """
     classes, levels = len(stack.class_names), len(stack.levels)
     base_noise, fresh = stack.noise(bases, seed), stack.noise(COLUMNS, seed + 1)
@@ -121,15 +130,16 @@ def layers(
     inspected: Sequence[LayerInspection],
     captions: Sequence[str] = (),
 ) -> Image.Image:
-    """What layers keep and what they ignore: of each image a row a layer, the lowest layer first.
+    """Draws what layers keep and what they ignore: each image has one row per layer, lowest first.
 
     A row has the mean of the draws, the variance of each pixel among them (the mean over channels),
     and the draws. Variances have one scale in the whole picture.
 
     Args:
-        images: The N real ones, `[N, H, W, C]`; None leaves their column out.
-        inspected: What `inspect_layers` returned of them.
-        captions: Lines above the picture.
+        images: `np.ndarray` `[N, H, W, C]`, uint8 or float in [0, 1]. The real images. None leaves
+            their column out.
+        inspected: Sequence of `LayerInspection`. What `inspect_layers` returned for these images.
+        captions: Sequence of strings. Lines above the picture. Defaults to none.
 
     Returns:
         A PIL image.
@@ -147,7 +157,7 @@ def layers(
         tiles = []
         for i, (layer, variance) in enumerate(zip(inspected, variances)):
             heat = matplotlib.colormaps["magma"](variance[k] / (highest or 1.0))[..., :3]
-            if images is not None:  # it stands once
+            if images is not None:  # only the first row shows it
                 image = as_float(images[k])
                 tiles.append(np.ones_like(image) if i else image)
             tiles += [layer.mean[k], heat, *layer.drawn[k]]
@@ -158,7 +168,7 @@ def layers(
 
 
 def _tile(image):
-    """An image as uint8 `[H, W, 3]`, no side over `MOST`."""
+    """Returns an image as uint8 `[H, W, 3]`, shrunk so that no side is over `MOST`."""
     pixels = np.round(255 * np.clip(image, 0, 1)).astype(np.uint8)
     picture = Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
     picture.thumbnail((MOST, MOST), Image.Resampling.LANCZOS)
@@ -180,10 +190,10 @@ def _below(lines, pictures):
 
 
 def panels(pictures: dict[str, Image.Image]) -> Image.Image:
-    """Puts titled pictures side by side, three a row: the paper's Figure 5.
+    """Puts titled pictures side by side, three per row, as in the paper's Figure 5.
 
     Args:
-        pictures: `{title: PIL image}`.
+        pictures: Dictionary. `{title: PIL image}`.
 
     Returns:
         A PIL image.
@@ -201,10 +211,11 @@ def panels(pictures: dict[str, Image.Image]) -> Image.Image:
 
 
 def training_curves(metrics: list[dict]) -> Image.Image:
-    """Plots every loss and spread of a run against the epoch, a panel a stage and kind.
+    """Plots every loss and spread of a run against the epoch, in one panel per stage and kind.
 
     Args:
-        metrics: The lines of `metrics.jsonl`, as `MetricsLog.read` returns them.
+        metrics: List of dictionaries. The lines of `metrics.jsonl`, as `MetricsLog.read` returns
+            them.
 
     Returns:
         A PIL image.
@@ -215,10 +226,10 @@ def training_curves(metrics: list[dict]) -> Image.Image:
 
 
 def curve_drawings(metrics: list[dict]) -> dict[str, str]:
-    """Draws what `training_curves` plots as elements of an HTML page, in the page's text colour.
+    """Draws what `training_curves` plots as elements of an HTML page, in the page's text color.
 
     Args:
-        metrics: As in `training_curves`.
+        metrics: List of dictionaries. The lines of `metrics.jsonl`, see `training_curves`.
 
     Returns:
         `{stage: an <svg> element}`.
@@ -230,7 +241,7 @@ def curve_drawings(metrics: list[dict]) -> dict[str, str]:
     drawings = {}
     for stage in _stages(metrics):
         buffer = io.StringIO()
-        # The salt keeps the names inside an element apart from those of the page's others.
+        # The salt makes the ids inside an element differ from those of the page's other elements.
         with matplotlib.rc_context({**style, "svg.hashsalt": stage}):
             figure = _curves(metrics, [stage])
             figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
@@ -239,7 +250,7 @@ def curve_drawings(metrics: list[dict]) -> dict[str, str]:
 
 
 def _element(drawing):
-    """An SVG file as an element of a page, without names that are used nowhere and may clash."""
+    """Returns an SVG file as an element of a page, without unused ids, which might clash."""
     text = drawing[drawing.index("<svg") :].replace(INK, "currentColor")
     used = set(re.findall(r"#([\w-]+)", text))
     return re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", text)
@@ -250,9 +261,10 @@ def _stages(metrics):
 
 
 def _curves(metrics, stages):
-    """A matplotlib figure: for each stage a column of its losses, and under them its spreads.
+    """Makes a matplotlib figure with one column per stage: its losses, and below them its spreads.
 
-    Where samples were scored on the way, two panels more: the scores against the stage's hours.
+    If samples were scored during training, two more panels show the scores against the stage's
+    hours.
     """
     from matplotlib.figure import Figure
 
@@ -278,7 +290,7 @@ def _curves(metrics, stages):
 
 
 def _hours(lines):
-    """How long the stage had been trained at the end of each epoch."""
+    """Returns the hours that the stage had been trained for at the end of each epoch."""
     return np.cumsum([line.get("seconds", np.nan) for line in lines]) / 3600
 
 
@@ -297,7 +309,7 @@ def _plot(panel, lines, names, places, axis):
 
 
 def _rows_by_class(stack, classes):
-    """The labels of a picture with a class a row, and the rows' names."""
+    """Returns the labels of a picture with one class per row, and the rows' names."""
     rows, names = class_rows(stack.class_names)
     if classes is not None:
         rows, names = classes, [stack.class_names[c] for c in classes]

@@ -1,4 +1,4 @@
-"""The published scale: TF-GAN's own Inception 2015-12-05, for scores that compare with papers."""
+"""TF-GAN's Inception 2015-12-05, for scores on the published scale that compare with papers."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ from sgan_tf.utils.files import PARTIAL
 from sgan_tf.utils.images import as_float
 
 URL = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1?tf-hub-format=compressed"
-SIDE = 299  # of the images that it takes
+SIDE = 299  # side of its input images in pixels
 OUTPUTS = {"logits": 1008, "pool_3": 2048}
 
 
@@ -22,8 +22,8 @@ class Inception:
     """Inception 2015-12-05 as the SavedModel that TF-GAN publishes.
 
     Args:
-        path: The folder of the SavedModel: a callable of float32 images `[N, 299, 299, 3]` in
-            [-1, 1] that returns `{"logits": [N, 1008], "pool_3": [N, 2048]}`.
+        path: Path. The folder of the SavedModel, which is a callable of float32 images `[N, 299,
+            299, 3]` in [-1, 1] that returns `{"logits": [N, 1008], "pool_3": [N, 2048]}`.
 
     Raises:
         EvaluationError: when the folder holds no such module.
@@ -41,13 +41,13 @@ class Inception:
             ) from error
 
     def __call__(self, batches: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Runs the network on batches of uint8 images of any size, grey or colour.
+        """Runs the network on batches of images of any size, gray or in color.
 
         Args:
-            batches: Iterable of uint8 `[N, H, W, C]`.
+            batches: Iterable of uint8 `np.ndarray` `[N, H, W, C]`. The images.
 
         Returns:
-            `(logits [N, 1008], pool_3 [N, 2048])`, float32.
+            `(logits, pool_3)`, float32 `[N, 1008]` and `[N, 2048]` for the N images of all batches.
         """
         parts = [self._run(tf.constant(as_float(images))) for images in batches]
         logits, features = (np.concatenate([part[name] for part in parts]) for name in OUTPUTS)
@@ -64,10 +64,17 @@ class Inception:
 
 
 def download(folder: str | os.PathLike, url: str = URL) -> pathlib.Path:
-    """Fetches the module into `folder/inception-2015-12-05` unless it is there; returns that path.
+    """Downloads the module to `folder/inception-2015-12-05`, unless it is there already.
+
+    Args:
+        folder: Path. The folder.
+        url: String. The address of the module, a `.tar.gz` file. Defaults to TensorFlow Hub's.
+
+    Returns:
+        `pathlib.Path`. The folder of the SavedModel.
 
     Raises:
-        EvaluationError: when it cannot be fetched.
+        EvaluationError: when it cannot be downloaded.
     """
     import requests
 

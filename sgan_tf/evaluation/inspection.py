@@ -1,9 +1,9 @@
-"""What each layer of the encoder keeps of an image, and what it ignores.
+"""Shows what each layer of the encoder keeps of an image, and what it ignores.
 
-Each level is conditioned on h_i = E(x) at a layer, the top one on the class that E sees. Of a real
+Each level is conditioned on h_i = E(x) at a layer, the top one on the class that E sees. For a real
 image x, images that share that condition are drawn: `x' = G_0(… G_{i-1}(h_i, z_{i-1}) …, z_0)`,
-every z anew. What they have in common the layer keeps, what varies among them it ignores. How far
-that is to be believed says E itself, as `E(x')` should be `h_i` again.
+with new noise z for each. The layer keeps what these images have in common, and ignores what varies
+among them. E itself shows how far this can be trusted, as `E(x')` should be `h_i` again.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from sgan_tf.models import checks
 from sgan_tf.models.stacked_gan import StackedGAN
 
 BATCH = 100  # images at a time
-TINY = 1e-12  # stands for the norm of an h of zeros, as of units that are all off
+TINY = 1e-12  # replaces the norm of an h of zeros, for example if all units are off
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +25,13 @@ class LayerInspection:
     """Images that share a condition, for each of N real images.
 
     Attributes:
-        name: `h_1`, …, or `label`.
-        drawn: x', float32 `[N, draws, H, W, C]` in [0, 1].
-        relative_errors: `||E(x') - h|| / ||h||`, float64 `[N, draws]`.
-        unrelated_errors: The same between the h of an image and of the one before it, float64
-            `[N]`, the last one being before the first; empty of a single image.
-        agrees: Whether E sees the class of x in x', bool `[N, draws]`.
+        name: String. The name of the condition: `h_1`, …, or `label`.
+        drawn: float32 `np.ndarray` `[N, draws, H, W, C]` in [0, 1]. The images x'.
+        relative_errors: float64 `np.ndarray` `[N, draws]`. `||E(x') - h|| / ||h||`.
+        unrelated_errors: float64 `np.ndarray` `[N]`. The relative error of the previous image's h,
+            as an x' of another image would have it. The last image precedes the first. Empty for a
+            single image.
+        agrees: bool `np.ndarray` `[N, draws]`. Whether E sees the same class in x' as in x.
     """
 
     name: str
@@ -41,39 +42,41 @@ class LayerInspection:
 
     @property
     def mean(self) -> np.ndarray:
-        """What the layer keeps: the mean of the draws, float32 `[N, H, W, C]`."""
+        """The mean of the draws, which the layer keeps, float32 `[N, H, W, C]`."""
         return self.drawn.mean(1)
 
     @property
     def variance(self) -> np.ndarray:
-        """What it ignores: the unbiased variance among the draws, float32 `[N, H, W, C]`."""
+        """The unbiased variance of the draws, which the layer ignores, float32 `[N, H, W, C]`."""
         return self.drawn.var(1, ddof=1)
 
     @property
     def scores(self) -> LayerScores:
-        """The numbers of these images."""
-        return _scores(self.name, [_measured(self)])
+        """The `LayerScores` of these images."""
+        return _scores(self.name, [_image_numbers(self)])
 
 
 def inspect_layers(
     stack: StackedGAN, images: np.ndarray, draws: int = 6, seed: int | None = None
 ) -> list[LayerInspection]:
-    """Draws images that share what each layer of the encoder holds of real ones.
+    """Draws images that share the features of real images at each layer of the encoder.
 
-    The k-th draw of an image has the same z_0 for every layer, the same z_1 for all above the first
-    and so on: what neighbouring layers differ by is what the upper one leaves open in addition.
+    The k-th draw of an image has the same z_0 for every layer, the same z_1 for all layers above
+    the first, and so on. So the draws of neighboring layers differ only by what the upper layer
+    leaves open in addition.
 
     Args:
-        stack: A trained `StackedGAN`.
-        images: `[N, H, W, C]`, uint8 or floats in [0, 1].
-        draws: Images drawn for each image and layer, at least 2.
-        seed: Integer: the same draws at every call. None: new noise at every call.
+        stack: `StackedGAN`. A trained stack.
+        images: `np.ndarray` `[N, H, W, C]`, uint8 or float in [0, 1]. The real images.
+        draws: Integer. The number of images drawn for each image and layer, at least 2. Defaults
+            to 6.
+        seed: Integer. The seed of the noise. Defaults to None, new noise at every call.
 
     Returns:
-        A `LayerInspection` for each condition, bottom up: h_1, …, h_{N-1}, and the label.
+        List of `LayerInspection`, one per condition from the bottom up: h_1, …, h_{N-1}, label.
 
     Raises:
-        ValueError: for no images or images of another shape or range, and for fewer than 2 draws.
+        ValueError: for no images, images of another shape or range, or fewer than 2 draws.
 
     Example:
 
@@ -97,9 +100,9 @@ def inspect_layers(
     inspected = []
     for top, (name, condition, h) in enumerate(conditions):
         drawn = stack.decode(np.repeat(condition, draws, axis=0), noise[: top + 1], top)
-        seen = _features(stack.encoder, drawn)
-        errors = _relative_errors(seen[top], np.repeat(h, draws, axis=0))
-        agrees = seen[-1].argmax(-1) == np.repeat(classes, draws)
+        redrawn = _features(stack.encoder, drawn)
+        errors = _relative_errors(redrawn[top], np.repeat(h, draws, axis=0))
+        agrees = redrawn[-1].argmax(-1) == np.repeat(classes, draws)
         inspected.append(
             LayerInspection(
                 name,
@@ -119,22 +122,27 @@ def score_layers(
     seed: int = 0,
     progress: Wrapper = unseen,
 ) -> list[LayerScores]:
-    """Measures by `inspect_layers` any number of images, in bounded memory.
+    """Measures any number of images with `inspect_layers`, in bounded memory.
 
     Args:
-        stack, draws: As in `inspect_layers`.
-        images: Likewise, in random order, as each is compared with the one before it too.
-        seed: Of the noise of the first hundred images; the next hundred have the next seed.
-        progress: Wraps the iterable of hundreds.
+        stack: `StackedGAN`. A trained stack.
+        images: `np.ndarray` `[N, H, W, C]`, uint8 or float in [0, 1]. The real images in random
+            order, as each is also compared with the previous one.
+        draws: Integer. The number of images drawn for each image and layer, at least 2. Defaults
+            to 2.
+        seed: Integer. The seed of the noise of the first hundred images. The next hundred have the
+            next seed. Defaults to 0.
+        progress: Function that wraps the iterable of hundreds to show progress. Defaults to one
+            that shows nothing.
 
     Returns:
-        The `LayerScores` of each condition, bottom up.
+        List of `LayerScores`, one per condition from the bottom up.
     """
     names, measured = [], []
     for number, start in enumerate(progress(range(0, len(images), BATCH))):
         layers = inspect_layers(stack, images[start : start + BATCH], draws, seed + number)
         names = [layer.name for layer in layers]
-        measured.append([_measured(layer) for layer in layers])
+        measured.append([_image_numbers(layer) for layer in layers])
     return [_scores(name, blocks) for name, blocks in zip(names, zip(*measured))]
 
 
@@ -149,19 +157,19 @@ def _features(encoder, images):
 
 
 def _relative_errors(found, h):
-    """`||found - h|| / ||h||` of each row, in float64."""
+    """Returns `||found - h|| / ||h||` of each row, in float64."""
     found, h = (np.reshape(x, (len(x), -1)).astype(np.float64) for x in (found, h))
     return np.linalg.norm(found - h, axis=1) / np.maximum(np.linalg.norm(h, axis=1), TINY)
 
 
-def _measured(layer):
-    """What remains of the draws in the scores: numbers of each image."""
+def _image_numbers(layer):
+    """Returns the numbers of each image that the scores need, so that the draws can be freed."""
     variances = layer.variance.reshape(len(layer.drawn), -1).mean(1)
     return layer.relative_errors, layer.unrelated_errors, layer.agrees, variances
 
 
 def _scores(name, blocks):
-    """The `LayerScores` of what `_measured` returned, block by block."""
+    """Returns the `LayerScores` of blocks that `_image_numbers` returned."""
     errors, unrelated, agrees, variances = map(np.concatenate, zip(*blocks))
     lower, median, upper = np.quantile(errors, [0.25, 0.5, 0.75])
     return LayerScores(

@@ -1,6 +1,6 @@
-"""The judge: a classifier of real images, and not the encoder, which generators learn to please.
+"""The judge: a classifier of real images, other than the encoder that generators learn to please.
 
-Of images without labels it is the same network, whose features are trained by VICReg on views.
+For images without labels it is the same network, whose features are trained by VICReg on views.
 """
 
 import keras
@@ -16,11 +16,11 @@ from sgan_tf.models.encoder.self_supervised import SelfSupervised
 from sgan_tf.models.layers.normalization import BatchNormalization
 from sgan_tf.utils.images import as_float
 
-FEATURES = 128  # length of the feature vector that distances are measured in
+FEATURES = 128  # length of the feature vectors between which distances are measured
 BATCH = 128
 SEED = 20_170_721
-VIEWS = ("affine", "color")  # of images without labels
-# The small classifier trains for so many epochs, but no more than so many steps.
+VIEWS = ("affine", "color")  # augmentations that make the views of images without labels
+# The small classifier's width, and the most epochs and steps for which it trains.
 SMALL_WIDTH, SMALL_EPOCHS, SMALL_STEPS = 0.5, 20, 1000
 
 
@@ -29,16 +29,17 @@ def build_judge(
 ) -> keras.Model:
     """Builds a convolutional classifier: pairs of 3 x 3 convolutions, then global average pooling.
 
-    Its convolutions are batch-normalised. Unlike the encoder it has no large kernels, no dense
+    Its convolutions are batch-normalized. Unlike the encoder, it has no large kernels, no dense
     hidden layer and no valid padding.
 
     Args:
-        image_shape: `(H, W, C)`; images are float32 in [0, 1].
-        num_classes: K.
-        width: Multiplies the numbers of channels.
+        image_shape: Tuple. `(H, W, C)` of the images.
+        num_classes: Integer. The number of classes K.
+        width: Float. The factor that the numbers of channels are multiplied by. Defaults to 1.
 
     Returns:
-        A Keras model: images -> `(logits [N, K], features [N, 128 width])`.
+        A Keras model: images float32 `[N, H, W, C]` in [0, 1] -> `(logits [N, K], features [N, 128
+        width])`.
     """
     inputs = keras.Input(image_shape)
     x = inputs
@@ -66,21 +67,24 @@ def train_judge(
     progress: Wrapper = unseen,
     flip: bool = False,
 ) -> keras.Model:
-    """Trains a judge on labelled images; its features without labels, where there is one class.
+    """Trains a judge on labeled images, or its features without labels if there is only one class.
 
     Args:
-        images: uint8 `[N, H, W, C]`.
-        labels: Integers `[N]`.
-        num_classes: K; of one class the labels say nothing.
-        dataset: Its name: `datasets.info` knows the number of epochs, and whether mirror images
-            are as real.
-        width: See `build_judge`.
-        steps: Of training, in place of the data set's own.
-        progress: Wraps the iterable of tenths of the training.
-        flip: Mirror images are as real; for own images alone, of which no row knows it.
+        images: uint8 `np.ndarray` `[N, H, W, C]`. The images.
+        labels: Integer `np.ndarray` `[N]` in [0, K). The labels of the images.
+        num_classes: Integer. The number of classes K. If it is 1, labels are not used.
+        dataset: String. The name of the data set. `datasets.info` has the number of epochs, and
+            whether mirror images are as real as the images. Defaults to `folder`.
+        width: Float. The factor of the numbers of channels, see `build_judge`. Defaults to 1.
+        steps: Integer. The number of training steps. Defaults to None, the data set's number of
+            epochs.
+        progress: Function that wraps the iterable of tenths of the training to show progress.
+            Defaults to one that shows nothing.
+        flip: Boolean. Whether mirror images are as real as the images, if the data set does not
+            decide it. Defaults to False.
 
     Returns:
-        The Keras model of `build_judge`.
+        The trained Keras model of `build_judge`.
     """
     size = min(BATCH, max(2, len(images) // 4))
     known = info(dataset)
@@ -89,7 +93,7 @@ def train_judge(
     judge = build_judge(images.shape[1:], num_classes, width)
     schedule = keras.optimizers.schedules.CosineDecay(3e-3, steps)
     mirrors = known.mirrors(flip)
-    model = _compiled(judge, keras.optimizers.AdamW(schedule, weight_decay=1e-2), mirrors)
+    model = _compile_training(judge, keras.optimizers.AdamW(schedule, weight_decay=1e-2), mirrors)
     arrays = [images, np.asarray(labels, np.int32)]
     shift = max(1, images.shape[1] // 8)
     data = batches(arrays, size, SEED, flip=mirrors, shift=shift)
@@ -106,8 +110,8 @@ def train_judge(
     return judge
 
 
-def _compiled(judge, optimizer, mirrors):
-    """Returns what trains a judge: on classes, or where there is one, on views."""
+def _compile_training(judge, optimizer, mirrors):
+    """Returns the compiled model that trains a judge on classes, or on views without classes."""
     if judge.output_shape[0][-1] > 1:
         model = keras.Model(judge.input, judge.output[0])
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -130,10 +134,25 @@ def small_classifier_accuracy(
     progress: Wrapper = unseen,
     flip: bool = False,
 ) -> float:
-    """Trains a small classifier on some images and returns its accuracy on others.
+    """Trains a small classifier on some images, and returns its accuracy on others.
 
-    It is a judge of half the width that trains for less; with samples as the images, the score of
-    Ravuri and Vinyals (2019). Arguments as in `train_judge`.
+    It is a judge of half the width with fewer training steps. If the images are samples, this is
+    the score of Ravuri and Vinyals (2019).
+
+    Args:
+        images: uint8 `np.ndarray` `[N, H, W, C]`. The images that it is trained on.
+        labels: Integer `np.ndarray` `[N]` in [0, K). The labels of these images.
+        test_images: uint8 `np.ndarray` `[M, H, W, C]`. The images that it is tested on.
+        test_labels: Integer `np.ndarray` `[M]` in [0, K). The labels of the test images.
+        num_classes: Integer. The number of classes K.
+        dataset: String. The name of the data set, see `train_judge`.
+        progress: Function that wraps the iterable of tenths of the training to show progress.
+            Defaults to one that shows nothing.
+        flip: Boolean. Whether mirror images are as real as the images, see `train_judge`. Defaults
+            to False.
+
+    Returns:
+        Float in [0, 1].
     """
     steps = min(SMALL_STEPS, SMALL_EPOCHS * max(1, len(images) // BATCH))
     small = train_judge(images, labels, num_classes, dataset, SMALL_WIDTH, steps, progress, flip)
@@ -143,10 +162,18 @@ def small_classifier_accuracy(
 def judged(
     judge: keras.Model, images: np.ndarray, batch_size: int = 500, progress: Wrapper = unseen
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Runs a judge on uint8 images.
+    """Runs a judge on images.
+
+    Args:
+        judge: Keras model. Images -> `(logits, features)`.
+        images: uint8 `np.ndarray` `[N, H, W, C]`. The images.
+        batch_size: Integer. The number of images per batch, which does not change the result.
+            Defaults to 500.
+        progress: Function that wraps the iterable of batches to show progress. Defaults to one that
+            shows nothing.
 
     Returns:
-        `(logits float32 [N, K], features float32 [N, D])`; neither depends on the batch size.
+        `(logits, features)`, float32 `[N, K]` and `[N, D]`.
     """
     function = tf.function(lambda x: judge(x, training=False), reduce_retracing=True)
     parts = [
@@ -158,5 +185,13 @@ def judged(
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Share of rows whose largest logit is the label's."""
+    """Returns the share of rows whose largest logit is the label's.
+
+    Args:
+        logits: Float `np.ndarray` `[N, K]`. The logits.
+        labels: Integer `np.ndarray` `[N]` in [0, K). The labels.
+
+    Returns:
+        Float in [0, 1].
+    """
     return float(np.mean(np.argmax(logits, -1) == labels))

@@ -1,4 +1,4 @@
-"""Numbers of what layers keep and ignore: as a table, as captions, and as a file by the picture."""
+"""Scores of what layers keep and ignore, as a table, as captions and as a file by the picture."""
 
 import dataclasses
 import json
@@ -6,24 +6,26 @@ import pathlib
 
 from sgan_tf.utils.files import write_whole
 
-PICTURE = "inspect.png"  # in a run folder; `save` puts the numbers beside it
+PICTURE = "inspect.png"  # in a run folder; `save` writes the numbers beside it
 HEAD = ("shared", "relative error (quartiles)", "unrelated images", "same class", "pixel std")
 
 
 @dataclasses.dataclass(frozen=True)
 class LayerScores:
-    """Numbers of one condition, over all its images and draws.
+    """Scores of one condition over all its images and draws.
 
     Attributes:
-        name: `h_1`, …, or `label`.
-        images, draws: Numbers of real images, and of images drawn for each.
-        relative_error: Median of `||E(x') - h|| / ||h||`. Of the label, h is one-hot and E(x') are
-            the probabilities of the classes.
-        quartiles: The lower and the upper quartile of the same.
-        unrelated_error: Median of the same between the h of two different real images, as of an x'
-            that keeps nothing; None of a single image.
-        agreement: Share of x' in which E sees the class that it sees in x.
-        pixel_std: Root of the mean variance of a pixel among draws, pixels lying in [0, 1].
+        name: String. The name of the condition: `h_1`, …, or `label`.
+        images: Integer. The number of real images.
+        draws: Integer. The number of images drawn for each real image.
+        relative_error: Float. The median of `||E(x') - h|| / ||h||`. For the label, h is one-hot
+            and E(x') are the probabilities of the classes.
+        quartiles: Tuple of two floats. The lower and the upper quartile of the relative error.
+        unrelated_error: Float. The median relative error between the h of two different real
+            images, which an x' that keeps nothing would have. None for a single image.
+        agreement: Float in [0, 1]. The share of x' in which E sees the class that it sees in x.
+        pixel_std: Float. The root of the mean variance of a pixel among draws, with pixels in
+            [0, 1].
     """
 
     name: str
@@ -37,7 +39,7 @@ class LayerScores:
 
 
 def markdown(scores: list[LayerScores]) -> str:
-    """Returns a table of `LayerScores`, a row a condition."""
+    """Returns a Markdown table of `LayerScores`, one row per condition."""
     lines = [HEAD, ["---"] * len(HEAD)]
     for s in scores:
         unrelated = "–" if s.unrelated_error is None else f"{s.unrelated_error:.2g}"
@@ -46,25 +48,33 @@ def markdown(scores: list[LayerScores]) -> str:
 
 
 def caption(scores: LayerScores) -> str:
-    """Returns in a line how well images that share a condition keep it."""
+    """Returns a line on how well the images that share a condition keep it."""
     return f"{scores.name}: relative error {_error(scores)}, same class {scores.agreement:.0%}"
 
 
 def save(path: pathlib.Path, facts: dict, picture: bytes) -> None:
-    """Writes a picture of layers, and beside it, as .json, what is known of it.
+    """Writes a picture of layers, and its facts beside it as .json.
 
     Args:
-        path: Of the picture.
-        facts: For JSON. `captions` are lines for the picture, `weights` what `Run.weights` returns.
-        picture: The content of the file.
+        path: `pathlib.Path`. The path of the picture.
+        facts: Dictionary for JSON. `captions` are lines for the picture, and `weights` is what
+            `Run.weights` returned.
+        picture: Bytes. The content of the picture's file.
     """
-    # The facts first: they say whose file the picture is.
+    # The facts are written first, as they say which weights the picture is of.
     write_whole(path.with_suffix(".json"), json.dumps(facts, indent=2) + "\n")
     write_whole(path, picture)
 
 
 def read_facts(path: pathlib.Path) -> dict | None:
-    """Returns the facts that `save` left beside a picture; None where there are none of its own."""
+    """Returns the facts that `save` wrote beside a picture.
+
+    Args:
+        path: `pathlib.Path`. The path of the picture.
+
+    Returns:
+        A dictionary. None if there is no such file, or if it is not one that `save` wrote.
+    """
     try:
         facts = json.loads(path.with_suffix(".json").read_text())
     except (OSError, ValueError):
@@ -73,11 +83,14 @@ def read_facts(path: pathlib.Path) -> dict | None:
 
 
 def for_report(folder: pathlib.Path, weights: dict[str, str]) -> dict[str, bytes]:
-    """Returns `{caption: picture}` of a run folder's inspection, if it is of these weights.
+    """Returns the picture of a run folder's inspection, if it is of the same weights.
 
     Args:
-        folder: Of the run.
-        weights: `Run.weights` of what is reported on.
+        folder: `pathlib.Path`. The run folder.
+        weights: Dictionary. The `Run.weights` that the report is on.
+
+    Returns:
+        `{caption: bytes of a PNG file}`, which is empty if there is no such picture.
     """
     facts, path = read_facts(folder / PICTURE), folder / PICTURE
     if facts is None or facts["weights"] != weights or not path.exists():

@@ -1,4 +1,4 @@
-"""What an evaluation shares: its errors, its number of samples, how it shows its progress."""
+"""What the parts of an evaluation share: errors, numbers of samples, and progress bars."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,41 +6,57 @@ import numpy as np
 
 from sgan_tf.errors import UserError
 
-LEAST_SAMPLES = 40  # a tenth of them must have a distribution, and each needs three neighbours
+LEAST_SAMPLES = 40  # a tenth of them must have a distribution, and each needs three neighbors
 
-LEAST_OF_CLASS = 10  # images of a class, below which it has no scores of its own
+LEAST_OF_CLASS = 10  # images of a class, below which the class has no scores
 
-Wrapper = Callable[[Iterable], Iterable]  # shows on the way through how far an iterable is
+Wrapper = Callable[[Iterable], Iterable]  # passes an iterable through and shows its progress
 ProgressBars = Callable[[str], Wrapper]  # from the name of the work to its wrapper
 
 
 class EvaluationError(UserError):
-    """A run that cannot be measured; the message says why."""
+    """A run cannot be measured; the message says why."""
 
 
 class Unmeasurable(EvaluationError):
-    """A score that these images do not allow; the message says what it needs."""
+    """A score cannot be measured on these images; the message says what it needs."""
 
 
 def unseen(blocks: Iterable) -> Iterable:
-    """The wrapper that shows nothing."""
+    """Returns an iterable as it is: the wrapper that shows nothing."""
     return blocks
 
 
 def silent(what: str) -> Wrapper:
-    """The `ProgressBars` that shows nothing."""
+    """Returns a wrapper that shows nothing: the `ProgressBars` without bars."""
     return unseen
 
 
 def check_rows(least: int, *arrays: np.ndarray) -> None:
-    """Raises `Unmeasurable` unless each array has `least` rows, which are one per image."""
+    """Checks that arrays have enough rows.
+
+    Args:
+        least: Integer. The least number of rows.
+        *arrays: `np.ndarray` `[N, ...]`. The arrays, with one row per image.
+
+    Raises:
+        Unmeasurable: when an array has fewer rows.
+    """
     fewest = min(map(len, arrays))
     if fewest < least:
         raise Unmeasurable(f"needs at least {least} images of each kind, and there are {fewest}")
 
 
 def check_samples(samples: int, num_classes: int) -> None:
-    """Raises `EvaluationError` when so few samples cannot be measured."""
+    """Checks that there are enough samples for an evaluation.
+
+    Args:
+        samples: Integer. The number of samples.
+        num_classes: Integer. The number of classes.
+
+    Raises:
+        EvaluationError: when there are too few samples.
+    """
     least = max(LEAST_SAMPLES, num_classes)
     if samples < least:
         raise EvaluationError(

@@ -1,6 +1,6 @@
-"""What a data set's runs are measured against: the judge, and what it sees in the real images.
+"""The reference that a data set's runs are measured against: the judge and its view of real images.
 
-It is made once a data set, and cached.
+It is made once per data set, and cached.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from sgan_tf.evaluation.judge import (
 from sgan_tf.evaluation.protocol import EvaluationError, ProgressBars, silent
 from sgan_tf.utils.files import write_whole
 
-VERSION = 1  # of the judge and of the file; another makes every reference anew
+VERSION = 1  # of the judge and of the file; a change invalidates every cached reference
 
 
 @dataclasses.dataclass
@@ -32,14 +32,20 @@ class Reference:
     """Real images as the judge sees them.
 
     Attributes:
-        judge: Keras model: images -> (logits, features).
-        judge_accuracy: On the test images; 1 where all are of one class.
-        train_features, train_labels: float32 `[N, D]`, int32 `[N]`.
-        test_images, test_labels: uint8 `[M, H, W, C]`, int32 `[M]`.
-        test_logits, test_features: float32 `[M, K]`, `[M, D]`.
-        train_on_real_accuracy: On the test images, of the small classifier of
-            `train_on_fake_accuracy` trained on the training images; 1 where all are of one class.
-        flip: Both classifiers, and those that samples are to train, see mirror images too.
+        judge: Keras model. Images -> `(logits, features)`.
+        judge_accuracy: Float. The judge's accuracy on the test images. 1 if there is only one
+            class.
+        train_features: float32 `np.ndarray` `[N, D]`. The features of the training images.
+        train_labels: int32 `np.ndarray` `[N]`. The labels of the training images.
+        test_images: uint8 `np.ndarray` `[M, H, W, C]`. The test images.
+        test_labels: int32 `np.ndarray` `[M]`. The labels of the test images.
+        test_logits: float32 `np.ndarray` `[M, K]`. The logits of the test images.
+        test_features: float32 `np.ndarray` `[M, D]`. The features of the test images.
+        train_on_real_accuracy: Float. The accuracy on the test images of a small classifier that is
+            trained on the training images, to compare with `train_on_fake_accuracy`. 1 if there is
+            only one class.
+        flip: Boolean. Whether both classifiers, and those that are trained on samples, see mirror
+            images too. Defaults to False.
     """
 
     judge: keras.Model
@@ -55,33 +61,37 @@ class Reference:
 
     @property
     def labelled(self) -> bool:
-        """The judge is a classifier; else its features were trained without labels."""
+        """Whether the judge is a classifier; if not, its features were trained without labels."""
         return self.test_logits.shape[-1] > 1
 
     def in_random_order(self) -> "Reference":
-        """Returns the same with its test rows in an order that tells nothing of their classes."""
+        """Returns the reference with its test rows in a random order, the same at every call."""
         order = np.random.default_rng(0).permutation(len(self.test_labels))
         names = ("test_images", "test_labels", "test_logits", "test_features")
         return dataclasses.replace(self, **{name: getattr(self, name)[order] for name in names})
 
 
 def default_cache() -> pathlib.Path:
-    """Returns the folder of the references: SGAN_TF_CACHE, else `~/.cache/sgan_tf`."""
+    """Returns the default folder of references: `SGAN_TF_CACHE`, or else `~/.cache/sgan_tf`."""
     return pathlib.Path(
         os.environ.get("SGAN_TF_CACHE") or pathlib.Path.home() / ".cache" / "sgan_tf"
     )
 
 
 def reference_path(cache_dir: str | os.PathLike, data: dict, flip: bool = False) -> pathlib.Path:
-    """Returns the file of a data set's reference.
+    """Returns the path of a data set's reference.
 
     Args:
-        cache_dir: The folder.
-        data: `ImageDataset.description()`.
-        flip: The run's `encoder.flip`: of own images it says whether mirror images are as real.
+        cache_dir: Path. The folder of the cache.
+        data: Dictionary. What `ImageDataset.description` returned.
+        flip: Boolean. The run's `encoder.flip`, which decides for your own images whether mirror
+            images are as real. Defaults to False.
+
+    Returns:
+        A `pathlib.Path`.
     """
     name, side = data["name"], data["image_shape"][0]
-    if info(name).flips is None:  # a judge of such images has no other way to know
+    if info(name).flips is None:  # the run decides it
         name += "-flip" if flip else "-noflip"
     return pathlib.Path(cache_dir) / f"{name}-{side}-{data['crc32']}-v{VERSION}.npz"
 
@@ -89,9 +99,15 @@ def reference_path(cache_dir: str | os.PathLike, data: dict, flip: bool = False)
 def load_reference(
     cache_dir: str | os.PathLike, data: dict, flip: bool = False
 ) -> Reference | None:
-    """Returns the cached `Reference` of a data set; None without one, or when it is damaged.
+    """Loads the reference of a data set from the cache.
 
-    Arguments as in `reference_path`.
+    Args:
+        cache_dir: Path. The folder of the cache.
+        data: Dictionary. What `ImageDataset.description` returned.
+        flip: Boolean. The run's `encoder.flip`, see `reference_path`. Defaults to False.
+
+    Returns:
+        The `Reference`. None if it is not in the cache, or if the file is damaged.
     """
     arrays = read_arrays(reference_path(cache_dir, data, flip))
     if arrays is None:
@@ -112,13 +128,14 @@ def make_reference(
     progress: ProgressBars = silent,
     flip: bool = False,
 ) -> Reference:
-    """Trains a data set's judge and measures its images; writes the cache.
+    """Trains a data set's judge, measures the images, and writes the reference to the cache.
 
     Args:
-        cache_dir: The folder.
-        dataset: An `ImageDataset`.
-        progress: `progress(what)` returns a wrapper of iterables that shows how far `what` is.
-        flip: As in `reference_path`.
+        cache_dir: Path. The folder of the cache.
+        dataset: `ImageDataset`. The images.
+        progress: Function. `progress(what)` returns a wrapper of iterables that shows the progress
+            of `what`. Defaults to one that shows nothing.
+        flip: Boolean. The run's `encoder.flip`, see `reference_path`. Defaults to False.
 
     Returns:
         The `Reference`.
@@ -170,14 +187,21 @@ def _write(path, reference):
     arrays = {
         field.name: getattr(reference, field.name)
         for field in dataclasses.fields(reference)
-        if field.name not in ("judge", "flip")  # the file's name says how it flips
+        if field.name not in ("judge", "flip")  # the data set or the file's name decides `flip`
     }
     arrays.update({f"weight{i:03d}": w for i, w in enumerate(reference.judge.get_weights())})
     write_arrays(path, arrays)
 
 
 def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray] | None:
-    """Returns the arrays of a file of the cache; None without one, or when it is damaged."""
+    """Reads a file of the cache.
+
+    Args:
+        path: `pathlib.Path`. The path of the file.
+
+    Returns:
+        `{name: array}`. None if the file is missing or damaged.
+    """
     try:
         with np.load(path) as file:
             return dict(file)
@@ -188,8 +212,12 @@ def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray] | None:
 def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
     """Writes a file of the cache.
 
+    Args:
+        path: `pathlib.Path`. The path of the file, whose folder is created if it is missing.
+        arrays: Dictionary. `{name: array}`.
+
     Raises:
-        EvaluationError: when it cannot be written.
+        EvaluationError: when the file cannot be written.
     """
     buffer = io.BytesIO()
     content: dict[str, Any] = dict(arrays)

@@ -14,9 +14,9 @@ from sgan_tf.evaluation.metrics.levels import TERMS
 from sgan_tf.evaluation.scores import Description, Evaluation
 from sgan_tf.utils.images import MOST_CLASSES
 
-CLASS_DISTANCE = "fcd_class"  # the key of the score by which some of many classes are shown
-EXTREMES = 5  # of more than MOST_CLASSES, so many of the worst and of the best are shown
-NARROW = 500  # pixels: pictures up to so wide are enlarged, two a row; wider ones are as they are
+CLASS_DISTANCE = "fcd_class"  # the key of the score that ranks classes if there are many
+EXTREMES = 5  # number of worst and of best classes that are shown of more than MOST_CLASSES
+NARROW = 500  # pixels: pictures up to this width are enlarged, two per row
 CURVES = (
     "Of level i, adv_i, cond_i and ent_i are the three losses of the generator (fool D_i, keep the "
     "condition, let Q_i find the noise) and d_loss_i is the loss of D_i; class is the "
@@ -27,7 +27,15 @@ CURVES = (
 
 
 class ScoreRow(NamedTuple):
-    """A score of all images: its names in metrics.json and in the report, numbers and meaning."""
+    """A score of all images.
+
+    Attributes:
+        name: String. The name in metrics.json.
+        label: String. The name in the report.
+        samples: String. The score of the samples.
+        real: String. The score of the real test set.
+        meaning: String. What the score says.
+    """
 
     name: str
     label: str
@@ -37,7 +45,15 @@ class ScoreRow(NamedTuple):
 
 
 class ByClass(NamedTuple):
-    """A score that has a number for each class: `{class's name: number}` of samples and of real."""
+    """A score that has a number for each class.
+
+    Attributes:
+        label: String. The name in the report.
+        meaning: String. What the score says.
+        lower_is_better: Boolean. Whether lower numbers are better.
+        samples: Dictionary. The numbers of the samples, `{class name: number}`.
+        real: Dictionary. The numbers of the real test set, `{class name: number}`.
+    """
 
     label: str
     meaning: str
@@ -46,11 +62,11 @@ class ByClass(NamedTuple):
     real: dict[str, float]
 
     def cell(self, name: str) -> tuple[str, str]:
-        """Returns a class's two numbers as text."""
+        """Returns a class's numbers as text, `(samples, real)`."""
         return shown(self.samples.get(name)), shown(self.real.get(name))
 
     def mean(self) -> tuple[str, str]:
-        """Returns the means over the classes as text."""
+        """Returns the means over the classes as text, `(samples, real)`."""
         samples, real = (
             shown(float(np.mean(list(of.values()))) if of else None)
             for of in (self.samples, self.real)
@@ -58,23 +74,30 @@ class ByClass(NamedTuple):
         return samples, real
 
     def worst(self) -> list[str]:
-        """Returns the names of the worst classes, the worst one first."""
+        """Returns the names of the `EXTREMES` worst classes, the worst one first."""
         names = sorted(self.samples, key=self.samples.__getitem__, reverse=self.lower_is_better)
         return names[:EXTREMES]
 
     def finest(self) -> list[str]:
-        """Returns the names of the best classes, the best one first."""
+        """Returns the names of the `EXTREMES` best classes, the best one first."""
         names = sorted(self.samples, key=self.samples.__getitem__, reverse=not self.lower_is_better)
         return names[:EXTREMES]
 
 
 def shown(number: float | None) -> str:
-    """Returns a score as text; a dash where there is none."""
+    """Returns a score as text, or a dash for None."""
     return "–" if number is None else f"{number:.4g}"
 
 
 def rows(evaluation: Evaluation) -> list[ScoreRow]:
-    """Returns the scores of all images, without those by class and their means."""
+    """Returns the scores of all images, without the scores by class and their means.
+
+    Args:
+        evaluation: `Evaluation`. The scores of the samples and of the real test set.
+
+    Returns:
+        List of `ScoreRow`.
+    """
     known, real = descriptions(), {score.name: score.value for score in evaluation.real}
     of_classes = {score.key for score in evaluation.samples if score.class_name is not None}
     found = []
@@ -87,7 +110,14 @@ def rows(evaluation: Evaluation) -> list[ScoreRow]:
 
 
 def by_class(evaluation: Evaluation) -> list[ByClass]:
-    """Returns the scores that have a number for each class."""
+    """Returns the scores that have a number for each class.
+
+    Args:
+        evaluation: `Evaluation`. The scores of the samples and of the real test set.
+
+    Returns:
+        List of `ByClass`.
+    """
     known, real = descriptions(), {score.name: score.value for score in evaluation.real}
     found: dict[str, ByClass] = {}
     for score in evaluation.samples:
@@ -104,15 +134,26 @@ def by_class(evaluation: Evaluation) -> list[ByClass]:
 
 
 def counts(facts: dict) -> tuple[int, int]:
-    """Returns the numbers of images that the samples' and the real column were measured on."""
+    """Returns the numbers of images that were measured.
+
+    Args:
+        facts: Dictionary. The content of `metrics.json`.
+
+    Returns:
+        `(samples, test images)`, two integers.
+    """
     return facts["settings"]["samples"], facts["data"]["test_images"]
 
 
 def shown_classes(facts: dict) -> list[int] | None:
-    """Returns the labels that pictures show of many classes: those of the worst and the best ones.
+    """Returns the labels that pictures show, if there are too many classes to show all of them.
 
-    Those are by their Fréchet distance, or the first ones where there is none. Of few classes it is
-    None, for all of them.
+    Args:
+        facts: Dictionary. The content of `metrics.json`.
+
+    Returns:
+        List of integers. The labels of the worst and the best classes by Fréchet distance, or the
+        first labels if it was not measured. None if pictures show all classes.
     """
     names = facts["data"]["class_names"]
     if len(names) <= MOST_CLASSES:
@@ -124,10 +165,17 @@ def shown_classes(facts: dict) -> list[int] | None:
 
 
 def table(facts: dict) -> str:
-    """Returns the scores as aligned text; of many classes a summary."""
+    """Returns the scores as aligned text, with a summary if there are many classes.
+
+    Args:
+        facts: Dictionary. The content of `metrics.json`.
+
+    Returns:
+        String.
+    """
     (samples, real), evaluation = counts(facts), _evaluation(facts)
     head = ("score", f"{samples:,} samples", f"{real:,} real test images")
-    lines = _aligned([head, *((row.name, row.samples, row.real) for row in rows(evaluation))])
+    lines = _align([head, *((row.name, row.samples, row.real) for row in rows(evaluation))])
     names, scores = facts["data"]["class_names"], by_class(evaluation)
     if not scores:
         return lines
@@ -138,14 +186,14 @@ def table(facts: dict) -> str:
         ("mean", *("{} ({})".format(*score.mean()) for score in scores)),
         *((name, *("{} ({})".format(*s.cell(name)) for s in scores)) for name in names),
     ]
-    return f"{lines}\n\n{_aligned(cells)}"
+    return f"{lines}\n\n{_align(cells)}"
 
 
 def _evaluation(facts):
     return Evaluation(read(facts["samples"]), read(facts["real"]))
 
 
-def _aligned(lines):
+def _align(lines):
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join(
         "  ".join([f"{name:<{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(cells, widths[1:]))])
@@ -164,12 +212,16 @@ def _summary(scores):
 
 
 def html(facts: dict, figures: dict[str, bytes], curves: dict[str, str] | None = None) -> str:
-    """Returns the report as one HTML page with its pictures inside.
+    """Returns the report as one HTML page that contains its pictures.
 
     Args:
-        facts: What `metrics.json` holds.
-        figures: `{caption: bytes of a PNG file}`.
-        curves: `{stage: <svg> element}`, as `figures.curve_drawings` returns them.
+        facts: Dictionary. The content of `metrics.json`.
+        figures: Dictionary. `{caption: bytes of a PNG file}`.
+        curves: Dictionary. `{stage: <svg> element}`, as `figures.curve_drawings` returns them.
+            Defaults to None, no curves.
+
+    Returns:
+        String.
     """
     from jinja2 import Environment, FileSystemLoader
 
@@ -193,7 +245,7 @@ def html(facts: dict, figures: dict[str, bytes], curves: dict[str, str] | None =
 
 
 def _picture(caption, image):
-    """A figure of the page: title, what is said of it, how it stands, width in pixels, bytes."""
+    """Returns a figure of the page: its title, text, kind of layout, width in pixels and bytes."""
     title, _, text = caption.partition(": ")
     width, height = Image.open(io.BytesIO(image)).size
     kind = "large" if width > NARROW else "small tall" if height > 1.5 * width else "small"

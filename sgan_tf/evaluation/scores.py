@@ -1,9 +1,9 @@
-"""Scores: what an evaluation measures, their names in `metrics.json`, and what their keys mean."""
+"""The scores of an evaluation, their names in `metrics.json`, and the meanings of their keys."""
 
 import dataclasses
 from typing import Literal, NamedTuple
 
-# Behind the names of scores whose judge was trained without labels, on views of the images.
+# Suffix of scores whose judge was trained without labels, on views of the images.
 BY_VIEWS = "_by_views"
 
 
@@ -12,13 +12,15 @@ class Score:
     """One number that a metric has measured.
 
     Attributes:
-        key: String. Which score of a metric it is, for example `fcd_train`.
-        value: Float.
-        count: Integer or None. The number of samples, where the score depends on it.
-        parts: Integer or None. Into how many parts the samples were split, for a mean over them.
-        class_name: String or None. The class, where there is a number for each one.
-        level: Integer or None. The level, where there is a number for each one.
-        by_views: Bool. Whether the judge was trained without labels, on views of the images.
+        key: String. The name of the score without numbers and class, for example `fcd_train`.
+        value: Float. The number.
+        count: Integer. The number of samples, if the score depends on it. Defaults to None.
+        parts: Integer. The number of parts that the samples were split into, if the score is a mean
+            or deviation over them. Defaults to None.
+        class_name: String. The class, if there is a number for each class. Defaults to None.
+        level: Integer. The level, if there is a number for each level. Defaults to None.
+        by_views: Boolean. Whether the judge was trained without labels, on views of the images.
+            Defaults to False.
     """
 
     key: str
@@ -55,16 +57,16 @@ class Description:
 
     Attributes:
         text: String. What the number says, in a sentence without a full stop. `{level}` and
-            `{count}` become those of the score.
-        better: `higher`, `lower` or None. Which values are better. Defaults to None, for scores
+            `{count}` are replaced by those of the score.
+        better: String, `higher` or `lower`. Which values are better. Defaults to None, for scores
             that have another ideal.
-        per: `class`, `level` or None. Whether there is a number for each class, beside which there
-            may be their mean, or for each level. Defaults to None.
-        real: Bool. Whether the real test set has the score too. Defaults to True.
-        judged: Bool. Whether it compares features of the judge, which is another one for images
-            without labels. Defaults to False.
-        same_count: Bool. Whether the real test set is measured on `count` images too. Otherwise it
-            is measured on all of its images, and the report writes N for the number. Defaults to
+        per: String, `class` or `level`. Whether there is a number for each class, with or without
+            their mean, or for each level. Defaults to None.
+        real: Boolean. Whether the real test set has the score too. Defaults to True.
+        judged: Boolean. Whether the score compares features of the judge, which is trained
+            differently for images without labels. Defaults to False.
+        same_count: Boolean. Whether the real test set is measured on `count` images too. Otherwise
+            it is measured on all of its images, and the report writes N for the number. Defaults to
             False.
     """
 
@@ -76,8 +78,8 @@ class Description:
     same_count: bool = False
 
     def label(self, score: Score) -> str:
-        """Returns the name of a score in the report, and of all classes' scores their key."""
-        if score.class_name is not None:  # these are not measured on all samples
+        """Returns the name of a score in the report, which is the key for the score of a class."""
+        if score.class_name is not None:  # the score of a class is not measured on all samples
             return score.key
         return score.name if self.same_count else score.label
 
@@ -92,15 +94,15 @@ class Description:
         return text
 
     def read(self, key: str, name: str, value: float) -> Score | None:
-        """Reads what `Score.name` has written.
+        """Makes the score that has a name, as the inverse of `Score.name`.
 
         Args:
             key: String. The key that is described.
-            name: String. The name of a score.
-            value: Float. Its value.
+            name: String. The name of the score.
+            value: Float. The value of the score.
 
         Returns:
-            The `Score`; None where the name is not one of this key.
+            The `Score`. None if it is the name of a score with another key.
         """
         first, _, rest = key.partition("_")
         text = name.removeprefix(first)
@@ -125,14 +127,19 @@ class Description:
 
 
 class Evaluation(NamedTuple):
-    """The scores of samples, and those of the real test set."""
+    """The scores of an evaluation.
+
+    Attributes:
+        samples: List of `Score`. The scores of the samples.
+        real: List of `Score`. The scores of the real test set.
+    """
 
     samples: list[Score]
     real: list[Score]
 
 
 def short(count: int) -> str:
-    """Returns a count as the names of the scores have it: 50000 is `50k`, 1234 is `1234`."""
+    """Returns a count as the names of scores write it: 50000 is `50k`, 1234 is `1234`."""
     return f"{count // 1000}k" if count % 1000 == 0 else str(count)
 
 
@@ -141,8 +148,11 @@ def by_class(key: str, values: dict[str, float], count: int) -> list[Score]:
 
     Args:
         key: String. The key of the score.
-        values: Dictionary. `{class name: number}`. Without any class there is no score.
+        values: Dictionary. `{class name: number}`. If it is empty, there is no score.
         count: Integer. The number of samples.
+
+    Returns:
+        List of `Score`.
     """
     if not values:
         return []
@@ -152,12 +162,12 @@ def by_class(key: str, values: dict[str, float], count: int) -> list[Score]:
 
 
 def to_json(scores: list[Score]) -> dict[str, float]:
-    """Returns scores as `metrics.json` holds them, which `metrics.read` reads: `{name: number}`."""
+    """Returns scores as `{name: number}` for `metrics.json`, the inverse of `metrics.read`."""
     return {score.name: score.value for score in scores}
 
 
 def _count(text):
-    """The inverse of `short`; None for what is no count."""
+    """Reads a count that `short` has written; None if the text is no count."""
     digits = text.removesuffix("k")
     if not digits.isdecimal():
         return None

@@ -1,15 +1,15 @@
-"""How widely generated features spread: the watch on collapse. Pure NumPy functions."""
+"""Measures how widely generated features spread, to detect collapse. Pure NumPy functions."""
 
 import numpy as np
 
-COLLAPSED = 0.05  # conditional spread, in units of the real one: below it a level ignores its noise
+COLLAPSED = 0.05  # conditional spread over the real spread, below which a level ignores its noise
 
 
 def spread(h: np.ndarray) -> float:
-    """Root mean square distance of rows from their mean.
+    """Returns the root mean square distance of rows from their mean.
 
     Args:
-        h: `[N, ...]`.
+        h: Float `np.ndarray` `[N, ...]`. The rows.
 
     Returns:
         Float, in the units of h.
@@ -19,24 +19,25 @@ def spread(h: np.ndarray) -> float:
 
 
 def conditional_spread(h: np.ndarray) -> float:
-    """Root mean square distance of rows from the mean of their own condition.
+    """Returns the root mean square distance of rows from the mean of their condition.
 
     Args:
-        h: `[conditions, draws, ...]`: several draws of noise for each condition.
+        h: Float `np.ndarray` `[conditions, draws, ...]`. Several draws of noise for each condition.
 
     Returns:
-        Float, in the units of h; 0 when the noise changes nothing.
+        Float, in the units of h. 0 if the noise changes nothing.
     """
     h = np.asarray(h, np.float64).reshape(*h.shape[:2], -1)
     return float(np.sqrt(np.mean(np.sum((h - h.mean(1, keepdims=True)) ** 2, axis=2))))
 
 
 def class_spread(h: np.ndarray, labels: np.ndarray) -> float:
-    """Root mean square distance of rows from the mean of their own class.
+    """Returns the root mean square distance of rows from the mean of their class.
 
     Args:
-        h: `[N, ...]`.
-        labels: Integers `[N]`; a class of fewer than two rows is left out.
+        h: Float `np.ndarray` `[N, ...]`. The rows.
+        labels: Integer `np.ndarray` `[N]`. The labels of the rows. A class with fewer than two rows
+            is left out.
 
     Returns:
         Float, in the units of h.

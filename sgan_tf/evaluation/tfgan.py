@@ -1,8 +1,8 @@
-"""The one place that knows how to import TF-GAN on a current TensorFlow.
+"""Imports TF-GAN's scores with a current TensorFlow.
 
-TF-GAN 2.1.0 cannot be imported whole: it needs `tf.estimator`, which left TensorFlow in 2.16. Its
-scoring mathematics does not. So its parent packages are replaced by empty ones while the module
-that is wanted is imported.
+TF-GAN 2.1.0 cannot be imported as a whole, as it needs `tf.estimator`, which TensorFlow 2.16 has
+removed. Its module of scores does not need it. So its parent packages are replaced by empty ones
+while that module is imported.
 """
 
 import functools
@@ -18,11 +18,11 @@ _PARENTS = ("tensorflow_gan", "tensorflow_gan.python", "tensorflow_gan.python.ev
 def classifier_metrics() -> types.ModuleType:
     """Returns TF-GAN's module `classifier_metrics`.
 
-    The first call imports TensorFlow Probability. The module's kernel distance is wrong under XLA;
-    call it outside of `jit_compile`.
+    The first call imports TensorFlow Probability. The module's kernel distance is wrong under XLA,
+    so call it outside of `jit_compile`.
     """
     whole = {name: sys.modules[name] for name in _loaded()}
-    spec = importlib.util.find_spec("tensorflow_gan")  # runs nothing of it
+    spec = importlib.util.find_spec("tensorflow_gan")  # does not run the package
     assert spec is not None and spec.submodule_search_locations  # it is a dependency
     root = spec.submodule_search_locations[0]
     for name in _PARENTS:

@@ -1,4 +1,4 @@
-"""What a metric sees: the samples of a stack, or the real test set in their place."""
+"""The images that a metric measures: the samples of a stack, or the real test set."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -12,35 +12,49 @@ from sgan_tf.models.stacked_gan import StackedGAN
 
 
 class NetworkOutputs(NamedTuple):
-    """What a published network sees in the images, and in training images."""
+    """The outputs of a published network for images and for training images.
 
-    logits: np.ndarray  # [N, K]
-    features: np.ndarray  # [N, D]
-    train_features: np.ndarray  # [M, D]
+    Attributes:
+        logits: float32 `np.ndarray` `[N, K]`. The logits of the images.
+        features: float32 `np.ndarray` `[N, D]`. The features of the images.
+        train_features: float32 `np.ndarray` `[M, D]`. The features of the training images.
+    """
+
+    logits: np.ndarray
+    features: np.ndarray
+    train_features: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """Images and all that is known of them; samples and the real test set are each seen as one.
+    """Images and all that metrics need to know of them. Samples and the test set are one view each.
 
     Attributes:
-        images, labels: uint8 `[N, H, W, C]` and int32 `[N]`, in random order.
-        logits, features: What the judge sees in them, float32 `[N, K]` and `[N, D]`.
-        reference: The data set's `Reference`, its test rows in random order, as `class_names` are.
-        dataset: The data set's name.
-        class_names: K strings, of the stack's classes.
-        class_images: Integers `[K]`: how many images of each class the scores by class compare: the
-            fewer of the samples and of the test images, so that both are measured on as many.
-        samples: How many samples were asked for. It is part of scores' names, of the real test
-            set's too, whose own number of images is N.
-        seed: Of the samples.
-        levels: Number of the stack's levels.
-        judge_knows: The judge knows the stack's classes; else these are clusters, or one.
-        stack: The `StackedGAN` that drew the images; None where they are the real test set.
-        inception: `NetworkOutputs` of Inception. None unless the published scale was asked for.
-        imagenet: `NetworkOutputs` of EfficientNet-Lite0, of as many images as training images. None
-            unless these scores were asked for.
-        progress: `progress(what)` returns a wrapper of iterables that shows how far `what` is.
+        images: uint8 `np.ndarray` `[N, H, W, C]`. The images in random order.
+        labels: int32 `np.ndarray` `[N]`. The labels of the images.
+        logits: float32 `np.ndarray` `[N, K]`. The judge's logits of the images.
+        features: float32 `np.ndarray` `[N, D]`. The judge's features of the images.
+        reference: `Reference`. The reference of the data set with its test rows in random order.
+            Its test labels are numbers of `class_names`.
+        dataset: String. The name of the data set.
+        class_names: List of strings. The names of the stack's classes.
+        class_images: Integer `np.ndarray`, one number per class. The number of images that the
+            scores by class compare. It is the smaller number of the samples and of the test images,
+            so that both are measured on equally many.
+        samples: Integer. The number of samples. It is part of the scores' names, also of the real
+            test set's, whose number of images is N.
+        seed: Integer. The seed of the samples.
+        levels: Integer. The number of the stack's levels.
+        judge_knows: Boolean. Whether the judge knows the stack's classes. Otherwise these are
+            clusters, or only one class. Defaults to True.
+        stack: `StackedGAN`. The stack that drew the images. Defaults to None, for the real test
+            set.
+        inception: `NetworkOutputs`. The outputs of Inception. Defaults to None, without the scores
+            on the published scale.
+        imagenet: `NetworkOutputs`. The outputs of EfficientNet-Lite0, for equally many images and
+            training images. Defaults to None, without these scores.
+        progress: Function. `progress(what)` returns a wrapper of iterables that shows the progress
+            of `what`. Defaults to one that shows nothing.
     """
 
     images: np.ndarray
@@ -61,14 +75,17 @@ class View:
     progress: ProgressBars = silent
 
     def by_class(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """Yields each class's name, its training features `[M, D]` and its own `[n, D]`.
+        """Yields each class with its features.
 
-        n is the class's `class_images`, M the number of its training images, which stand in random
-        order too. A class of fewer than ten of either is left out.
+        A class with fewer than ten images or training images is left out.
+
+        Yields:
+            `(name, training features [M, D], features [n, D])`, both in random order. M is the
+            number of the class's training images, and n is its number in `class_images`.
         """
         train = np.random.default_rng(0).permutation(len(self.reference.train_labels))
         for c, name in enumerate(self.class_names):
-            known = train[self.reference.train_labels[train] == c]
-            own = np.flatnonzero(self.labels == c)[: self.class_images[c]]
-            if min(len(known), len(own)) >= LEAST_OF_CLASS:
-                yield name, self.reference.train_features[known], self.features[own]
+            train_rows = train[self.reference.train_labels[train] == c]
+            rows = np.flatnonzero(self.labels == c)[: self.class_images[c]]
+            if min(len(train_rows), len(rows)) >= LEAST_OF_CLASS:
+                yield name, self.reference.train_features[train_rows], self.features[rows]

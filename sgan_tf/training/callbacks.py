@@ -1,4 +1,4 @@
-"""What a stage leaves and shows while it is trained: metrics, samples, progress. Also for `fit`."""
+"""Callbacks that write metrics and samples and show progress in training; `fit` takes them too."""
 
 import logging
 import sys
@@ -19,7 +19,7 @@ from sgan_tf.training.monitor import collapsed
 from sgan_tf.typing import Logs
 
 log = logging.getLogger("sgan_tf")
-# How the names of the numbers begin that are shown.
+# Prefixes of the names of the numbers that are shown.
 MAIN = ("accuracy", "loss", "class", "cond_", "conditional_spread_", "ent_")
 BAR = "{desc}: {percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt} [{remaining} left{postfix}]"
 LEAST_SECONDS = 30  # between two lines of progress
@@ -29,10 +29,10 @@ class EpochLog(keras.callbacks.Callback):
     """Writes an epoch's means to metrics.jsonl, to TensorBoard and, for debugging, to the log.
 
     Args:
-        run: The `Run`.
-        stage: Its name.
-        steps: Steps an epoch.
-        epochs: Epochs of the stage.
+        run: `Run`. The run that is trained.
+        stage: String. The name of the stage.
+        steps: Integer. The number of steps per epoch.
+        epochs: Integer. The number of epochs of the stage.
     """
 
     def __init__(self, run: Run, stage: str, steps: int, epochs: int) -> None:
@@ -62,7 +62,7 @@ class EpochLog(keras.callbacks.Callback):
             epoch + 1,
             self.epochs,
             seconds,
-            _listed(values),
+            _format_numbers(values),
         )
 
     def _summarize(self, epoch, values):
@@ -80,17 +80,17 @@ class EpochLog(keras.callbacks.Callback):
 
 
 class ProgressLogger(keras.callbacks.Callback):
-    """Shows how far a stage is, and what it came to.
+    """Shows the progress of a stage, and its main numbers at the end.
 
-    On a terminal a bar with the time left and the main numbers. Elsewhere a line of the log after
-    half a minute, then one at each tenth of the stage, but never two within half a minute. Either
-    way a line at the end, which warns of levels that have collapsed.
+    A terminal shows a bar with the remaining time and the main numbers. Otherwise, the log gets a
+    line after half a minute, then one at each tenth of the stage, but never two within half a
+    minute. Both get a line at the end, which warns of levels that have collapsed.
 
     Args:
-        stage: Its name.
-        steps: Steps an epoch.
-        epochs: Epochs of the stage.
-        first: The step from which it goes on.
+        stage: String. The name of the stage.
+        steps: Integer. The number of steps per epoch.
+        epochs: Integer. The number of epochs of the stage.
+        first: Integer. The step from which training resumes. Defaults to 0.
     """
 
     def __init__(self, stage: str, steps: int, epochs: int, first: int = 0) -> None:
@@ -101,8 +101,8 @@ class ProgressLogger(keras.callbacks.Callback):
         self.bar: Any = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.began = self.said = time.monotonic()
-        self.tenth = -1  # of the stage, at the last line
+        self.began = self.logged_at = time.monotonic()
+        self.tenth = -1  # the tenth of the stage in which the last line was logged
         # Time and step after the first call, which takes far longer.
         self.compiled: tuple[float, int] | None = None
         self.bar = tqdm(
@@ -123,9 +123,9 @@ class ProgressLogger(keras.callbacks.Callback):
         self.numbers.update(logs or {})
         self.step = self.epoch * self.steps + batch + 1
         if self.bar.disable:
-            self._say_if_due()
+            self._log_if_due()
         else:
-            numbers = _listed(_main(self.numbers))
+            numbers = _format_numbers(_main(self.numbers))
             self.bar.set_postfix_str(f"epoch {self.epoch + 1}, {numbers}", refresh=False)
             self.bar.update(self.step - self.bar.n)
 
@@ -140,21 +140,21 @@ class ProgressLogger(keras.callbacks.Callback):
             "%s: done in %s: %s%s",
             self.stage,
             tqdm.format_interval(time.monotonic() - self.began),
-            _listed(_main(self.numbers)),
+            _format_numbers(_main(self.numbers)),
             "".join(f"; level {i} has collapsed: it ignores its noise z_{i}" for i in low),
         )
 
     def close(self) -> None:
-        """Takes the bar away, also where the stage was not trained to its end."""
+        """Removes the bar, also if the stage was not trained to its end."""
         if self.bar is not None:
             self.bar.close()
 
-    def _say_if_due(self):
+    def _log_if_due(self):
         now, tenth = time.monotonic(), 10 * self.step // self.last
         if self.compiled is None:
             self.compiled = now, self.step
             return
-        if tenth > self.tenth and now - self.said >= LEAST_SECONDS and self.step < self.last:
+        if tenth > self.tenth and now - self.logged_at >= LEAST_SECONDS and self.step < self.last:
             since, first = self.compiled
             left = (now - since) / (self.step - first) * (self.last - self.step)
             log.info(
@@ -163,20 +163,20 @@ class ProgressLogger(keras.callbacks.Callback):
                 self.epoch + 1,
                 self.epochs,
                 tqdm.format_interval(left),
-                _listed(_main(self.numbers)),
+                _format_numbers(_main(self.numbers)),
             )
-            self.said, self.tenth = now, tenth
+            self.logged_at, self.tenth = now, tenth
 
 
 class SampleGrid(keras.callbacks.Callback):
-    """Writes `fakes_<stage>_<epoch>.png`, a picture from fixed noise.
+    """Writes `fakes_<stage>_<epoch>.png`, a picture of samples from fixed noise.
 
     Args:
-        run: The `Run`.
-        stage: Its name.
-        epochs: Epochs of the stage; the last always gets a grid.
-        every: Epochs between two grids; 0 for the last alone.
-        draw: Function of nothing that returns the picture.
+        run: `Run`. The run that is trained.
+        stage: String. The name of the stage.
+        epochs: Integer. The number of epochs of the stage. The last epoch always gets a grid.
+        every: Integer. The number of epochs between two grids. 0 writes only the last one.
+        draw: Function without arguments that returns the picture, a PIL image.
     """
 
     def __init__(
@@ -192,12 +192,12 @@ class SampleGrid(keras.callbacks.Callback):
 
 
 class AverageStatistics(keras.callbacks.Callback):
-    """Measures averaged generators' batch statistics anew, before anything samples from them.
+    """Measures the batch statistics of averaged generators again, before anything samples them.
 
     Args:
-        model: A `LevelGAN` or `StackedGAN`.
-        upper: What `model.refresh_average` takes, arrays of some 1,000 rows.
-        seed: Of the noise, which is the same at every epoch.
+        model: `LevelGAN` or `StackedGAN`. The model that is trained.
+        upper: `np.ndarray` `[N, ...]`. The conditions for `model.refresh_average`, some 1,000 rows.
+        seed: Integer. The seed of the noise, which is the same at every epoch.
     """
 
     def __init__(self, model: LevelGAN | StackedGAN, upper: np.ndarray, seed: int) -> None:
@@ -219,5 +219,5 @@ def _main(numbers):
     return {name: value for name, value in sorted(numbers.items()) if name.startswith(MAIN)}
 
 
-def _listed(numbers):
+def _format_numbers(numbers):
     return ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())

@@ -1,4 +1,4 @@
-"""The stage of the encoder: a classifier trained on labels, or features trained without."""
+"""The stages of the encoder: a classifier trained on labels, or features trained without them."""
 
 import json
 import logging
@@ -19,11 +19,15 @@ from sgan_tf.training.stages import FEATURE_BATCH, Material, Stage
 from sgan_tf.utils.labels import clusters
 
 log = logging.getLogger("sgan_tf")
-NEAR_CHANCE = 1.5  # times chance: an encoder below it is warned of
+NEAR_CHANCE = 1.5  # times the accuracy of guessing: below it, the log warns of the encoder
 
 
 class EncoderStage(Stage):
-    """The classifier; a given one is finished from the beginning."""
+    """Trains the encoder as a classifier. Your own classifier is finished from the beginning.
+
+    Args:
+        material: `Material`. The images and networks of the run.
+    """
 
     def __init__(self, material: Material) -> None:
         settings = material.config.encoder
@@ -45,7 +49,7 @@ class EncoderStage(Stage):
         return model
 
     def model(self) -> TrainedModel:
-        """Returns what is trained."""
+        """Returns the model that is trained."""
         return self.material.encoder
 
     def arrays(self) -> list[np.ndarray]:
@@ -62,7 +66,11 @@ class EncoderStage(Stage):
             run.write("encoder.json", json.dumps(self.facts()) + "\n")
 
     def facts(self) -> dict:
-        """Returns what encoder.json holds, and says it in the log."""
+        """Measures the encoder, and logs the result.
+
+        Returns:
+            A dictionary for JSON, the content of encoder.json.
+        """
         data = self.material.dataset
         accuracy = float(
             np.mean(self.material.encoder.classify(data.test_images) == data.test_labels)
@@ -70,23 +78,23 @@ class EncoderStage(Stage):
         count, chance = len(data.test_labels), 1 / data.num_classes
         log.info("encoder: test accuracy %.4f on %d images", accuracy, count)
         if accuracy < NEAR_CHANCE * chance:
-            trained = "train it longer (encoder.epochs), or look at the labels"
-            given = "look at what it expects of images, and at the order of its classes"
+            train_longer = "train it longer (encoder.epochs), or look at the labels"
+            check_inputs = "look at what it expects of images, and at the order of its classes"
             log.warning(
                 "encoder: that is near chance (%.4f for %d classes): its features say little of "
                 "the classes, and so will the images of a stack that inverts it; %s",
                 chance,
                 data.num_classes,
-                trained if self.epochs else given,
+                train_longer if self.epochs else check_inputs,
             )
         return {"test_accuracy": round(accuracy, 4), "test_images": count}
 
 
 class UnlabelledEncoderStage(EncoderStage):
-    """The encoder where labels are not used; with `clusters:K`, its last layer gives the images'.
+    """Trains the encoder without labels. With `clusters:K`, its last layer labels the images.
 
-    After the last step fc3 is put in units of its spread. Then K centroids of the training images'
-    fc3 make the last layer.
+    After the last step, fc3 is scaled to units of its spread. With `clusters:K`, K centroids of the
+    training images' fc3 then become the last layer.
     """
 
     def model(self) -> UnlabelledEncoder:
@@ -96,7 +104,7 @@ class UnlabelledEncoderStage(EncoderStage):
             return UnlabelledEncoder(material.encoder, material.config.encoder, seed)
 
     def augmentation(self) -> dict:
-        return {}  # the views are
+        return {}  # the views are the augmentation
 
     def settle(self, model: UnlabelledEncoder) -> None:
         fc3, fc4 = model.network.get_layer("fc3"), model.encoder.stages[-1].get_layer("fc4")
@@ -104,7 +112,7 @@ class UnlabelledEncoderStage(EncoderStage):
         h = in_batches(trunk, [self.material.dataset.train_images], FEATURE_BATCH)
         statistics = FeatureStatistics("fc3")
         statistics.add(h)
-        # As in `Standardized`; a ReLU passes a unit's scale on, so its weights can take it.
+        # As in `Standardized`. A ReLU preserves a unit's scale, so the weights can absorb it.
         scale = statistics.standardization().scale
         for weights in (fc3.kernel, fc3.bias):
             weights.assign(weights.numpy() / scale)
@@ -129,13 +137,13 @@ class UnlabelledEncoderStage(EncoderStage):
         facts = {"objective": objective, "class_counts": counts.tolist()}
         if data.num_classes > 1:
             log.info("encoder: clusters of %d to %d images", counts.min(), counts.max())
-            assert data.source is not None  # whose labels are not used
+            assert data.source is not None  # since the labels are not used
             if data.source.num_classes > 1:
-                facts |= self._compared(data.train_labels, data.source.train_labels)
+                facts |= self._cluster_agreement(data.train_labels, data.source.train_labels)
         return facts
 
-    def _compared(self, found, classes):
-        """How clusters and the classes of the training images agree."""
+    def _cluster_agreement(self, found, classes):
+        """Measures how well the clusters and classes of the training images agree, and logs it."""
         from sklearn.metrics import normalized_mutual_info_score
 
         purity, visible = agreement(found, classes)

@@ -1,4 +1,4 @@
-"""`invert`: a stack on a classifier of one's own, in one call."""
+"""`invert`: trains a stack on your own classifier in one call."""
 
 import dataclasses
 import os
@@ -17,8 +17,8 @@ from sgan_tf.runs.run import Run
 from sgan_tf.training.options import Hyperparameters, TrainingOptions
 from sgan_tf.training.pipeline import Pipeline
 
-SMALL_SIDE = 16  # up to which the preset is `digits`
-HELD_OUT = 10  # every so many-th image is kept for testing
+SMALL_SIDE = 16  # largest side in pixels for which the preset is `digits`
+HELD_OUT = 10  # one image in so many is held out for testing
 LEAST_IMAGES = 3  # one for testing, two for the statistics of a batch
 
 
@@ -35,31 +35,33 @@ def invert(
     options: TrainingOptions | None = None,
     overwrite: bool = False,
 ) -> StackedGAN:
-    """Trains a stack that inverts a classifier; called again, it goes on where it was.
+    """Trains a stack that inverts a classifier. If called again, it resumes training.
 
     Args:
-        model: A Keras classifier; see `Encoder.from_keras`. It stays as it is: the run folder holds
-            a copy.
-        images: `[N, H, W, C]`, uint8 or floats in [0, 1], of the kind that it was trained on. Every
-            tenth is kept for testing, the first one among them. Three are the least; where they are
-            fewer than the preset's batch, all of them are the batch.
-        labels: Integers `[N]` in [0, K).
-        cuts: Names of layers at which it is cut.
-        run_dir: The run folder; `sgan_tf.load` and `export.py` read it.
-        input_range: What the model expects of images, see `Encoder.from_keras`.
-        class_names: K strings; by default "0", "1", … up to the largest label.
-        hyperparameters: `Hyperparameters`, of which the levels are fitted to the features. The
-            preset defaults to `digits` for images of up to 16 pixels a side, else to
-            `cifar10-small`.
+        model: Keras model. The classifier, see `Encoder.from_keras`. It is not changed, as the run
+            folder holds a copy.
+        images: `np.ndarray` `[N, H, W, C]`, uint8 or float in [0, 1]. Images of the kind that the
+            model was trained on, at least three. Every tenth is held out for testing, starting with
+            the first. If fewer are left than the preset's batch size, all of them are the batch.
+        labels: Integer `np.ndarray` `[N]` in [0, K). The labels of the images.
+        cuts: Sequence of strings. The names of the layers at which the model is cut.
+        run_dir: Path. The run folder, which `sgan_tf.load` and `export.py` read.
+        input_range: String or function. The range or preprocessing of images that the model
+            expects, see `Encoder.from_keras`. Defaults to `0..1`.
+        class_names: Sequence of K strings. The names of the classes. Defaults to "0", "1", … up to
+            the largest label.
+        hyperparameters: `Hyperparameters`. Their levels are fitted to the features of the model.
+            Their preset defaults to `digits` for images of up to 16 x 16 pixels, and to
+            `cifar10-small` for larger ones. Defaults to `Hyperparameters()`.
         options: `TrainingOptions`. Defaults to `TrainingOptions()`.
-        overwrite: Boolean. Whether to start afresh in a run folder that holds a run. Defaults to
+        overwrite: Boolean. Whether to start over in a run folder that holds a run. Defaults to
             False.
 
     Returns:
         The trained `StackedGAN`.
 
     Raises:
-        ConfigError: for a model or a cut that will not do, and for settings that cannot be.
+        ConfigError: for a model or a cut that cannot be used, and for invalid settings.
         RunError: when the folder holds another run.
         ValueError: for images and labels of other shapes or ranges.
 
@@ -107,7 +109,7 @@ def invert(
 
 
 def _dataset(images, labels, class_names):
-    """Returns arrays as an `ImageDataset`, checked."""
+    """Checks arrays, and returns them as an `ImageDataset`."""
     images = checks.array("images", images)
     if images.ndim != 4:
         raise ValueError(f"images must have the shape [N, H, W, C], not {images.shape}")

@@ -1,4 +1,4 @@
-"""The watch on collapse: how widely each level's samples spread, after every epoch."""
+"""Monitors collapse: measures after every epoch how widely each level's samples spread."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -13,27 +13,29 @@ from sgan_tf.typing import Logs
 from sgan_tf.utils.images import as_float
 
 log = logging.getLogger("sgan_tf")
-LASTING = 3  # measurements below it, one after another, before the log says so
-LEAST_GRACE = 3  # epochs that are not counted; or the first tenth of the stage
+LASTING = 3  # consecutive measurements of a collapse before the log warns of it
+LEAST_GRACE = 3  # first epochs that are not counted, or the first tenth of the stage if it is more
 CONDITIONS, DRAWS = 64, 8
-REAL_ROWS = 2000  # of the real spread
+REAL_ROWS = 2000  # real images whose spread is measured
 
 
 class CollapseMonitor(keras.callbacks.Callback):
-    """Adds each level's spread of generated h_i, over that of real h_i, to the epoch's metrics.
+    """Adds the spread of each level's generated h_i, relative to real h_i, to the epoch's metrics.
 
-    `spread_i` is over everything, `conditional_spread_i` over noise alone, given one condition:
-    what the entropy loss is for. Under 0.05 the level ignores its noise. The log says so once it
-    lasts: at the third measurement in a row, after the first tenth of the stage (at least three
-    epochs), and again only if the level has recovered in between.
+    `spread_i` is the spread over conditions and noise. `conditional_spread_i` is the spread over
+    noise alone for one condition, which the entropy loss is for. Below 0.05, the level ignores its
+    noise. The log warns of this at the third such measurement in a row after the first tenth of the
+    stage (at least three epochs). It warns again only if the level has recovered in between.
 
     Args:
-        levels: The `LevelGAN`s in training.
-        real: `[h_0, …, h_{N-1}]` of real images, arrays.
-        labels: Their labels, integers `[N]`: the conditions of the top level.
-        seed: Of the noise, which is the same at every epoch.
-        epochs: Of the stage.
-        measured: Lines of metrics.jsonl that the stage has measured before.
+        levels: Sequence of `LevelGAN`. The levels in training.
+        real: Sequence of `np.ndarray`. `[h_0, …, h_{N-1}]` of real images.
+        labels: Integer `np.ndarray` `[N]`. The labels of these images, which are the conditions of
+            the top level.
+        seed: Integer. The seed of the noise, which is the same at every epoch.
+        epochs: Integer. The number of epochs of the stage.
+        measured: Iterable of dictionaries. The lines of metrics.jsonl that the stage has written
+            before it resumed. Defaults to none.
     """
 
     def __init__(
@@ -50,9 +52,11 @@ class CollapseMonitor(keras.callbacks.Callback):
         self.real_spreads = [spread(as_float(real[level.index][:REAL_ROWS])) for level in levels]
         rows = np.arange(CONDITIONS * DRAWS) // DRAWS % len(labels)
         uppers = [*real, labels]
-        self._draws = [_drawing(level, uppers[level.index + 1][rows], seed) for level in levels]
+        self._draws = [
+            _make_sampler(level, uppers[level.index + 1][rows], seed) for level in levels
+        ]
         self._grace = max(LEAST_GRACE, -(-epochs // 10))
-        self._low = {level.index: 0 for level in levels}  # measurements in a row
+        self._low = {level.index: 0 for level in levels}  # consecutive low measurements
         for line in measured:
             self._count(line["epoch"], line)
 
@@ -80,13 +84,20 @@ class CollapseMonitor(keras.callbacks.Callback):
 
 
 def collapsed(numbers: dict) -> list[int]:
-    """Returns the levels that ignore their noise, by an epoch's numbers, `{name: value}`."""
+    """Returns which levels ignore their noise.
+
+    Args:
+        numbers: Dictionary. The metrics of an epoch, `{name: value}`.
+
+    Returns:
+        List of integers. The indices of the levels that have collapsed.
+    """
     spreads = {name.split("conditional_spread_")[-1]: value for name, value in numbers.items()}
     return [int(i) for i, value in spreads.items() if i.isdecimal() and value < COLLAPSED]
 
 
-def _drawing(level, upper, seed):
-    """A function that draws h_i, several times for each condition: `[conditions, draws, ...]`."""
+def _make_sampler(level, upper, seed):
+    """Makes a function that draws h_i several times per condition: `[conditions, draws, ...]`."""
     condition = level.condition(tf.constant(upper))
     shape = [len(upper), level.config.z_dim]
     z = level.noise_distribution.of_uniform(tf.random.stateless_uniform(shape, [seed, level.index]))

@@ -1,4 +1,4 @@
-"""`Pipeline`: the encoder, each level from the bottom up, then all levels jointly."""
+"""`Pipeline`: trains the encoder, each level from the bottom up, then all levels jointly."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -19,20 +19,21 @@ log = logging.getLogger("sgan_tf")
 
 
 class Pipeline:
-    """Trains the stages of a configuration on a data set, from wherever the run folder stands.
+    """Trains the stages of a configuration on a data set, and resumes what the run folder holds.
 
     Args:
-        config: A `Config`; the run's own, where the run was opened with one.
-        run: The opened `Run`.
-        dataset: An `ImageDataset`.
-        build: What makes the networks: by default `models.build.build`, around the run's own
-            classifier where it has one. A function `(config, image_shape, class_names, mean=None,
-            joint=False)` that returns an `Encoder` and a `StackedGAN` of networks of one's own may
-            stand in its place; what it does not use of the configuration has no effect.
+        config: `Config`. The configuration, which is the run's if the run was opened with one.
+        run: `Run`. The opened run.
+        dataset: `ImageDataset`. The images.
+        build: Function `(config, image_shape, class_names, mean=None, joint=False)` that returns an
+            `Encoder` and a `StackedGAN` of your own networks. Settings of the configuration that it
+            does not use have no effect. Defaults to `models.build.build`, around the run's
+            classifier if it has one.
         options: `TrainingOptions`. Defaults to `TrainingOptions()`.
 
     Attributes:
-        encoder, stack: The networks, as far as they are trained.
+        encoder: `Encoder`, as far as it is trained.
+        stack: `StackedGAN`, as far as it is trained.
 
     Raises:
         RunError: when the run was begun on other images.
@@ -73,13 +74,16 @@ class Pipeline:
         return self.material.stack
 
     def train(self, stages: Iterable[str] | None = None) -> StackedGAN:
-        """Trains the named stages (all by default) that are not finished.
+        """Trains the named stages that are not finished.
 
-        Finished stages are loaded, whether they are named or not, so that stages trained one by one
-        end with the weights of one command.
+        Finished stages are loaded, whether they are named or not. So stages that are trained one by
+        one end with the same weights as stages that are trained by one call.
+
+        Args:
+            stages: Iterable of strings. The names of the stages. Defaults to all stages.
 
         Returns:
-            The `StackedGAN` as far as it is trained.
+            The `StackedGAN`, as far as it is trained.
 
         Raises:
             RunError: when a stage needs another that is neither finished nor named.
@@ -106,11 +110,18 @@ class Pipeline:
         return self.stack
 
     def seconds_per_step(self, steps: int) -> list[float]:
-        """Measures every stage's step, untrained, writing nothing; a number a stage."""
+        """Measures the steps of every stage with untrained networks, and writes nothing.
+
+        Args:
+            steps: Integer. The number of steps that are measured.
+
+        Returns:
+            List of floats. The mean seconds per step, one per stage.
+        """
         return [self.trainer.seconds_per_step(stage, steps) for stage in self.stages]
 
     def _restore(self, stage):
-        """Loads a stage that is finished; tells whether it is."""
+        """Loads a stage if it is finished, and returns whether it is."""
         progress = self.run.progress(stage.name)
         if not progress.done or progress.step < self.material.steps(stage.epochs):
             return False
@@ -122,7 +133,14 @@ class Pipeline:
 
 
 def plan(material: Material) -> list[Stage]:
-    """Returns the stages of a configuration in the order of training."""
+    """Returns the stages of a configuration in the order of training.
+
+    Args:
+        material: `Material`. What the stages share, with the configuration.
+
+    Returns:
+        List of `Stage`.
+    """
     config, trained = material.config, material.config.stages()
     encoder = EncoderStage if config.labels == "given" else UnlabelledEncoderStage
     indices = [i for i in range(len(config.levels)) if f"level{i}" in trained]

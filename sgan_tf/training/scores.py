@@ -1,4 +1,4 @@
-"""Scores of samples while a stage is trained: what another hour of training buys."""
+"""Scores of samples while a stage is trained, which show whether more training is worth it."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,12 +16,14 @@ from sgan_tf.typing import Logs
 
 @dataclasses.dataclass(frozen=True)
 class Scoring:
-    """How samples are scored on the way.
+    """How samples are scored during training.
 
     Attributes:
-        reference: The data set's `Reference`.
-        every: Epochs between two measurements; the last epoch of a stage is always measured.
-        samples: How many are drawn for one; it is part of the scores' names.
+        reference: `Reference`. The reference of the data set.
+        every: Integer. The number of epochs between two measurements. The last epoch of a stage is
+            always measured. Defaults to 1.
+        samples: Integer. The number of samples per measurement, which is part of the scores' names.
+            Defaults to 5,000.
     """
 
     reference: Reference
@@ -29,9 +31,15 @@ class Scoring:
     samples: int = 5000
 
     def rows(self, count: int) -> np.ndarray:
-        """Returns which of `count` training images lend their conditions, at random, `[samples]`.
+        """Chooses at random the training images whose features or labels are the conditions.
 
-        As often as they have to, where there are fewer images than samples.
+        If there are fewer images than samples, images are used several times.
+
+        Args:
+            count: Integer. The number of training images.
+
+        Returns:
+            Integer `np.ndarray` `[samples]` in [0, count).
         """
         return np.resize(np.random.default_rng(0).permutation(count), self.samples)
 
@@ -39,10 +47,10 @@ class Scoring:
         """Scores images as `evaluate` does, by three of its metrics.
 
         Args:
-            images: Samples, float32 `[samples, H, W, C]` in [0, 1].
+            images: float32 `np.ndarray` `[samples, H, W, C]` in [0, 1]. The samples.
 
         Returns:
-            The scores `fcd_train`, `precision` and `recall`.
+            List of `Score`: `fcd_train`, `precision` and `recall`.
         """
         train = self.reference.train_features
         _, features = judged(self.reference.judge, np.round(255 * images).astype(np.uint8))
@@ -61,9 +69,10 @@ class SampleScores(keras.callbacks.Callback):
     """Adds the scores of samples to an epoch's metrics.
 
     Args:
-        scoring: A `Scoring`.
-        epochs: Epochs of the stage.
-        draw: Function of nothing that returns the samples.
+        scoring: `Scoring`. How samples are scored.
+        epochs: Integer. The number of epochs of the stage.
+        draw: Function without arguments that returns the samples, float32 `[samples, H, W, C]` in
+            [0, 1].
     """
 
     def __init__(self, scoring: Scoring, epochs: int, draw: Callable[[], np.ndarray]) -> None:

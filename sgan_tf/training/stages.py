@@ -1,4 +1,4 @@
-"""The stages of training as objects: what they share; a level alone, all levels jointly."""
+"""The stages of training as objects: their base class, a level alone, and all levels jointly."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -25,22 +25,23 @@ from sgan_tf.utils.images import class_rows, image_grid
 
 GRID_COLUMNS = 10
 FEATURE_BATCH = 500
-REFRESH_ROWS = 1000  # of the batch on which averaged generators measure their statistics
+REFRESH_ROWS = 1000  # rows of the batch on which averaged generators measure their statistics
 
 
 class Material:
-    """What the stages of a run work with: images, networks, and the frozen encoder's features.
+    """What the stages of a run share: images, networks, and the frozen encoder's features.
 
     Args:
-        config: A `Config`.
-        run: The `Run`.
-        dataset: An `ImageDataset`.
-        build: Function `(config, image_shape, class_names, mean=None, joint=False)` that makes
+        config: `Config`. The configuration of the run.
+        run: `Run`. The opened run.
+        dataset: `ImageDataset`. The images.
+        build: Function `(config, image_shape, class_names, mean=None, joint=False)` that returns
             `(encoder, stack)`.
-        scoring: How samples are scored on the way, a `Scoring`; None for not at all.
+        scoring: `Scoring`. How samples are scored during training. Defaults to None, no scores.
 
     Attributes:
-        encoder, stack: The networks, as far as they are trained.
+        encoder: `Encoder`, as far as it is trained.
+        stack: `StackedGAN`, as far as it is trained.
     """
 
     def __init__(
@@ -58,24 +59,38 @@ class Material:
         self.encoder, self.stack = self.networks()
 
     def networks(self, joint: bool = False) -> tuple[Encoder, StackedGAN]:
-        """Returns a new `(encoder, stack)`, untrained."""
+        """Builds new, untrained networks.
+
+        Args:
+            joint: Boolean. Whether they are for the joint stage. Defaults to False.
+
+        Returns:
+            `(encoder, stack)`.
+        """
         data, mean = self.dataset, None
         if self.config.encoder.subtract_mean:
             mean = data.train_images.mean(0, dtype=np.float64) / 255
         return self._build(self.config, data.image_shape, data.class_names, mean=mean, joint=joint)
 
     def seed(self, name: str) -> int:
-        """Returns the seed of a stage's noise and order of images."""
+        """Returns the seed of a stage's noise and order of images.
+
+        Args:
+            name: String. The name of the stage.
+
+        Returns:
+            Integer.
+        """
         return stage_seed(self.config.seed, name)
 
     def real_features(self) -> list[np.ndarray]:
-        """Returns `[h_0, …, h_{N-1}]` of the training images; the encoder is frozen by now."""
+        """Returns `[h_0, …, h_{N-1}]` of the training images, for which the encoder is frozen."""
         if self._real is None:
             self._real = self._features(self.dataset.train_images)
         return self._real
 
     def mirrored_features(self) -> list[np.ndarray] | None:
-        """Returns the same of the mirror images; None where levels do not see them."""
+        """Returns `[h_0, …, h_{N-1}]` of the mirror images; None if levels do not see them."""
         if self._mirrored is None and self.config.flip:
             self._mirrored = self._features(self.dataset.train_images[:, :, ::-1])
         return self._mirrored
@@ -90,19 +105,26 @@ class Material:
         return [images, *levels]
 
     def steps(self, epochs: int) -> int:
-        """Returns the number of steps of so many epochs."""
+        """Returns the number of steps of a number of epochs.
+
+        Args:
+            epochs: Integer. The number of epochs.
+
+        Returns:
+            Integer.
+        """
         return epochs * steps_per_epoch(len(self.dataset.train_images), self.config.batch_size)
 
 
 class Stage:
-    """A part of training, from its model to what it leaves in the run folder.
+    """A part of training, from its model to the files that it writes to the run folder.
 
     Args:
-        material: The `Material`.
-        name: Of the stage, and of its checkpoint.
-        epochs: How long it is trained.
-        needs: Names of the stages that it stands on.
-
+        material: `Material`. What the stages of the run share.
+        name: String. The name of the stage and of its checkpoint.
+        epochs: Integer. The number of epochs for which it is trained.
+        needs: Sequence of strings. The names of the stages that have to be finished before it.
+            Defaults to none.
     """
 
     def __init__(
@@ -115,7 +137,7 @@ class Stage:
         raise NotImplementedError
 
     def arrays(self) -> list[np.ndarray]:
-        """Returns what it is trained on: the model's inputs, then the labels."""
+        """Returns the arrays that the model is trained on: its inputs, then the labels."""
         raise NotImplementedError
 
     def augmentation(self) -> dict:
@@ -123,21 +145,47 @@ class Stage:
         return {}
 
     def adapt(self, model: Any) -> None:
-        """Tells the model what it has to know of the data before it is trained."""
+        """Adapts the model to statistics of the data before it is trained.
+
+        Args:
+            model: `TrainedModel`. What `prepare` returned.
+        """
 
     def settle(self, model: Any) -> None:
-        """Does to the trained weights what is left to do, before they are saved as finished."""
+        """Makes the last changes to the trained weights before they are saved as finished.
+
+        Args:
+            model: `TrainedModel`. The trained model.
+        """
 
     def callbacks(self, model: Any, sample_every: int) -> list[keras.callbacks.Callback]:
-        """Returns what happens at the end of an epoch beside the log and the checkpoint."""
+        """Returns the callbacks of the stage, besides those of the log and of the progress.
+
+        Args:
+            model: `TrainedModel`. What `prepare` returned.
+            sample_every: Integer. The number of epochs between two sample grids. 0 draws only the
+                last epoch's.
+
+        Returns:
+            List of Keras callbacks.
+        """
         return []
 
     def finish(self, model: Any) -> None:
-        """Passes the trained model on, and writes what a finished stage leaves if it is missing."""
+        """Passes the trained model on, and writes the stage's files if they are missing.
+
+        Args:
+            model: `TrainedModel`. The trained model.
+        """
 
 
 class LevelStage(Stage):
-    """One level, alone, on the encoder's real features."""
+    """Trains one level alone on the encoder's features of real images.
+
+    Args:
+        material: `Material`. What the stages of the run share.
+        index: Integer. The index of the level.
+    """
 
     def __init__(self, material: Material, index: int) -> None:
         super().__init__(
@@ -166,11 +214,16 @@ class LevelStage(Stage):
 
     def callbacks(self, model: LevelGAN, sample_every: int) -> list[keras.callbacks.Callback]:
         stack = self.material.stack
-        return _watchers(self, model, [model], model.index, stack, sample_every)
+        return _sample_callbacks(self, model, [model], model.index, stack, sample_every)
 
 
 class JointStage(Stage):
-    """All levels end to end, from the weights that the levels have reached alone."""
+    """Trains all levels end to end, starting from the weights that they have reached alone.
+
+    Args:
+        material: `Material`. What the stages of the run share.
+        needs: Sequence of strings. The names of the stages of the levels.
+    """
 
     def __init__(self, material: Material, needs: Sequence[str]) -> None:
         super().__init__(material, "joint", material.config.joint.epochs, ["encoder", *needs])
@@ -199,7 +252,7 @@ class JointStage(Stage):
 
     def callbacks(self, model: StackedGAN, sample_every: int) -> list[keras.callbacks.Callback]:
         top = len(model.levels) - 1
-        return _watchers(self, model, model.levels, top, model, sample_every)
+        return _sample_callbacks(self, model, model.levels, top, model, sample_every)
 
     def finish(self, model: StackedGAN) -> None:
         self.material.stack = model
@@ -207,30 +260,30 @@ class JointStage(Stage):
 
 def _adapt(levels, material):
     for level in levels:
-        # It takes a pass over all features, and matters in these units alone.
+        # It takes a pass over all features, and only these units need it.
         if level.config.loss.units == "variance" and not level.is_top:
             level.adapt(material.real_features()[level.index + 1])
 
 
-def _watchers(stage, model, levels, top, stack, sample_every):
-    """What looks at a GAN stage's samples, whose highest level is `top`, after every epoch."""
+def _sample_callbacks(stage, model, levels, top, stack, sample_every):
+    """Returns the callbacks that look at a GAN stage's samples, whose highest level is `top`."""
     material, run = stage.material, stage.material.run
     real, labels = material.real_features(), material.dataset.train_labels
     names, seed = material.dataset.class_names, material.config.seed
-    rows, row_names = class_rows(names, labels)  # without a training image nothing was learned
+    rows, row_names = class_rows(names, labels)  # only classes that have training images
     if top == len(stack.levels) - 1:
         condition = rows.repeat(GRID_COLUMNS)
-    else:  # one real h_{top+1} a row
-        condition = real[top + 1][_of_rows(labels, rows, 1).repeat(GRID_COLUMNS)]
+    else:  # one real h_{top+1} per row
+        condition = real[top + 1][_picture_images(labels, rows, 1).repeat(GRID_COLUMNS)]
     noise = stack.noise(len(condition), seed=seed)
 
     def draw():
         return image_grid(stack.decode(condition, noise, top=top), GRID_COLUMNS, row_names)
 
     if not (run.path / "reals.png").exists():
-        images = material.dataset.train_images[_of_rows(labels, rows, GRID_COLUMNS)]
+        images = material.dataset.train_images[_picture_images(labels, rows, GRID_COLUMNS)]
         run.save_png("fakes_init.png", draw())
-        # Last, as it says that both are there.
+        # Written last, as its presence means that both exist.
         run.save_png("reals.png", image_grid(images, GRID_COLUMNS, row_names))
     measured = [line for line in run.metrics.read() if line["stage"] == stage.name]
     upper = [*real, labels][top + 1]
@@ -248,8 +301,8 @@ def _watchers(stage, model, levels, top, stack, sample_every):
     ]
 
 
-def _of_rows(labels, rows, count):
-    """Numbers of the images of a picture: each row has the next `count` of its label."""
+def _picture_images(labels, rows, count):
+    """Returns the numbers of a picture's images: each row has the next `count` of its label."""
     numbers = []
     for i, label in enumerate(rows):
         before = np.sum(rows[:i] == label)

@@ -1,7 +1,7 @@
-"""`Trainer`: the one loop, the same on one device, on several, and on several machines.
+"""`Trainer`: the one training loop for one device, several devices and several machines.
 
-A call of the compiled function makes as many steps as fit into a second; what they measured is
-fetched once, at its end. Between two calls the loop saves, stops and shows how far it is.
+A call of the compiled function takes as many steps as fit into a second, and their measurements are
+fetched once at its end. Between two calls, the loop saves, stops and shows the progress.
 """
 
 import contextlib
@@ -20,8 +20,8 @@ from sgan_tf.training.stages import Stage
 from sgan_tf.training.workers import Workers
 
 log = logging.getLogger("sgan_tf")
-CALL_SECONDS = 1.0  # of a call: the least time between two looks at the clock and at signals
-MOST_STEPS = 1000  # of a call
+CALL_SECONDS = 1.0  # target time per call: between two checks of the clock and of signals
+MOST_STEPS = 1000  # per call
 
 
 class Interrupted(Exception):
@@ -33,11 +33,11 @@ class TrainingDiverged(Exception):
 
 
 class Trainer:
-    """Trains a stage from wherever its checkpoint stands.
+    """Trains stages, each from its checkpoint if it has one.
 
     Args:
-        run: The `Run`.
-        batch_size: Of all replicas together.
+        run: `Run`. The opened run.
+        batch_size: Integer. The global batch size, which is divided among the replicas.
         options: `TrainingOptions`. Defaults to `TrainingOptions()`.
     """
 
@@ -50,11 +50,11 @@ class Trainer:
         """Trains to the end of the stage's epochs, bit for bit as if it had never been stopped.
 
         Args:
-            stage: A `Stage`.
-            model: What `stage.prepare()` returned.
+            stage: `Stage`. The stage that is trained.
+            model: `TrainedModel`. What `stage.prepare()` returned.
 
         Raises:
-            Interrupted: when `stop` said so.
+            Interrupted: when the option `stop` returned True.
             TrainingDiverged: when a loss or a weight is not finite.
         """
         arrays, seed = stage.arrays(), stage.material.seed(stage.name)
@@ -76,8 +76,8 @@ class Trainer:
             progress,
         ]
         loop = _Loop(self, stage, model, checkpoint, steps, step, totals)
-        several = self._compiled(model)
-        data = iter(self._distributed(arrays, seed, step, stage.augmentation()))
+        several = self._compile_steps(model)
+        data = iter(self._distribute(arrays, seed, step, stage.augmentation()))
         with contextlib.closing(progress):
             for callback in callbacks:
                 callback.on_train_begin()
@@ -94,19 +94,29 @@ class Trainer:
                 callback.on_train_end()
 
     def seconds_per_step(self, stage: Stage, steps: int, warm_up: int = 2) -> float:
-        """Measures a stage's step, untrained, writing nothing; the first ones are not counted."""
+        """Measures a stage's steps with an untrained model, and writes nothing.
+
+        Args:
+            stage: `Stage`. The stage that is measured.
+            steps: Integer. The number of steps that are measured.
+            warm_up: Integer. The number of steps before these, which are not counted. Defaults
+                to 2.
+
+        Returns:
+            Float. The mean seconds per step.
+        """
         with self.strategy.scope():
             model = stage.prepare()
         stage.adapt(model)
-        several = self._compiled(model)
-        data = iter(self._distributed(stage.arrays(), 0, 0, stage.augmentation()))
+        several = self._compile_steps(model)
+        data = iter(self._distribute(stage.arrays(), 0, 0, stage.augmentation()))
         self._call(several, data, warm_up)
         started = time.perf_counter()
         self._call(several, data, steps)
         return (time.perf_counter() - started) / steps
 
-    def _compiled(self, model):
-        """Makes the function that runs several steps and returns what each measured."""
+    def _compile_steps(self, model):
+        """Makes the function that runs several steps and returns the measurements of each."""
 
         @tf.function
         def several(data, count):
@@ -123,7 +133,7 @@ class Trainer:
         with self.strategy.scope():
             return several(data, tf.constant(count)).numpy()
 
-    def _distributed(self, arrays, seed, start_step, augmentation):
+    def _distribute(self, arrays, seed, start_step, augmentation):
         def share(context):
             count = context.num_replicas_in_sync // context.num_input_pipelines
             first = context.input_pipeline_id * count
@@ -138,7 +148,7 @@ class Trainer:
 
 
 class _Loop:
-    """Where a stage's training stands: the step, the epoch's sums, the clock."""
+    """The state of a stage's training: the step, the epoch's sums, the clock."""
 
     def __init__(self, trainer, stage, model, checkpoint, steps, step, totals):
         self.trainer, self.stage, self.model, self.checkpoint = trainer, stage, model, checkpoint
@@ -147,7 +157,7 @@ class _Loop:
         self.stopping = False
 
     def add(self, several, data):
-        """Makes the steps of one call, within the epoch, and adds up what they measured."""
+        """Takes the steps of one call, within the epoch, and adds up their measurements."""
         trainer = self.trainer
         wanted = trainer.workers.gather(self._count(), float(trainer.options.stop()))
         count, self.stopping = int(wanted[0, 0]), bool(wanted[:, 1].any())
@@ -157,26 +167,26 @@ class _Loop:
             self.step += 1
             if not np.isfinite(numbers).all():
                 name = self.model.reported[int(np.argmin(np.isfinite(numbers)))]
-                raise TrainingDiverged(self._diverged(f"{name} is not finite"))
-            self.totals = self.totals + numbers  # in the order of the steps: calls leave no trace
+                raise TrainingDiverged(self._divergence_message(f"{name} is not finite"))
+            self.totals = self.totals + numbers  # in the steps' order: calls do not change the sum
         if self.seconds is not None or count > 1:  # the first call traces
             self.seconds = (time.monotonic() - started) / count
         else:
             self.seconds = CALL_SECONDS / 2
 
     def report(self, callbacks):
-        """Tells the callbacks the epoch's means so far, and of its end."""
+        """Gives the callbacks the epoch's means so far, and calls them at the epoch's end."""
         epoch, done = divmod(self.step - 1, self.steps)
         means = dict(zip(self.model.reported, self.totals / (done + 1)))
         for callback in callbacks:
             callback.on_train_batch_end(done, means)
-        # The checkpoint comes after this: what an epoch's end does before it is done again after a
-        # kill, never left out.
+        # The checkpoint comes after this: if the process is killed in between, the epoch's end is
+        # done again rather than left out.
         for callback in callbacks if done + 1 == self.steps else []:
             callback.on_epoch_end(epoch, means)
 
     def save_if_due(self, last):
-        """Saves at an epoch's end, when it is time, and when told to stop."""
+        """Saves at an epoch's end, when the time is up, and when training is to stop."""
         epoch_ends = self.step % self.steps == 0
         due = time.monotonic() - self.saved_at > 60 * self.trainer.options.checkpoint_minutes
         stop = self.stopping or (self.trainer.workers.count == 1 and self.trainer.options.stop())
@@ -194,7 +204,7 @@ class _Loop:
                     self.trainer.run.config.to_json(),
                 )
             except FloatingPointError as error:
-                raise TrainingDiverged(self._diverged(str(error))) from error
+                raise TrainingDiverged(self._divergence_message(str(error))) from error
         self.saved_at = time.monotonic()
         if stop and self.step < last:
             at = f"after epoch {self.step // self.steps}" if epoch_ends else f"at step {self.step}"
@@ -209,7 +219,7 @@ class _Loop:
         left = 60 * options.checkpoint_minutes - (time.monotonic() - self.saved_at)
         return int(np.clip(min(CALL_SECONDS, left) / self.seconds, 1, MOST_STEPS))
 
-    def _diverged(self, what):
+    def _divergence_message(self, what):
         step = self.checkpoint.progress().step
         kept = f"the checkpoint of step {step} is kept" if step else "there is no checkpoint yet"
         return (

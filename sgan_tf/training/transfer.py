@@ -1,4 +1,4 @@
-"""A trained encoder of another run, in place of training one."""
+"""Takes over the trained encoder of another run instead of training one."""
 
 import copy
 import json
@@ -16,7 +16,7 @@ from sgan_tf.errors import RunError, UserError
 from sgan_tf.runs.resume import read_config
 from sgan_tf.runs.run import Run
 
-RECORD = "encoder_from.json"  # of a run: whose encoder it has
+RECORD = "encoder_from.json"  # in a run folder: the run that its encoder comes from
 
 
 def with_encoder(
@@ -25,16 +25,20 @@ def with_encoder(
     """Returns a configuration with the encoder settings of another run.
 
     Args:
-        config: A `Config`.
-        source: The folder of a run whose encoder is trained, of any version.
-        overrides: Strings `"dotted.name=value"` that `config` holds already.
+        config: `Config`. The configuration that is changed in a copy.
+        source: Path. The folder of a run of any version, whose encoder is trained.
+        overrides: Iterable of strings. The settings `"dotted.name=value"` that `config` was made
+            with. Defaults to none.
+
+    Returns:
+        A `Config`.
 
     Raises:
-        RunError: when `source` is no run, its encoder is not finished, or it sees images of another
-            size or other labels.
+        RunError: when `source` is no run or inverts your own classifier, its encoder is not
+            finished, or it was trained on images of another size or with other labels.
         ConfigError: when an override asks for another encoder.
     """
-    theirs = _asked(read_config, source)
+    theirs = _read_source(read_config, source)
     if theirs.classifier is not None:
         raise RunError(
             f"`encoder_from`: {source} inverts a classifier of one's own; give that to `encoder`"
@@ -57,11 +61,11 @@ def with_encoder(
         )
     for name in (override.partition("=")[0].split(".") for override in overrides):
         if name[0] == "encoder":
-            ours, given = (getattr(c.encoder, name[1]) for c in (config, theirs))
-            if ours != given:
+            ours, other = (getattr(c.encoder, name[1]) for c in (config, theirs))
+            if ours != other:
                 raise ConfigError(
                     f"`set`: encoder.{name[1]}={ours} is not what the encoder of {source} has, "
-                    f"{given}; leave it out, or leave out `encoder_from`"
+                    f"{other}; leave it out, or leave out `encoder_from`"
                 )
     changed = copy.deepcopy(config)
     changed.encoder = theirs.encoder
@@ -70,13 +74,16 @@ def with_encoder(
 
 
 def check_images(source: str | os.PathLike, dataset: ImageDataset) -> None:
-    """Raises `RunError` when a run was trained on other images.
+    """Checks that a run was trained on the images of a data set.
 
     Args:
-        source: The run folder.
-        dataset: An `ImageDataset`.
+        source: Path. The run folder.
+        dataset: `ImageDataset`. The images.
+
+    Raises:
+        RunError: when the run was trained on other images.
     """
-    theirs, ours = _asked(lambda path: Run(path).data(), source), dataset.description()
+    theirs, ours = _read_source(lambda path: Run(path).data(), source), dataset.description()
     for key, what in (
         ("class_names", "its classes are others"),
         ("image_shape", "its images have another shape"),
@@ -90,23 +97,24 @@ def check_images(source: str | os.PathLike, dataset: ImageDataset) -> None:
 
 
 def take_encoder(run: Run, source: str | os.PathLike, dataset: ImageDataset) -> None:
-    """Makes another run's encoder the finished encoder stage of a run; again, it changes nothing.
+    """Makes another run's encoder the finished encoder stage of a run.
 
-    Cuts may differ: a checkpoint holds the encoder's variables in the order of its layers.
+    A second call changes nothing. The cuts may differ, as a checkpoint holds the encoder's
+    variables in the order of its layers.
 
     Args:
-        run: The opened `Run`, with the configuration of `with_encoder`.
-        source: The folder of the other run.
-        dataset: The `ImageDataset` of both.
+        run: `Run`. The opened run, with the configuration that `with_encoder` returned.
+        source: Path. The folder of the other run.
+        dataset: `ImageDataset`. The images of both runs.
 
     Raises:
-        RunError: when the run has begun an encoder of its own that is another.
+        RunError: when the run has another encoder already, finished or not.
         CheckpointError: when a checkpoint is damaged.
     """
-    own, theirs = run.checkpoint("encoder"), Run(source).checkpoint("encoder")
+    target, theirs = run.checkpoint("encoder"), Run(source).checkpoint("encoder")
     networks = _networks(theirs)
-    if own.path.exists():
-        if not own.progress().done or not _equal(_networks(own), networks):
+    if target.path.exists():
+        if not target.progress().done or not _equal(_networks(target), networks):
             raise RunError(
                 f"`encoder_from`: {run.path} has an encoder already that is not the one of "
                 f"{source}; choose another `run_dir`, or `overwrite` it"
@@ -116,11 +124,11 @@ def take_encoder(run: Run, source: str | os.PathLike, dataset: ImageDataset) -> 
         record = {"run_dir": path, "weights": theirs.checksum()}
         run.write(RECORD, json.dumps(record, indent=2) + "\n")
         steps = steps_per_epoch(len(dataset.train_images), run.config.batch_size)
-        own.take(networks, run.config.encoder.epochs * steps, run.config.to_json())
+        target.take(networks, run.config.encoder.epochs * steps, run.config.to_json())
 
 
-def _asked(read, source):
-    """Reads a run folder; of what is wrong with it, says which parameter named it."""
+def _read_source(read, source):
+    """Reads a run folder, and names the parameter `encoder_from` in the errors."""
     try:
         return read(source)
     except UserError as error:
@@ -128,7 +136,7 @@ def _asked(read, source):
 
 
 def _networks(checkpoint):
-    """The networks' arrays without the optimizer's, `{key: array}`."""
+    """Returns the arrays of the networks without the optimizer's, `{key: array}`."""
     return {k: array for k, array in checkpoint.read()[1].items() if k.startswith("encoder/")}
 
 

@@ -1,8 +1,8 @@
-"""Several machines: what the processes of one run have to agree on.
+"""Training on several machines: what the processes of one run have to agree on.
 
-Under `TF_CONFIG` every worker runs the same command, and `MultiWorkerMirroredStrategy` keeps their
-weights equal. The chief, worker 0, alone writes. What a process decides by its own clock or its own
-signals (how many steps a call makes, whether to stop) is gathered, so that all decide alike.
+Under `TF_CONFIG`, every worker runs the same command, and `MultiWorkerMirroredStrategy` keeps their
+weights equal. Only the chief, worker 0, writes. What a process decides from its clock or its
+signals (the number of steps per call, whether to stop) is gathered, so that all decide alike.
 """
 
 import zlib
@@ -16,18 +16,18 @@ from sgan_tf.runs.run import Run
 
 
 class WorkerError(UserError):
-    """Workers that cannot train one run together; the message says why."""
+    """The workers cannot train one run together; the message says why."""
 
 
 class Workers:
-    """The processes that train one run; a single one where the strategy spans one process.
+    """The processes that train one run, or the only process if the strategy has one.
 
     Args:
-        strategy: The `tf.distribute` strategy.
+        strategy: `tf.distribute` strategy. The strategy that the run is trained with.
 
     Attributes:
-        index: Of this process; the chief is 0.
-        count: Number of processes.
+        index: Integer. The index of this process. The chief has 0.
+        count: Integer. The number of processes.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy) -> None:
@@ -36,40 +36,47 @@ class Workers:
         spec = resolver.cluster_spec() if resolver else None
         self.count = max(1, spec.num_tasks("worker")) if spec and spec.jobs else 1
         self.index = resolver.task_id if self.count > 1 else 0
-        self._gather = tf.function(self._gathered)
+        self._gather = tf.function(self._all_gather)
 
     @property
     def is_chief(self) -> bool:
         return self.index == 0
 
     def gather(self, *numbers: float) -> np.ndarray:
-        """Returns every worker's numbers, float64 `[workers, len(numbers)]`; waits for all."""
+        """Waits for all workers, and gathers their numbers.
+
+        Args:
+            *numbers: Floats. The numbers of this worker.
+
+        Returns:
+            float64 `np.ndarray` `[workers, len(numbers)]`. The numbers of every worker.
+        """
         row = np.array(numbers, np.float64)[None]
         if self.count == 1:
             return row
         with self.strategy.scope():
             rows = self._gather(tf.constant(row)).numpy()
-        return rows[:: len(rows) // self.count]  # the devices of a worker say the same
+        return rows[:: len(rows) // self.count]  # the devices of a worker have equal rows
 
-    def _gathered(self, row):
+    def _all_gather(self, row):
         def everyone():
-            here = tf.identity(row)  # on the replica's device, as collectives want it
+            here = tf.identity(row)  # on the replica's device, as collectives require
             return tf.distribute.get_replica_context().all_gather(here, axis=0)
 
         return self.strategy.experimental_local_results(self.strategy.run(everyone))[0]
 
     def open_run(self, open_run: Callable[[bool], Run]) -> Run:
-        """Opens a run folder on every worker: the chief's first, which may have to make it.
+        """Opens a run folder on every worker, on the chief first, which may have to create it.
 
         Args:
-            open_run: Function of whether this process writes, that returns the `Run` with its
-                `config` and its data recorded.
+            open_run: Function `(writes)` that returns the `Run` with its `config` and its data
+                recorded. `writes` is whether this process writes to the folder.
 
         Returns:
             The `Run` of this process.
 
         Raises:
-            UserError: what `open_run` raised here.
+            UserError: what `open_run` raised in this process.
             WorkerError: when another worker cannot open it, has another configuration or sees
                 another state of the folder.
         """

@@ -1,1 +1,1 @@
-"""A measure that does not know the data set: a classifier trained on ImageNet."""
+"""A classifier trained on ImageNet, for scores by a network that does not know the data set."""

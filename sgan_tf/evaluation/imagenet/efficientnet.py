@@ -1,13 +1,13 @@
-"""EfficientNet-Lite0 (Google, 2020), a classifier of ImageNet, as a Keras model with weights."""
+"""EfficientNet-Lite0 (Google, 2020), an ImageNet classifier, as a Keras model with weights."""
 
 import keras
 from keras import layers
 
 from sgan_tf.evaluation.imagenet.weights import package_file, read_weights
 
-SIDE = 224  # pixels of the images that it was trained on
+SIDE = 224  # side in pixels of the images that it was trained on
 FEATURES, CLASSES = 1280, 1000
-# Blocks of a stage, kernel, stride of the first block, expansion and channels.
+# Number of blocks, kernel size, stride of the first block, expansion and channels of each stage.
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -23,16 +23,16 @@ def efficientnet_lite0(image_shape: tuple[int, int, int] = (SIDE, SIDE, 3)) -> k
     """Builds EfficientNet-Lite0 with its ImageNet weights.
 
     Args:
-        image_shape: Tuple. `(H, W, 3)` of the images. Defaults to those that it was trained on; any
-            other side works too, the less well the more it differs.
+        image_shape: Tuple. `(H, W, 3)` of the images. Other sizes than that of its training images
+            work too, but less well the more they differ. Defaults to `(224, 224, 3)`.
 
     Returns:
         A functional Keras model: images float32 `[N, H, W, 3]` in [0, 255] -> logits `[N, 1000]`.
-        The pooled features `[N, 1280]` are the output of its layer `features`, and each block's
-        those of `block0` to `block15`.
+        The layer `features` outputs the pooled features `[N, 1280]`, and the layers `block0` to
+        `block15` output the blocks' features.
 
     Raises:
-        EvaluationError: when the weights are not installed, or are others.
+        EvaluationError: when the weights are not installed or have another checksum.
 
     Example:
 
@@ -47,7 +47,7 @@ def efficientnet_lite0(image_shape: tuple[int, int, int] = (SIDE, SIDE, 3)) -> k
 
 
 def _keras_order(weight, array):
-    """PyTorch's kernels are (out, in, height, width); Keras has (height, width, in, out)."""
+    """Transposes a kernel from PyTorch's (out, in, height, width) to (height, width, in, out)."""
     if array.ndim == 4:
         return array.transpose(2, 3, *((0, 1) if "depthwise" in weight.path else (1, 0)))
     return array.T
@@ -56,35 +56,35 @@ def _keras_order(weight, array):
 def _network(image_shape):
     x = inputs = keras.Input(image_shape)
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="rescaling")(x)
-    x = _convolved(x, "stem", layers.Conv2D, filters=32, kernel_size=3, strides=2)
+    x = _convolution(x, "stem", layers.Conv2D, filters=32, kernel_size=3, strides=2)
     block = 0
     for count, kernel, stride, expansion, channels in STAGES:
         for i in range(count):
             x = _block(x, f"block{block}", kernel, 1 if i else stride, expansion, channels)
             block += 1
-    x = _convolved(x, "head", layers.Conv2D, filters=FEATURES, kernel_size=1)
+    x = _convolution(x, "head", layers.Conv2D, filters=FEATURES, kernel_size=1)
     x = layers.GlobalAveragePooling2D(name="features")(x)
     logits = layers.Dense(CLASSES, name="logits")(x)
     return keras.Model(inputs, logits, name="efficientnet_lite0")
 
 
 def _block(x, name, kernel, stride, expansion, channels):
-    """An inverted residual block (Sandler et al., 2018)."""
+    """Adds an inverted residual block (Sandler et al., 2018)."""
     inputs = x
     if expansion > 1:
         filters = expansion * x.shape[-1]
-        x = _convolved(x, f"{name}_expand", layers.Conv2D, filters=filters, kernel_size=1)
-    x = _convolved(
+        x = _convolution(x, f"{name}_expand", layers.Conv2D, filters=filters, kernel_size=1)
+    x = _convolution(
         x, f"{name}_depthwise", layers.DepthwiseConv2D, kernel_size=kernel, strides=stride
     )
     same = stride == 1 and inputs.shape[-1] == channels
     last = f"{name}_project" if same else name
-    x = _convolved(x, last, layers.Conv2D, "linear", filters=channels, kernel_size=1)
+    x = _convolution(x, last, layers.Conv2D, "linear", filters=channels, kernel_size=1)
     return layers.Add(name=name)([x, inputs]) if same else x
 
 
-def _convolved(x, name, layer, activation="relu6", **settings):
-    """A convolution, batch normalisation and an activation, which has the name."""
+def _convolution(x, name, layer, activation="relu6", **settings):
+    """Adds a convolution, batch normalization and an activation. The last of them has the name."""
     x = layer(padding="same", use_bias=False, name=f"{name}_convolution", **settings)(x)
     linear = activation == "linear"
     x = layers.BatchNormalization(epsilon=1e-3, name=name if linear else f"{name}_normalization")(x)

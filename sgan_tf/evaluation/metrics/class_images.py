@@ -1,4 +1,4 @@
-"""How many images of each class the scores by class compare."""
+"""The number of images of each class that the scores by class compare."""
 
 from sgan_tf.evaluation.scores import Description, Score
 from sgan_tf.evaluation.view import View

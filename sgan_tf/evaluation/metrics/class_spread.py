@@ -1,4 +1,4 @@
-"""How widely the images of a class spread, in pixels."""
+"""Spread of the images within a class, in pixels."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ SCORES = {
         "collapsed, and 1 is right"
     )
 }
-MOST = 10_000  # images of each kind that it is measured on
+MOST = 10_000  # largest number of samples and of test images that it is measured on
 
 
 def measure(view: View) -> list[Score]:

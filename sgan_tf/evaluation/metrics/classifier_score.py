@@ -1,4 +1,4 @@
-"""Classifier score; with Inception 2015-12-05 as the classifier, the Inception score."""
+"""Classifier score, which is the Inception score if the classifier is Inception 2015-12-05."""
 
 import numpy as np
 import tensorflow as tf
@@ -21,17 +21,18 @@ SPLITS = 10
 
 
 def classifier_score(logits: np.ndarray, splits: int = SPLITS) -> tuple[float, float]:
-    """`exp(E KL(p(y|x) || p(y)))` (Salimans et al., 2016), over equal splits of the samples.
+    """Returns `exp(E KL(p(y|x) || p(y)))` (Salimans et al., 2016), over equal parts of the samples.
 
     It rises with confident and evenly spread classes, and is blind to collapse inside a class.
-    TF-GAN does the mathematics, in float64.
+    TF-GAN computes it in float64.
 
     Args:
-        logits: `[N, K]`, in random order; rows beyond a multiple of `splits` are left out.
-        splits: Number of parts.
+        logits: Float `np.ndarray` `[N, K]`. The logits in random order. Rows beyond a multiple of
+            `splits` are left out.
+        splits: Integer. The number of parts. Defaults to 10.
 
     Returns:
-        `(mean, standard deviation)` over the parts.
+        `(mean, standard deviation)` over the parts, two floats.
 
     Raises:
         Unmeasurable: when there are fewer samples than parts.
@@ -45,7 +46,16 @@ def classifier_score(logits: np.ndarray, splits: int = SPLITS) -> tuple[float, f
 
 
 def mean_and_deviation(key: str, logits: np.ndarray, samples: int) -> list[Score]:
-    """Returns the classifier score over ten parts, and under `{key}_std` its deviation."""
+    """Returns the mean and the standard deviation of the classifier score over ten parts.
+
+    Args:
+        key: String. The key of the mean. The deviation has the key `{key}_std`.
+        logits: Float `np.ndarray` `[N, K]`. The logits in random order.
+        samples: Integer. The number of samples, which is part of the scores' names.
+
+    Returns:
+        List of two `Score`.
+    """
     mean, deviation = classifier_score(logits)
     return [
         Score(key, mean, samples, parts=SPLITS),

@@ -1,4 +1,4 @@
-"""Whether a class is visible in the samples of a cluster, as the judge sees them."""
+"""Cluster purity: whether the judge sees one class in the samples of a cluster."""
 
 from sgan_tf.evaluation.scores import Description, Score
 from sgan_tf.evaluation.view import View

@@ -1,4 +1,4 @@
-"""Fréchet distance of the judge's features; of Inception's features it is the FID."""
+"""Fréchet distance of the judge's features. With Inception's features it is the FID."""
 
 from collections.abc import Iterator
 
@@ -27,13 +27,17 @@ SCORES = {
 
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
-    """Squared Fréchet distance between Gaussians fitted to two sets of features.
+    """Returns the squared Fréchet distance between Gaussians fitted to two sets of features.
 
-    `|m_r - m_f|^2 + tr(C_r + C_f - 2 (C_r C_f)^(1/2))` (Heusel et al., 2017), by TF-GAN in float64.
+    `|m_r - m_f|^2 + tr(C_r + C_f - 2 (C_r C_f)^(1/2))` (Heusel et al., 2017). TF-GAN computes it in
+    float64. It is biased upwards unless N and M are well above D.
 
     Args:
-        real, fake: `[N, D]`, `[M, D]`, with N and M well above D: the estimate is biased upwards
-            for few rows.
+        real: Float `np.ndarray` `[N, D]`. The features of real images.
+        fake: Float `np.ndarray` `[M, D]`. The features of samples.
+
+    Returns:
+        Float, at least 0.
 
     Raises:
         Unmeasurable: for fewer than two rows, which have no covariance.

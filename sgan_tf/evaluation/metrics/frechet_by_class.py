@@ -1,4 +1,4 @@
-"""Fréchet distance inside each class: what a mixture of all classes hides."""
+"""Fréchet distance inside each class, which shows what a mixture of all classes hides."""
 
 from sgan_tf.evaluation.metrics.frechet import frechet_distance
 from sgan_tf.evaluation.scores import Description, Score, by_class
@@ -20,5 +20,7 @@ def measure(view: View) -> list[Score]:
     if not view.judge_knows:
         return []
     progress = view.progress("Fréchet distance by class")
-    values = {c: frechet_distance(train, seen) for c, train, seen in progress(view.by_class())}
+    values = {
+        c: frechet_distance(train, features) for c, train, features in progress(view.by_class())
+    }
     return by_class("fcd_class", values, view.samples)

@@ -1,4 +1,4 @@
-"""The scores of a network that does not know the data set: EfficientNet-Lite0, of ImageNet."""
+"""Scores by a network that does not know the data set: EfficientNet-Lite0, trained on ImageNet."""
 
 from sgan_tf.evaluation.metrics.classifier_score import classifier_score
 from sgan_tf.evaluation.metrics.frechet import frechet_distance
@@ -40,11 +40,15 @@ SCORES = {
 
 
 def imagenet_scores(seen: NetworkOutputs, progress: ProgressBars) -> list[Score]:
-    """Returns the scores of what EfficientNet-Lite0 sees, in the order of `SCORES`.
+    """Returns the scores by EfficientNet-Lite0, in the order of `SCORES`.
 
     Args:
-        seen: `NetworkOutputs`, of as many images as training images.
-        progress: As in `evaluate`.
+        seen: `NetworkOutputs`. The outputs for equally many images and training images.
+        progress: Function. `progress(what)` returns a wrapper of iterables that shows the progress
+            of `what`.
+
+    Returns:
+        List of `Score`.
     """
     precision, recall = precision_recall(
         seen.train_features,

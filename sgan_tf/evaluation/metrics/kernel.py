@@ -1,4 +1,4 @@
-"""Kernel distance of the judge's features; of Inception's features it would be the KID."""
+"""Kernel distance of the judge's features. With Inception's features it would be the KID."""
 
 import numpy as np
 import tensorflow as tf
@@ -17,20 +17,22 @@ SCORES = {
         judged=True,
     )
 }
-BLOCK = 1000  # rows of a block
+BLOCK = 1000  # most rows per block
 
 
 def kernel_distance(real: np.ndarray, fake: np.ndarray) -> float:
-    """Squared maximum mean discrepancy with the kernel `(x.y / D + 1)^3` (Bińkowski et al., 2018).
+    """Returns the squared maximum mean discrepancy with the kernel `(x.y / D + 1)^3`.
 
-    TF-GAN does the mathematics, in float64.
+    Source: Bińkowski et al., 2018. TF-GAN computes it in float64. The first min(N, M) rows of each
+    array are compared in blocks of up to 1,000, as blocks of very different sizes would add
+    variance.
 
     Args:
-        real, fake: `[N, D]`, `[M, D]`, each in random order. The first min(N, M) rows of each are
-            compared, in blocks of up to 1,000: blocks of very different sizes would add variance.
+        real: Float `np.ndarray` `[N, D]`. The features of real images in random order.
+        fake: Float `np.ndarray` `[M, D]`. The features of samples in random order.
 
     Returns:
-        Float; unbiased, so it may fall below 0 where both are alike.
+        Float. It is unbiased, so it may be below 0 if both distributions are alike.
 
     Raises:
         Unmeasurable: for fewer than two rows, which have no pairs.

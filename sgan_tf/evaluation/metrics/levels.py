@@ -1,4 +1,4 @@
-"""What a level does with its noise: the spread of its h_i, and how well Q_i reads z_i from it."""
+"""How each level uses its noise: the spread of its h_i, and how well Q_i reads z_i from h_i."""
 
 import numpy as np
 
@@ -37,21 +37,32 @@ TERMS = {
     "Q_i": "is the part of the discriminator D_i that estimates z_i from h_i, so that level i has "
     "to use its noise.",
 }
-REAL = 2000  # test images whose h_i the generated ones are compared with
-CONDITIONS, DRAWS = 100, 10  # generated h_i: so many draws of noise for each of so many conditions
+REAL = 2000  # test images with whose h_i the generated h_i are compared
+CONDITIONS, DRAWS = 100, 10  # number of conditions, and draws of noise per condition
 
 
 def noise_recovery(estimate: np.ndarray, noise: np.ndarray) -> float:
-    """`1 - E (estimate - z)^2 / Var z`: 1 when the noise is known exactly, 0 when its mean is.
+    """Returns `1 - E (estimate - z)^2 / Var z`: 1 if estimates are exact, 0 if they are the mean.
 
     Args:
-        estimate, noise: `[N, z_dim]`.
+        estimate: Float `np.ndarray` `[N, z_dim]`. The estimates of the noise.
+        noise: Float `np.ndarray` `[N, z_dim]`. The noise z.
+
+    Returns:
+        Float, at most 1.
     """
     return 1 - float(np.mean((estimate - noise) ** 2)) / float(np.var(noise))
 
 
 def warnings(scores: list[Score]) -> list[str]:
-    """Says which levels have collapsed, in a line each."""
+    """Returns one line per level that has collapsed.
+
+    Args:
+        scores: List of `Score`. The scores of the samples.
+
+    Returns:
+        List of strings.
+    """
     low = [s for s in scores if s.key == CONDITIONAL and not s.value >= COLLAPSED]
     return [
         f"level {s.level} has collapsed: {s.name} is {s.value:.2g}, under {COLLAPSED}: it ignores "
@@ -62,7 +73,7 @@ def warnings(scores: list[Score]) -> list[str]:
 
 
 def measure(view: View) -> list[Score]:
-    if view.stack is None:  # the spreads of samples are measured by the real ones
+    if view.stack is None:  # the spreads of samples are relative to those of real images
         return [Score("spread_h", 1.0, level=i) for i in range(view.levels)]
     stack, images = view.stack, view.reference.test_images[:REAL]
     real = [as_float(images), *stack.infer_noise(images).features]
@@ -73,7 +84,7 @@ def measure(view: View) -> list[Score]:
     scores = []
     for level in stack.levels:
         i = level.index
-        # One h_{i+1} for each group of rows: the levels above see the group's noise.
+        # One h_{i+1} for each group of rows, as the levels above get the group's noise.
         h = stack.features(labels, [*fresh[: i + 1], *fixed[i + 1 :]], i)
         groups = h.reshape(CONDITIONS, DRAWS, *h.shape[1:])
         scale = spread(real[i])

@@ -1,4 +1,4 @@
-"""How far samples are from the training images they are nearest to: memorisation."""
+"""Distance of samples to their nearest training images, which shows memorization."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ SCORES = {
         judged=True,
     )
 }
-MOST = 10_000  # samples that it is measured on
+MOST = 10_000  # largest number of samples that it is measured on
 
 
 def nearest(
@@ -24,17 +24,19 @@ def nearest(
     """Finds each query's nearest row, in float64.
 
     Args:
-        queries, rows: `[N, D]`, `[M, D]`.
-        progress: Wraps the iterable of blocks.
+        queries: Float `np.ndarray` `[N, D]`. The queries.
+        rows: Float `np.ndarray` `[M, D]`. The rows that are searched.
+        progress: Function that wraps the iterable of blocks to show progress. Defaults to one that
+            shows nothing.
 
     Returns:
-        `(indices [N], Euclidean distances float64 [N])`.
+        `(indices, distances)`: int64 `[N]`, and Euclidean distances as float64 `[N]`.
     """
     queries, rows = np.asarray(queries, np.float64), np.asarray(rows, np.float64)
     indices, distances = np.empty(len(queries), np.int64), np.empty(len(queries))
     for block, squares in squared_distances(queries, rows, progress):
         indices[block] = squares.argmin(1)
-    # Once more from the differences: |a|^2 + |b|^2 - 2ab leaves 1e-8 where two rows are the same.
+    # Computed again from the differences: |a|^2 + |b|^2 - 2ab leaves 1e-8 for two equal rows.
     for block in blocks(len(queries)):
         distances[block] = np.linalg.norm(queries[block] - rows[indices[block]], axis=1)
     return indices, distances
@@ -43,14 +45,20 @@ def nearest(
 def nearest_ratio(
     fake: np.ndarray, train: np.ndarray, test: np.ndarray, progress: Wrapper = unseen
 ) -> float:
-    """Mean distance of samples to their nearest training image, over that of test images.
+    """Returns the mean distance of samples to their nearest training image, over test images'.
 
-    Near 1: samples are as far from the training images as unseen real ones are. Near 0: they are
+    Near 1, samples are as far from the training images as unseen real images are. Near 0, they are
     copies.
 
     Args:
-        fake, train, test: Features `[N, D]` of each.
-        progress: Wraps the iterable of blocks.
+        fake: Float `np.ndarray` `[N, D]`. The features of samples.
+        train: Float `np.ndarray` `[M, D]`. The features of training images.
+        test: Float `np.ndarray` `[L, D]`. The features of test images.
+        progress: Function that wraps the iterable of blocks to show progress. Defaults to one that
+            shows nothing.
+
+    Returns:
+        Float, at least 0.
 
     Raises:
         Unmeasurable: when all test images are training images too.
@@ -62,7 +70,7 @@ def nearest_ratio(
 
 
 def measure(view: View) -> list[Score]:
-    if view.stack is None:  # the samples' distances are measured by those of the test set
+    if view.stack is None:  # the samples' distances are relative to those of the test set
         return [Score("nn_ratio", 1.0)]
     reference, progress = view.reference, view.progress("nearest training images")
     train, test = reference.train_features, reference.test_features

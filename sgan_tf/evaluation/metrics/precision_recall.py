@@ -1,4 +1,4 @@
-"""Improved precision and recall: fidelity and coverage, each by itself."""
+"""Improved precision and recall, which measure fidelity and coverage separately."""
 
 import numpy as np
 
@@ -27,18 +27,21 @@ SCORES = {
 def precision_recall(
     real: np.ndarray, fake: np.ndarray, k: int = 3, progress: Wrapper = unseen
 ) -> tuple[float, float]:
-    """Improved precision and recall (Kynkäänniemi et al., 2019), in float64.
+    """Computes improved precision and recall (Kynkäänniemi et al., 2019), in float64.
 
-    Precision is the share of fake rows inside the real manifold: within some real row's distance
-    to its k-th nearest real neighbour. Recall is the same with the roles exchanged.
+    Precision is the share of fake rows inside the real manifold. A fake row is inside if it is as
+    near to some real row as that row's k-th nearest real neighbor. Recall is the same with the
+    roles of real and fake exchanged.
 
     Args:
-        real, fake: `[N, D]`, `[M, D]`, more than k rows each.
-        k: Neighbour whose distance is a row's radius.
-        progress: Wraps the iterable of blocks.
+        real: Float `np.ndarray` `[N, D]`, with N above k. The features of real images.
+        fake: Float `np.ndarray` `[M, D]`, with M above k. The features of samples.
+        k: Integer. The number of the neighbor whose distance is a row's radius. Defaults to 3.
+        progress: Function that wraps the iterable of blocks to show progress. Defaults to one that
+            shows nothing.
 
     Returns:
-        `(precision, recall)`.
+        `(precision, recall)`, two floats in [0, 1].
 
     Raises:
         Unmeasurable: for k rows or fewer.
@@ -55,7 +58,7 @@ def precision_recall(
 
 
 def _radii(rows, k, progress):
-    """Squared distance of each row to its k-th nearest other row."""
+    """Returns the squared distance of each row to its k-th nearest other row."""
     radii = np.empty(len(rows))
     for block, distances in squared_distances(rows, rows, progress):
         radii[block] = np.partition(distances, k, axis=1)[:, k]
@@ -63,7 +66,7 @@ def _radii(rows, k, progress):
 
 
 def measure(view: View) -> list[Score]:
-    # As many real rows as fake ones: the radii shrink as rows are added.
+    # Equally many real and fake rows, since the radii shrink as rows are added.
     train = view.reference.train_features
     count = min(len(view.features), len(train))
     real = train[np.random.default_rng(0).permutation(len(train))[:count]]

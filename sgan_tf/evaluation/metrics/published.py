@@ -1,4 +1,4 @@
-"""The scores that papers print: classifier score and Fréchet distance by Inception 2015-12-05."""
+"""The scores of papers: classifier score and Fréchet distance by Inception 2015-12-05."""
 
 from collections.abc import Iterator
 
@@ -21,8 +21,10 @@ SCORES = {
 
 
 def measure(view: View) -> Iterator[Score]:
-    seen = view.inception
-    if seen is None:
+    outputs = view.inception
+    if outputs is None:
         return
-    yield from mean_and_deviation("is", seen.logits, view.samples)
-    yield Score("fid_train", frechet_distance(seen.train_features, seen.features), view.samples)
+    yield from mean_and_deviation("is", outputs.logits, view.samples)
+    yield Score(
+        "fid_train", frechet_distance(outputs.train_features, outputs.features), view.samples
+    )

@@ -1,4 +1,4 @@
-"""Whether samples show the class that was asked for."""
+"""Sample accuracy: whether the judge sees the requested class in a sample."""
 
 from sgan_tf.evaluation.judge import accuracy
 from sgan_tf.evaluation.scores import Description, Score

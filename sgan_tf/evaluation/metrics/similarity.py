@@ -1,4 +1,4 @@
-"""How alike the images of a class are: mean pairwise MS-SSIM (Odena et al., 2017)."""
+"""Similarity of the images of a class: mean pairwise MS-SSIM (Odena et al., 2017)."""
 
 import numpy as np
 import tensorflow as tf
@@ -15,21 +15,21 @@ SCORES = {
         per="class",
     )
 }
-MS_SSIM_SIDE = 176  # least side for the five scales of MS-SSIM with its window of 11 pixels
+MS_SSIM_SIDE = 176  # smallest side for the five scales of MS-SSIM with its window of 11 pixels
 WINDOW = 11
 
 
 def mean_pairwise_ssim(images: np.ndarray, pairs: int = 200, seed: int = 0) -> float:
-    """Mean similarity of random pairs of images; near 1 when a class has collapsed.
+    """Returns the mean similarity of random pairs of images, near 1 if a class has collapsed.
 
     Args:
-        images: uint8 `[N, H, W, C]`, at least two.
-        pairs: Number of pairs.
-        seed: Of their choice.
+        images: uint8 `np.ndarray` `[N, H, W, C]`. At least two images.
+        pairs: Integer. The number of pairs. Defaults to 200.
+        seed: Integer. The seed of the choice of pairs. Defaults to 0.
 
     Returns:
-        Float: MS-SSIM (Wang et al., 2003) for images of at least 176 pixels; plain SSIM for
-        smaller ones, with a window as wide as fits.
+        Float. MS-SSIM (Wang et al., 2003) for images of at least 176 x 176 pixels. Plain SSIM for
+        smaller ones, with a window of up to 11 pixels that fits into the image.
     """
     rng = np.random.default_rng(seed)
     first = rng.integers(0, len(images), pairs)

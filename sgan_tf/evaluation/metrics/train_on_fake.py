@@ -1,4 +1,4 @@
-"""What a classifier learns of real images from samples alone (Ravuri and Vinyals, 2019)."""
+"""Accuracy on real images of a classifier trained only on samples (Ravuri and Vinyals, 2019)."""
 
 from sgan_tf.evaluation.judge import small_classifier_accuracy
 from sgan_tf.evaluation.scores import Description, Score
@@ -18,7 +18,7 @@ def measure(view: View) -> list[Score]:
     if not view.judge_knows:
         return []
     reference = view.reference
-    if view.stack is None:  # trained on the training images, once a data set
+    if view.stack is None:  # trained on the training images, once per data set
         return [Score("train_on_fake_accuracy", reference.train_on_real_accuracy)]
     accuracy = small_classifier_accuracy(
         view.images,
