@@ -32,6 +32,8 @@ def state():
     }
 before, names = state(), []
 for module in pkgutil.walk_packages(sgan_tf.__path__, "sgan_tf."):
+    if module.name == "sgan_tf.sampling.beam":  # Apache Beam sets up the root logger
+        continue
     try:
         importlib.import_module(module.name)
     except ModuleNotFoundError as error:

@@ -3,7 +3,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from refusal import refuse
+from run_refusal import refuse
 
 from sgan_tf.config.presets import make_config
 from sgan_tf.runs.resume import read_config
@@ -104,6 +104,6 @@ def test_a_field_that_is_new_does_not_make_another_configuration(tmp_path):
     Run.open(tmp_path / "run", make_config()).close()
     path = tmp_path / "run" / "config.json"
     tree = json.loads(path.read_text())
-    del tree["levels"][0]["regularizers"], tree["joint"]["adaptive_watch"]
+    del tree["levels"][0]["loss"]["regularizers"], tree["joint"]["adaptive_watch"]
     path.write_text(json.dumps(tree))
     assert Run.open(tmp_path / "run", make_config()).config == make_config()

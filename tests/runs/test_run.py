@@ -4,7 +4,7 @@ import os
 import pathlib
 
 import pytest
-from refusal import refuse
+from run_refusal import refuse
 
 from sgan_tf.config.presets import make_config
 from sgan_tf.config.schema import ClassifierConfig

@@ -25,7 +25,7 @@ def test_onednn_is_on_for_all_but_tiny_images_or_as_the_environment_says(
 
 def test_tensorflow_is_told_how_to_compute_and_what_matters_here_is_recorded(monkeypatch):
     told = []
-    monkeypatch.setattr(module, "_chosen", {})
+    monkeypatch.setattr(module, "_settings", {})
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     experimental = tf.config.experimental
     monkeypatch.setattr(experimental, "enable_op_determinism", lambda: told.append("no races"))
