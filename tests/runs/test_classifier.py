@@ -25,17 +25,6 @@ class Halved(keras.layers.Layer):
 """
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return sgan_tf.load_dataset("digits")
-
-
-@pytest.fixture
-def file(tmp_path):
-    plain().save(tmp_path / "plain.keras")
-    return tmp_path / "plain.keras"
-
-
 def rewritten(path, name, change):
     """Changes the content of one member of a `.keras` file."""
     with zipfile.ZipFile(path) as archive:

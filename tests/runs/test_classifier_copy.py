@@ -10,17 +10,6 @@ from sgan_tf.runs.classifier import Classifier
 from sgan_tf.runs.classifier_copy import FILE, builder, with_bytes_of_copy, write_copy
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return sgan_tf.load_dataset("digits")
-
-
-@pytest.fixture
-def file(tmp_path):
-    plain().save(tmp_path / "plain.keras")
-    return tmp_path / "plain.keras"
-
-
 def test_a_run_keeps_its_classifier_and_notices_another(digits, file, tmp_path):
     content = file.read_bytes()
     classifier = Classifier.of_file(file, "-1..1")
