@@ -135,7 +135,7 @@ def rows_caption(num_classes: int) -> str:
     """
     if num_classes > MOST_CLASSES:
         return f"a row for each of {MOST_CLASSES} of the {num_classes:,} classes"
-    return "a row a class" if num_classes > 1 else ""
+    return "one row per class" if num_classes > 1 else ""
 
 
 def png(picture: "Image.Image") -> bytes:
