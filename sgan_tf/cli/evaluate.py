@@ -185,7 +185,9 @@ def _figures(facts, stack, other, reference, dataset):
 
     seed, classes = FLAGS.seed, report.shown_classes(facts)
     which = " (the worst and the best by fcd_class)" if classes else ""
-    samples = f"(a) Samples: one row per class{which}" if len(stack.class_names) > 1 else "(a) Samples"
+    samples = (
+        f"(a) Samples: one row per class{which}" if len(stack.class_names) > 1 else "(a) Samples"
+    )
     pictures = {samples: figures.samples(stack, seed, classes)}
     if dataset:
         caption = "(b) Memory: samples, and under each its nearest training image for the judge"

@@ -14,6 +14,7 @@ from sgan_tf.config.validation import ENCODER_LAYERS, check_image_size
 from sgan_tf.models.batched import in_batches
 from sgan_tf.models.encoder import adapters
 from sgan_tf.models.encoder.classifier_graph import ClassifierError
+from sgan_tf.models.encoder.gradient_probe import check_gradients
 from sgan_tf.models.layers.images import SubtractMean, unit_images
 from sgan_tf.models.layers.regularization import Dropout
 from sgan_tf.models.losses import label_loss
@@ -141,7 +142,7 @@ class Encoder(TrainedModel):
             The encoder itself.
 
         Raises:
-            ClassifierError: If weights are not finite.
+            ClassifierError: If weights are not finite, or if no gradient flows through a stage.
             ConfigError: If features are not finite, or are the same for all images.
         """
         # Features do not always reveal NaN weights: oneDNN's ReLU turns NaN into 0.
@@ -166,6 +167,7 @@ class Encoder(TrainedModel):
             self.activations[i] = found.activation
             for layer in seam:
                 layer.measured(found.scale, found.offset)
+        check_gradients(self.stages, unit_images(images[:batch_size]))
         return self
 
     @property
