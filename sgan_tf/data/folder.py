@@ -213,19 +213,19 @@ def holds_classes(root: str | os.PathLike) -> bool:
 def _find(root):
     """Finds the images of a folder's sub-folders, each of which is a class, or of its splits."""
     folders, skipped = _sub_folders(root)
-    splits = {path.name.lower(): path for path in folders if _is_split(path.name)}
-    tests = [name for name in TEST_SPLITS if name in splits]
-    if TRAINING_SPLIT not in splits or not tests:
+    splits = _split_folders(folders)
+    if splits is None:
         return _ImageFiles(_images_by_class(folders, root, skipped), skipped)
-    others = [path.name for path in folders if path.name.lower() not in splits]
+    others = [path.name for path in folders if path not in splits]
     if others:
         raise DataError(
-            f"`data_dir`: {shown(root)} has the splits {', '.join(splits)}, and beside them "
-            f"{_join(others)}; expected either one sub-directory per class, or {TRAINING_SPLIT} "
-            f"and one of {', '.join(TEST_SPLITS)} with one sub-directory per class in each"
+            f"`data_dir`: {shown(root)} has the splits {', '.join(sorted(p.name for p in splits))},"
+            f" and beside them {_join(others)}; expected either one sub-directory per class, or "
+            f"{TRAINING_SPLIT} and one of {', '.join(TEST_SPLITS)} with one sub-directory per "
+            "class in each"
         )
-    skipped += [splits[name] for name in tests[1:]]
-    return _of_splits(root, splits[TRAINING_SPLIT], splits[tests[0]], skipped)
+    train, test, *unused = splits
+    return _of_splits(root, train, test, skipped + unused)
 
 
 def _of_splits(root, train, test, skipped):
@@ -251,18 +251,20 @@ def _find_any(root):
     images, others = _images_below(root, [root])
     if len(classes) > 1 and len(images) == sum(map(len, classes.values())):
         return found._replace(classes=classes)
-    folders = {path.name.lower(): path for path in _sub_folders(root)[0]}
-    tests = [folders[name] for name in TEST_SPLITS if name in folders]
-    split = TRAINING_SPLIT in folders and tests
-    return _ImageFiles(
-        {ONE_CLASS: images},
-        others,
-        {path for path in images if path.is_relative_to(tests[0])} if split else None,
-    )
+    split = _split_folders(_sub_folders(root)[0])
+    if split is None:
+        return _ImageFiles({ONE_CLASS: images}, others)
+    _, test, *unused = split
+    kept = [path for path in images if not any(map(path.is_relative_to, unused))]
+    tests = {path for path in kept if path.is_relative_to(test)}
+    return _ImageFiles({ONE_CLASS: kept}, others + unused, tests)
 
 
-def _is_split(name):
-    return name.lower() in (TRAINING_SPLIT, *TEST_SPLITS)
+def _split_folders(folders):
+    """Returns `[training folder, test folder, test folders that are not used…]`; None without."""
+    known = {path.name.lower(): path for path in folders}
+    tests = [known[name] for name in TEST_SPLITS if name in known]
+    return [known[TRAINING_SPLIT], *tests] if TRAINING_SPLIT in known and tests else None
 
 
 def _sub_folders(folder):

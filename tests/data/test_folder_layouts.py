@@ -58,6 +58,7 @@ def test_a_split_without_classes(tmp_path):
     fill(tmp_path / "train", 5)
     fill(tmp_path / "test", 2)
     assert message_has(refused(tmp_path, 4), "needed", "`labels` none")
+    fill(tmp_path / "val", 4)  # not used, as with classes
     folder = read_folder(tmp_path, 4, classes=False)
     assert folder.class_names == ["image"]
     assert (folder.in_test.sum(), len(folder.images)) == (2, 7)
